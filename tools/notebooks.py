@@ -1,0 +1,111 @@
+"""Generate book/*.ipynb from book/*.py: stable cell ids, no outputs, and the cell for Colab first.
+
+usage: python tools/notebooks.py [--check]
+
+--check writes nothing, names the notebooks that differ from their sources and fails if any does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+COLAB_CELL = """\
+# In Colab only: install stnlib, the small library that this book builds up to.
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("stnlib") is None:
+    source = os.environ.get("STNLIB_SOURCE", "git+{url}")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError("stnlib could not be installed:\\n" + done.stderr)
+    importlib.invalidate_caches()
+"""
+
+
+def repository_url(root: Path = ROOT) -> str:
+    """The one place that names the repository: `repository.url` in _config.yml."""
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    return config["repository"]["url"].rstrip("/")
+
+
+def sources(root: Path = ROOT) -> list[Path]:
+    """The chapters' percent scripts, in the book's order."""
+    return sorted((root / "book").glob("[0-9][0-9]_*.py"))
+
+
+def cell_id(kind: str, source: str, seen: dict[str, int]) -> str:
+    """An id that depends on the cell's text alone (and on how often that text came before)."""
+    digest = hashlib.sha256(f"{kind}\n{source}".encode()).hexdigest()[:12]
+    seen[digest] = seen.get(digest, 0) + 1
+    return digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+
+
+def generate(script: str, url: str) -> str:
+    """The text of the notebook that belongs to a percent script."""
+    read = jupytext.reads(script, fmt="py:percent")
+    first = nbformat.v4.new_code_cell(COLAB_CELL.format(url=url).rstrip("\n"))
+    first.metadata["tags"] = ["remove-cell"]
+    seen: dict[str, int] = {}
+    cells = []
+    for cell in [first, *read.cells]:
+        cell.id = cell_id(cell.cell_type, cell.source, seen)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        cells.append(cell)
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    book = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nbformat.validate(book)
+    return nbformat.writes(book) + "\n"
+
+
+def stale(root: Path = ROOT) -> list[Path]:
+    """The notebooks that are missing, differ from their source, or have lost it."""
+    url = repository_url(root)
+    scripts = sources(root)
+    differ = [
+        script.with_suffix(".ipynb")
+        for script in scripts
+        if not script.with_suffix(".ipynb").exists()
+        or script.with_suffix(".ipynb").read_text(encoding="utf-8")
+        != generate(script.read_text(encoding="utf-8"), url)
+    ]
+    known = {script.with_suffix(".ipynb") for script in scripts}
+    return differ + [path for path in sorted((root / "book").glob("*.ipynb")) if path not in known]
+
+
+def main() -> int:
+    """Write what is stale, or only name it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
+    check = parser.parse_args().check
+    for path in stale():
+        script = path.with_suffix(".py")
+        name = path.relative_to(ROOT)
+        if not script.exists():
+            sys.exit(f"{name} has no source {script.name}: delete it, or write its source.")
+        if check:
+            sys.exit(f"{name} is not what {script.name} generates: run `make notebooks`.")
+        path.write_text(
+            generate(script.read_text(encoding="utf-8"), repository_url()), encoding="utf-8"
+        )
+        print(f"wrote {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

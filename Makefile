@@ -1,0 +1,64 @@
+# Every target creates the environment it needs; nothing else has to be installed first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help book serve test lint unit notebooks lab lock bench screenshot fixtures \
+	test-notebooks test-site test-colab test-backends experiments clean
+
+help:
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+# -- environments ------------------------------------------------------------------------------
+
+.venv/stamp: requirements.txt pyproject.toml tools/setup_env.py
+	@$(PYTHON) tools/setup_env.py .venv requirements.txt
+
+.venv-backends/stamp: requirements-backends.txt pyproject.toml tools/setup_env.py
+	@$(PYTHON) tools/setup_env.py .venv-backends requirements-backends.txt
+
+lock: ## resolve pyproject.toml into requirements*.txt
+	@$(PYTHON) tools/setup_env.py .venv-lock uv
+	tools/lock.sh .venv-lock/bin/uv
+
+# -- the book ----------------------------------------------------------------------------------
+
+book: .venv/stamp ## execute the chapters and build _build/html
+	@$(BIN)/python tools/build_book.py
+
+serve: book ## build, then serve the book on this machine
+	@$(BIN)/python tools/serve.py
+
+notebooks: .venv/stamp ## regenerate book/*.ipynb from book/*.py
+	@$(BIN)/python tools/notebooks.py
+
+lab: .venv/stamp ## open the chapters in JupyterLab
+	@$(BIN)/jupyter lab --notebook-dir=book
+
+# -- checks ------------------------------------------------------------------------------------
+
+test test-notebooks test-site unit: export STNLIB_DATASET := uci
+
+test: lint unit test-notebooks test-site ## lint, unit tests, every chapter, the book, the browser tests
+
+lint: .venv/stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: .venv/stamp
+	$(BIN)/python -m pytest --doctest-modules stnlib tests --ignore tests/site
+
+test-notebooks: .venv/stamp
+	@$(BIN)/python tools/run_notebooks.py
+
+test-site: .venv/stamp
+	@$(BIN)/python tools/build_book.py --strict
+	$(BIN)/python -m pytest tests/site
+
+test-colab: .venv/stamp ## every chapter alone, in an environment like Colab's
+	@$(BIN)/python tools/test_colab.py
+
+test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
+	@tools/test_backends.sh
+
+clean: ## remove what the targets above built, environments aside
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis

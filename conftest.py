@@ -1,0 +1,18 @@
+"""Settings for every test: embedded digits, no window, quiet TensorFlow, one backend at a time."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("STNLIB_DATASET", "uci")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["MPLBACKEND"] = "Agg"
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        return
+    skip = pytest.mark.skip(reason="needs the TensorFlow backend")
+    for item in items:
+        if "tensorflow" in item.keywords:
+            item.add_marker(skip)

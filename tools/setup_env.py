@@ -1,0 +1,114 @@
+"""Create a virtual environment and install into it, with one clear line when that cannot work.
+
+usage: python tools/setup_env.py FOLDER REQUIREMENTS.txt    pins, then stnlib itself, editable
+       python tools/setup_env.py FOLDER PACKAGE             that package alone
+
+Runs on any Python 3, so that one that is too old can be told so: no newer syntax here.
+"""
+
+import os
+import subprocess
+import sys
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# What pip prints, and what to say instead of a page of it.
+CAUSES = [
+    (("No space left on device", "Disk quota exceeded"), "the disk is full: free some 4 GB"),
+    (
+        (
+            "NewConnectionError",
+            "ConnectTimeoutError",
+            "ReadTimeoutError",
+            "NameResolutionError",
+            "Temporary failure in name resolution",
+            "ProxyError",
+            "SSLError",
+            "Connection refused",
+            "Network is unreachable",
+        ),
+        "the package index cannot be reached: check the network, then run the same command again",
+    ),
+    (("Permission denied",), "no permission to write there"),
+]
+
+
+def python_problem(version):
+    """Why this Python cannot be used, or None. `version` is (major, minor, ...)."""
+    found = "%d.%d" % tuple(version[:2])
+    if OLDEST <= tuple(version[:2]) <= NEWEST:
+        return None
+    age = "old" if tuple(version[:2]) < OLDEST else "new"
+    return (
+        "Python %s is too %s: this book needs Python 3.11, 3.12 or 3.13. "
+        "Name one, for example: make PYTHON=python3.12 book" % (found, age)
+    )
+
+
+def pip_problem(output):
+    """One line that says why pip failed, from what it printed."""
+    for signs, cause in CAUSES:
+        if any(sign in output for sign in signs):
+            return cause
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")]
+    return errors[-1] if errors else "pip failed"
+
+
+def create(folder):
+    """Make the environment, or keep it where it runs a Python that fits."""
+    python = os.path.join(folder, "bin", "python")
+    check = "import pip, sys; sys.exit(sys.version_info[:2] != %r)" % (sys.version_info[:2],)
+    if os.path.exists(python) and subprocess.call([python, "-c", check]) == 0:
+        return python
+    import venv
+
+    name = os.path.basename(folder)
+    print("Creating %s with Python %d.%d" % (name, sys.version_info[0], sys.version_info[1]))
+    venv.create(folder, clear=True, with_pip=True)
+    return python
+
+
+def pip_install(python, *arguments):
+    """Run pip, show what it downloads, stop with one line if it fails."""
+    command = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    process = subprocess.Popen(
+        command + list(arguments),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(("Collecting", "Installing collected")):
+            print("  " + line.strip()[:96])
+            sys.stdout.flush()
+    if process.wait() != 0:
+        sys.stderr.write("".join(lines[-15:]))
+        sys.exit("\nThe installation stopped: %s." % pip_problem("".join(lines)))
+
+
+def main():
+    """Check Python, make the environment, install, leave a stamp for make."""
+    problem = python_problem(sys.version_info)
+    if problem:
+        sys.exit(problem)
+    folder, wanted = os.path.join(ROOT, sys.argv[1]), sys.argv[2]
+    stamp = os.path.join(folder, "stamp")
+    try:
+        python = create(folder)
+        if wanted.endswith(".txt"):
+            pip_install(python, "--requirement", wanted)
+            pip_install(python, "--no-deps", "--editable", ".")
+        else:
+            pip_install(python, wanted)
+        with open(stamp, "w") as file:
+            file.write("")
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit("The environment could not be made: %s." % pip_problem(str(error)))
+
+
+if __name__ == "__main__":
+    main()

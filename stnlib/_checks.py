@@ -1,0 +1,84 @@
+"""Checks of arguments at the public edges: one line that names the argument, what came, what is expected."""
+
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def fail(argument, got, expected):
+    """Raise the ValueError of the library: `argument`, what came and what is expected, on one line."""
+    text = " ".join(str(got).split())
+    raise ValueError(f"{argument}: expected {expected}, got {text[:120]}")
+
+
+def choice(value, argument, choices):
+    """Return `value` when it is one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        fail(argument, repr(value), "one of " + ", ".join(repr(c) for c in choices))
+    return value
+
+
+def flag(value, argument):
+    """Return `value` when it is a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        fail(argument, repr(value), "True or False")
+    return bool(value)
+
+
+def sizes(value, argument, least=1):
+    """Return a pair of whole numbers, each at least `least`, as plain ints."""
+    expected = f"two whole numbers >= {least}, as (height, width)"
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or len(value) != 2:
+        fail(argument, repr(value), expected)
+    for entry in value:
+        if isinstance(entry, (bool, np.bool_)) or not isinstance(entry, numbers.Integral):
+            fail(argument, repr(value), expected)
+        if entry < least:
+            fail(argument, repr(value), expected)
+    return int(value[0]), int(value[1])
+
+
+def is_symbolic(*tensors):
+    """True when a Keras model is being drawn: at least one of the tensors is a KerasTensor."""
+    return any(isinstance(tensor, keras.KerasTensor) for tensor in tensors)
+
+
+def floating(value, argument, rank=None):
+    """Return `value` as a floating backend tensor, of `rank` axes when given."""
+    if isinstance(value, keras.KerasTensor):
+        tensor = value
+    else:
+        try:
+            tensor = ops.convert_to_tensor(value)
+        except Exception as error:  # each backend raises its own kinds
+            raise ValueError(
+                f"{argument}: expected an array of numbers, got {type(value).__name__}"
+            ) from error
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if dtype not in FLOATS:
+        fail(argument, f"dtype {dtype}", "floating-point numbers (convert with astype('float32'))")
+    if rank is not None and len(tensor.shape) != rank:
+        fail(argument, f"shape {tuple(tensor.shape)}", f"{rank} axes")
+    return tensor
+
+
+def finite(tensor, argument):
+    """Refuse NaN and infinity where the values are known now; a traced tensor passes."""
+    try:
+        values = ops.convert_to_numpy(tensor)
+    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
+        return tensor
+    if not np.isfinite(values.astype("float64")).all():
+        fail(argument, "NaN or infinity", "finite numbers")
+    return tensor
+
+
+def same_batch(first, second, argument, other):
+    """Refuse two batch sizes that are both known and differ."""
+    a, b = first.shape[0], second.shape[0]
+    if isinstance(a, int) and isinstance(b, int) and a != b:
+        fail(argument, f"batch {b}", f"the batch size of {other}, {a}")

@@ -1,0 +1,196 @@
+"""The grid generator: for each output pixel, the input point that it reads.
+
+Grids are `(B, H_out, W_out, 2)`, last axis (x, y), normalised to [-1, 1] over the input, x right, y down.
+"""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from stnlib import _checks, _symbolic, transforms
+
+HORIZON = 1e-6
+
+
+def axis_coordinates(size, align_corners=False):
+    """Normalised coordinates of the `size` pixel centres along one axis, float64 NumPy `(size,)`.
+
+    `align_corners=False`: -1 and 1 are the outer edges of the outer pixels, so centres lie half a pixel inside.
+    `align_corners=True`: -1 and 1 are the centres of the outer pixels. A single pixel lies at 0 either way.
+
+    >>> axis_coordinates(4).tolist(), axis_coordinates(3, align_corners=True).tolist()
+    ([-0.75, -0.25, 0.25, 0.75], [-1.0, 0.0, 1.0])
+    """
+    index = np.arange(size)
+    if align_corners and size > 1:
+        return 2 * index / (size - 1) - 1
+    return (2 * index + 1) / size - 1
+
+
+def affine_points(theta, height, width, align_corners=False):
+    """The core of `affine_grid`: theta `(B, 2, 3)` to input points `(B, height, width, 2)`, in theta's dtype.
+
+    Row by row x_in = a x + b y + tx, y_in = c x + d y + ty (Jaderberg et al. 2015, equation 1).
+
+    >>> identity = ops.convert_to_tensor([[[1.0, 0, 0], [0, 1, 0]]])
+    >>> np.asarray(affine_points(identity, 1, 2)).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
+    """
+    x = ops.convert_to_tensor(axis_coordinates(width, align_corners), theta.dtype)
+    y = ops.convert_to_tensor(axis_coordinates(height, align_corners), theta.dtype)[:, None]
+    theta = theta[:, :, :, None, None]
+    x_in = theta[:, 0, 0] * x + theta[:, 0, 1] * y + theta[:, 0, 2]
+    y_in = theta[:, 1, 0] * x + theta[:, 1, 1] * y + theta[:, 1, 2]
+    return ops.stack([x_in, y_in], axis=-1)
+
+
+def projective_points(theta, height, width, align_corners=False):
+    """The core of `projective_grid`: theta `(B, 3, 3)` to input points `(B, height, width, 2)`.
+
+    A denominator nearer to zero than 1e-6 is moved to 1e-6, so that the horizon is far away and never NaN.
+
+    >>> identity = ops.convert_to_tensor([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]])
+    >>> np.asarray(projective_points(identity, 1, 2)).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
+    """
+    points = affine_points(theta[:, :2], height, width, align_corners)
+    x = ops.convert_to_tensor(axis_coordinates(width, align_corners), theta.dtype)
+    y = ops.convert_to_tensor(axis_coordinates(height, align_corners), theta.dtype)[:, None]
+    last = theta[:, 2, :, None, None]
+    depth = last[:, 0] * x + last[:, 1] * y + last[:, 2]
+    nearest = ops.where(depth < 0, -HORIZON, HORIZON)
+    depth = ops.where(ops.abs(depth) < HORIZON, ops.cast(nearest, depth.dtype), depth)
+    return points / depth[..., None]
+
+
+def tps_points(theta, height, width, control_points=(4, 4), align_corners=False):
+    """The core of `tps_grid`: displacements `(B, 2 K)` to input points `(B, height, width, 2)`.
+
+    The thin-plate spline is linear in the displacements, so one fixed matrix, made once, carries them to the pixels.
+
+    >>> np.asarray(tps_points(ops.zeros((1, 8)), 1, 2, (2, 2))).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
+    """
+    weights, base = _tps_weights(height, width, tuple(control_points), align_corners)
+    weights = ops.convert_to_tensor(weights, theta.dtype)
+    base = ops.convert_to_tensor(base, theta.dtype)
+    shifts = ops.reshape(theta, (-1, weights.shape[1], 2))
+    moved = ops.einsum("nk,bkc->bnc", weights, shifts)
+    return ops.reshape(base + moved, (-1, height, width, 2))
+
+
+@functools.lru_cache(maxsize=64)
+def _tps_weights(height, width, control_points, align_corners):
+    """The matrix `(H W, K)` from displacements to pixels, and the identity points `(H W, 2)`, float64 NumPy."""
+    lattice = _lattice(*(np.linspace(-1, 1, n) for n in control_points))
+    base = _lattice(axis_coordinates(height, align_corners), axis_coordinates(width, align_corners))
+    count = len(lattice)
+    system = np.zeros((count + 3, count + 3))
+    system[:count] = _tps_basis(lattice, lattice)
+    system[count:, :count] = system[:count, count:].T
+    solved = np.linalg.solve(system, np.eye(count + 3, count))
+    return _tps_basis(base, lattice) @ solved, base
+
+
+def _lattice(ys, xs):
+    y, x = np.meshgrid(ys, xs, indexing="ij")
+    return np.stack([x.ravel(), y.ravel()], axis=-1)
+
+
+def _tps_basis(points, lattice):
+    """Rows (r^2 log r^2 to each lattice point, 1, x, y), Bookstein 1989."""
+    squared = ((points[:, None] - lattice[None]) ** 2).sum(-1)
+    kernel = squared * np.log(np.where(squared == 0, 1, squared))
+    return np.concatenate([kernel, np.ones((len(points), 1)), points], axis=1)
+
+
+def transform_points(theta, transform, height, width, control_points=(4, 4), align_corners=False):
+    """Input points `(B, height, width, 2)` of any transform by name, theta `(B, P)`; unchecked, for the layer.
+
+    >>> theta = ops.convert_to_tensor([[0.0, 0.25, 0.0]])
+    >>> np.asarray(transform_points(theta, "rigid", 1, 2)).tolist()
+    [[[[-0.25, 0.0], [0.75, 0.0]]]]
+    """
+    if transform == "tps":
+        return tps_points(theta, height, width, control_points, align_corners)
+    matrices = transforms.to_matrix(transform, theta)
+    if transform == "projective":
+        return projective_points(matrices, height, width, align_corners)
+    return affine_points(matrices, height, width, align_corners)
+
+
+def affine_grid(theta, output_size, align_corners=False):
+    """The sampling grid of an affine map: theta `(B, 2, 3)` or `(B, 6)` row-major to `(B, H_out, W_out, 2)`.
+
+    theta maps output to input, in normalised coordinates; `output_size` is (H_out, W_out). The grid is float64 for a
+    float64 theta, else float32. Raises ValueError for another shape, a theta that is not floating or not finite, a
+    size under 1. Source: Jaderberg et al. 2015, section 3.2; same values as `torch.nn.functional.affine_grid`.
+
+    >>> np.asarray(affine_grid([[1.0, 0, 0, 0, 1, 0]], (1, 2))).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
+    """
+    theta = _theta(theta, ((6,), (2, 3)), "(B, 6) or (B, 2, 3)")
+    return _grid("affine", theta, output_size, (4, 4), align_corners)
+
+
+def projective_grid(theta, output_size, align_corners=False):
+    """The sampling grid of a homography: theta `(B, 8)`, the 3x3 matrix row by row without its last entry, 1.
+
+    Returns `(B, H_out, W_out, 2)` as `affine_grid`. Points on the horizon land far outside, never on NaN.
+    Raises ValueError for another shape, a theta that is not floating or not finite, a size under 1.
+
+    >>> np.asarray(projective_grid([[1.0, 0, 0, 0, 1, 0, 0, 0]], (1, 2))).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
+    """
+    return _grid("projective", _theta(theta, ((8,),), "(B, 8)"), output_size, (4, 4), align_corners)
+
+
+def tps_grid(theta, output_size, control_points=(4, 4), align_corners=False):
+    """The sampling grid of a thin-plate spline: theta `(B, 2 rows columns)`, (dx, dy) of each control point.
+
+    `control_points` (rows, columns), each >= 2, is a regular lattice over [-1, 1]^2, row by row; the point at lattice
+    position p reads the input at p + (dx, dy), and the spline r^2 log r^2 with an affine part passes through them all.
+    Zeros are the exact identity. Returns `(B, H_out, W_out, 2)`. Raises ValueError for another shape, a theta that
+    is not floating or not finite, a size under 1, a lattice under 2 x 2. Source: Bookstein 1989.
+
+    >>> np.asarray(tps_grid(np.zeros((1, 32), "float32"), (1, 2))).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
+    """
+    rows, columns = _checks.sizes(control_points, "control_points", least=2)
+    count = 2 * rows * columns
+    theta = _theta(theta, ((count,),), f"(B, {count})")
+    return _grid("tps", theta, output_size, (rows, columns), align_corners)
+
+
+def _theta(theta, shapes, expected):
+    """A checked theta, flat `(B, P)`, in the grid's dtype: float64 stays, all else becomes float32."""
+    if isinstance(theta, (list, tuple)):
+        theta = _numbers(theta)
+    theta = _checks.floating(theta, "theta")
+    if tuple(theta.shape[1:]) not in shapes:
+        _checks.fail("theta", f"shape {tuple(theta.shape)}", expected)
+    _checks.finite(theta, "theta")
+    theta = ops.reshape(theta, (-1, int(np.prod(theta.shape[1:]))))
+    return theta if str(theta.dtype).endswith("float64") else ops.cast(theta, "float32")
+
+
+def _numbers(theta):
+    try:
+        return np.asarray(theta, "float32")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"theta: expected an array of numbers, got {theta!r:.80}") from error
+
+
+def _grid(transform, theta, output_size, control_points, align_corners):
+    height, width = _checks.sizes(output_size, "output_size")
+    align_corners = _checks.flag(align_corners, "align_corners")
+    return _symbolic.run(
+        transform_points,
+        theta,
+        transform=transform,
+        height=height,
+        width=width,
+        control_points=control_points,
+        align_corners=align_corners,
+    )

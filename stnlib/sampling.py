@@ -1,0 +1,205 @@
+"""The sampler: reads an image between its pixels, so that gradients flow to the grid and to the image.
+
+Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, x right, y down.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from stnlib import _checks, _symbolic
+
+PADDING_MODES = ("zeros", "border", "reflection")
+CUBIC = -0.75
+
+
+def to_pixels(coordinate, size, align_corners=False):
+    """A normalised coordinate in [-1, 1] as a position in pixels along an axis of `size` pixels.
+
+    `align_corners=False`: -1 is the outer edge of pixel 0, at -0.5; `True`: -1 is its centre, at 0.
+
+    >>> to_pixels(-1.0, 4), to_pixels(-1.0, 4, align_corners=True)
+    (-0.5, 0.0)
+    """
+    if align_corners:
+        return (coordinate + 1) * (size - 1) / 2
+    return ((coordinate + 1) * size - 1) / 2
+
+
+def read(images, column, row):
+    """Pixels at whole-number positions: images `(B, H, W, C)`, column and row `(B, H_out, W_out)`; zero outside.
+
+    >>> np.asarray(read(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 2)), ops.full((1, 1, 2), -1.0))).ravel().tolist()
+    [0.0, 0.0]
+    """
+    batch, height, width, channels = ops.shape(images)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    j = ops.clip(ops.cast(column, "int32"), 0, width - 1)
+    i = ops.clip(ops.cast(row, "int32"), 0, height - 1)
+    first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
+    pixels = ops.take(ops.reshape(images, (-1, channels)), (first + i) * width + j, axis=0)
+    return ops.where(inside[..., None], pixels, ops.zeros_like(pixels))
+
+
+def bilinear(images, x, y):
+    """The bilinear core: images `(B, H, W, C)` at x, y `(B, H_out, W_out)` in pixels; zero outside.
+
+    Each point mixes its four neighbours, weighted by 1 - distance along x times 1 - distance along y
+    (Jaderberg et al. 2015, equation 5). One pixel beyond the border and farther, the value is zero.
+
+    >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0]), (1, 1, 2, 1))
+    >>> np.asarray(bilinear(image, ops.full((1, 1, 1), 0.25), ops.zeros((1, 1, 1)))).item()
+    2.5
+    """
+    _, height, width, _ = ops.shape(images)
+    x = ops.clip(x, -1, width)
+    y = ops.clip(y, -1, height)
+    left, top = ops.floor(x), ops.floor(y)
+    right, bottom = left + 1, top + 1
+    return (
+        ((right - x) * (bottom - y))[..., None] * read(images, left, top)
+        + ((x - left) * (bottom - y))[..., None] * read(images, right, top)
+        + ((right - x) * (y - top))[..., None] * read(images, left, bottom)
+        + ((x - left) * (y - top))[..., None] * read(images, right, bottom)
+    )
+
+
+def nearest(images, x, y):
+    """The nearest pixel's value: images `(B, H, W, C)` at x, y `(B, H_out, W_out)` in pixels; zero outside.
+
+    Half way between two pixels the even one is taken. The gradient with respect to x and y is zero everywhere
+    (Jaderberg et al. 2015, equation 4).
+
+    >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0]), (1, 1, 2, 1))
+    >>> np.asarray(nearest(image, ops.full((1, 1, 1), 0.75), ops.zeros((1, 1, 1)))).item()
+    10.0
+    """
+    _, height, width, _ = ops.shape(images)
+    column = ops.round(ops.clip(x, -1, width))
+    row = ops.round(ops.clip(y, -1, height))
+    undefined = ops.isnan(x) | ops.isnan(y)
+    pixels = read(images, column, row)
+    return ops.where(undefined[..., None], ops.full_like(pixels, np.nan), pixels)
+
+
+def bicubic(images, x, y, padding_mode="zeros", align_corners=False):
+    """Cubic convolution over 4 x 4 neighbours (Keys 1981, a = -0.75); each neighbour outside is padded by itself.
+
+    images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels. May overshoot the range of the image.
+
+    >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0, 20.0, 30.0]), (1, 1, 4, 1))
+    >>> np.asarray(bicubic(image, ops.full((1, 1, 1), 1.5), ops.zeros((1, 1, 1)), "border")).item()
+    15.0
+    """
+    _, height, width, _ = ops.shape(images)
+    columns, weights_x = _cubic_taps(x, width, padding_mode, align_corners)
+    rows, weights_y = _cubic_taps(y, height, padding_mode, align_corners)
+    value = 0.0
+    for row, weight_y in zip(rows, weights_y):
+        line = 0.0
+        for column, weight_x in zip(columns, weights_x):
+            line = line + weight_x[..., None] * read(images, column, row)
+        value = value + weight_y[..., None] * line
+    return value
+
+
+def _cubic_taps(x, size, padding_mode, align_corners):
+    """The four neighbours along one axis, padded, and their weights."""
+    if padding_mode != "reflection":
+        x = ops.clip(x, -3, size + 2)
+    first = ops.floor(x)
+    t = x - first
+    weights = (_cubic_far(t + 1), _cubic_near(t), _cubic_near(1 - t), _cubic_far(2 - t))
+    taps = [pad(first + k, size, padding_mode, align_corners) for k in (-1, 0, 1, 2)]
+    return taps, weights
+
+
+def _cubic_near(t):
+    return ((CUBIC + 2) * t - (CUBIC + 3)) * t * t + 1
+
+
+def _cubic_far(t):
+    return ((CUBIC * t - 5 * CUBIC) * t + 8 * CUBIC) * t - 4 * CUBIC
+
+
+def pad(x, size, padding_mode, align_corners=False):
+    """Positions in pixels, moved by the padding: zeros leaves them, border clips, reflection folds back and clips.
+
+    Reflection mirrors at the centres of the outer pixels (`align_corners=True`) or at their outer edges (`False`).
+
+    >>> np.asarray(pad(ops.convert_to_tensor([-2.0, 4.0]), 4, "reflection")).tolist()
+    [1.0, 3.0]
+    """
+    if padding_mode == "zeros":
+        return x
+    if padding_mode == "border":
+        return ops.clip(x, 0, size - 1)
+    low, span = (0.0, size - 1) if align_corners else (-0.5, size)
+    if isinstance(span, int) and span == 0:
+        return x * 0
+    span = ops.cast(span, x.dtype)
+    folded = span - ops.abs(ops.mod(x - low, 2 * span) - span)
+    return ops.clip(folded + low, 0, size - 1)
+
+
+def _locate(coordinate, size, padding_mode, align_corners):
+    """Normalised coordinates to pixels; infinity lies outside, and reflects to the edge pixel."""
+    x = to_pixels(coordinate, size, align_corners)
+    edge = ops.where(coordinate > 0, ops.cast(size, x.dtype) - 1, ops.zeros_like(x))
+    beyond = edge if padding_mode == "reflection" else coordinate
+    return ops.where(ops.isinf(coordinate), beyond, x)
+
+
+def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
+    """`grid_sample` without its checks, for the layer: the result has the images' dtype.
+
+    Float16 and bfloat16 are computed in float32.
+
+    >>> np.asarray(sample(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 1, 2)))).item()
+    1.0
+    """
+    dtype = keras.backend.result_type(images.dtype, grid.dtype, "float32")
+    pixels, grid = ops.cast(images, dtype), ops.cast(grid, dtype)
+    _, height, width, _ = ops.shape(images)
+    x = _locate(grid[..., 0], width, padding_mode, align_corners)
+    y = _locate(grid[..., 1], height, padding_mode, align_corners)
+    if mode == "bicubic":
+        values = bicubic(pixels, x, y, padding_mode, align_corners)
+    else:
+        x = pad(x, width, padding_mode, align_corners)
+        y = pad(y, height, padding_mode, align_corners)
+        values = CORES[mode](pixels, x, y)
+    return ops.cast(values, images.dtype)
+
+
+CORES = {"bilinear": bilinear, "nearest": nearest}
+MODES = ("bilinear", "nearest", "bicubic")
+
+
+def grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
+    """The images read at the points of a grid: `(B, H, W, C)` and `(B, H_out, W_out, 2)` to `(B, H_out, W_out, C)`.
+
+    The grid holds (x, y) in [-1, 1], float32 or better (float16 is raised to float32). `mode` bilinear | nearest |
+    bicubic, `padding_mode` zeros | border | reflection and `align_corners` mean what they mean in
+    `torch.nn.functional.grid_sample`, channels last. An infinite entry lies outside the image; a NaN entry gives NaN
+    under every padding. On the lattice the gradient of bilinear is the one from the right and from below.
+    Raises ValueError for another rank or last axis, numbers that are not floating, an empty image, batch sizes that
+    differ, an unknown mode or padding. Source: Jaderberg et al. 2015, section 3.3.
+
+    >>> image = np.arange(4.0, dtype="float32").reshape(1, 2, 2, 1)
+    >>> np.asarray(grid_sample(image, np.zeros((1, 1, 1, 2), "float32"))).item()
+    1.5
+    """
+    images = _checks.floating(images, "images", rank=4)
+    grid = _checks.floating(grid, "grid", rank=4)
+    if grid.shape[-1] != 2:
+        _checks.fail("grid", f"shape {tuple(grid.shape)}", "(B, H_out, W_out, 2)")
+    if 0 in tuple(images.shape[1:]):
+        _checks.fail("images", f"shape {tuple(images.shape)}", "at least one pixel and one channel")
+    _checks.same_batch(images, grid, "grid", "images")
+    options = {
+        "mode": _checks.choice(mode, "mode", MODES),
+        "padding_mode": _checks.choice(padding_mode, "padding_mode", PADDING_MODES),
+        "align_corners": _checks.flag(align_corners, "align_corners"),
+    }
+    return _symbolic.run(sample, images, grid, **options)

@@ -1,0 +1,195 @@
+"""What theta means: the transforms by name, their identity, matrices, composition and inverse.
+
+Every theta maps **output to input** coordinates, both normalised to [-1, 1], x to the right and y down.
+"""
+
+import numpy as np
+from keras import ops
+
+from stnlib import _checks
+
+PARAMETERS = {
+    "attention": ("s", "tx", "ty"),
+    "rigid": ("angle", "tx", "ty"),
+    "similarity": ("s", "angle", "tx", "ty"),
+    "affine": ("a", "b", "tx", "c", "d", "ty"),
+    "projective": ("a", "b", "tx", "c", "d", "ty", "g", "h"),
+}
+IDENTITIES = {
+    "attention": (1, 0, 0),
+    "rigid": (0, 0, 0),
+    "similarity": (1, 0, 0, 0),
+    "affine": (1, 0, 0, 0, 1, 0),
+    "projective": (1, 0, 0, 0, 1, 0, 0, 0),
+}
+NAMES = (*PARAMETERS, "tps")
+
+
+def parameter_names(transform, control_points=(4, 4)):
+    """The names of the numbers in theta, in order.
+
+    attention s, tx, ty; rigid angle, tx, ty; similarity s, angle, tx, ty; affine the rows (a, b, tx), (c, d, ty);
+    projective the rows (a, b, tx), (c, d, ty), (g, h, 1); tps dx, dy of each control point, row by row. Angles are
+    in radians, all lengths in normalised units. Raises ValueError for an unknown name or a lattice under 2 x 2.
+
+    >>> parameter_names("similarity")
+    ('s', 'angle', 'tx', 'ty')
+    """
+    _checks.choice(transform, "transform", NAMES)
+    rows, columns = _checks.sizes(control_points, "control_points", least=2)
+    if transform != "tps":
+        return PARAMETERS[transform]
+    points = [(row, column) for row in range(rows) for column in range(columns)]
+    return tuple(f"d{axis}[{row},{column}]" for row, column in points for axis in "xy")
+
+
+def parameter_count(transform, control_points=(4, 4)):
+    """How many numbers theta holds: attention and rigid 3, similarity 4, affine 6, projective 8, tps 2 per control point.
+
+    Raises ValueError for an unknown name or a lattice under 2 x 2.
+
+    >>> parameter_count("affine"), parameter_count("tps", control_points=(4, 4))
+    (6, 32)
+    """
+    return len(parameter_names(transform, control_points))
+
+
+def identity(transform, control_points=(4, 4)):
+    """The theta `(P,)`, float32 NumPy, that leaves every image as it is.
+
+    Raises ValueError for an unknown name or a lattice under 2 x 2.
+
+    >>> identity("affine").tolist()
+    [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    """
+    count = parameter_count(transform, control_points)
+    return np.array(IDENTITIES.get(transform, (0,) * count), "float32")
+
+
+def matrix(transform, theta):
+    """The matrices that theta `(B, P)` stands for: `(B, 2, 3)`, or `(B, 3, 3)` for projective.
+
+    attention [[s, 0, tx], [0, s, ty]]; rigid and similarity [[s cos, -s sin, tx], [s sin, s cos, ty]] (rigid: s = 1);
+    the angle turns the sampling grid from x towards y, clockwise on the screen, so the picture turns the other way.
+    On an image that is not square a normalised rotation is not a rotation in pixels. Raises ValueError for an unknown
+    name, for "tps" (it has no matrix) and for a theta of another shape. Source: Jaderberg et al. 2015, section 3.2.
+
+    >>> np.asarray(matrix("attention", [[0.5, 0.1, 0.2]])).round(2).tolist()
+    [[[0.5, 0.0, 0.10000000149011612], [0.0, 0.5, 0.20000000298023224]]]
+    """
+    _checks.choice(transform, "transform", tuple(PARAMETERS))
+    theta = _checks.floating(theta, "theta", rank=2)
+    count = len(PARAMETERS[transform])
+    if theta.shape[1] != count:
+        _checks.fail("theta", f"shape {tuple(theta.shape)}", f"(B, {count}) for {transform!r}")
+    return to_matrix(transform, theta)
+
+
+def to_matrix(transform, theta):
+    """`matrix` without its checks, for the layer: theta `(B, P)` to `(B, 2, 3)` or `(B, 3, 3)`."""
+    if transform == "affine":
+        return ops.reshape(theta, (-1, 2, 3))
+    if transform == "projective":
+        return _homogeneous(theta)
+    if transform == "attention":
+        s, tx, ty = _columns(theta)
+        return _rows((s, ops.zeros_like(s), tx), (ops.zeros_like(s), s, ty))
+    if transform == "rigid":
+        angle, tx, ty = _columns(theta)
+        s = ops.ones_like(angle)
+    else:
+        s, angle, tx, ty = _columns(theta)
+    cos, sin = s * ops.cos(angle), s * ops.sin(angle)
+    return _rows((cos, -sin, tx), (sin, cos, ty))
+
+
+def compose(a, b):
+    """One theta that does first `b`, then `a`: the matrix product A B on column vectors (x, y, 1).
+
+    a, b: affine `(B, 6)` or `(B, 2, 3)`, projective `(B, 8)` or `(B, 3, 3)`, same B. Two affine ones give an affine
+    one, else the result is projective with last entry 1; flat when both are flat. Seen from images: sampling
+    with `compose(a, b)` equals sampling with a, then sampling the result with b. Raises ValueError for other shapes.
+
+    >>> zoom = [[0.5, 0, 0, 0, 0.5, 0]]; shift = [[1, 0, 0.2, 0, 1, 0]]
+    >>> np.asarray(compose(zoom, shift)).round(2).tolist()
+    [[0.5, 0.0, 0.10000000149011612, 0.0, 0.5, 0.0]]
+    """
+    a, b = _as_theta(a, "a"), _as_theta(b, "b")
+    _checks.same_batch(a, b, "b", "a")
+    product = _product(_homogeneous(a), _homogeneous(b))
+    flat = len(a.shape) == 2 and len(b.shape) == 2
+    return _like(product, _is_affine(a) and _is_affine(b), flat)
+
+
+def invert(theta):
+    """The theta that undoes `theta`, in the same form: affine `(B, 6)`, `(B, 2, 3)`, projective `(B, 8)`, `(B, 3, 3)`.
+
+    Raises ValueError for other shapes and, where the values are known, for a theta that cannot be undone.
+
+    >>> np.asarray(invert([[2.0, 0, 0, 0, 2, 1]])).tolist()
+    [[0.5, 0.0, 0.0, 0.0, 0.5, -0.5]]
+    """
+    theta = _as_theta(theta, "theta")
+    m = _homogeneous(theta)
+    first, second, third = m[:, 0], m[:, 1], m[:, 2]
+    cofactors = [ops.cross(second, third), ops.cross(third, first), ops.cross(first, second)]
+    determinant = ops.sum(first * cofactors[0], axis=-1)
+    _refuse_zero(determinant)
+    inverse = ops.stack(cofactors, axis=-1) / determinant[:, None, None]
+    return _like(inverse, _is_affine(theta), len(theta.shape) == 2)
+
+
+def _columns(theta):
+    return [theta[:, i] for i in range(theta.shape[1])]
+
+
+def _rows(*rows):
+    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _as_theta(theta, argument):
+    theta = _checks.floating(_float_list(theta), argument)
+    if tuple(theta.shape[1:]) not in ((6,), (8,), (2, 3), (3, 3)):
+        expected = "(B, 6), (B, 2, 3), (B, 8) or (B, 3, 3)"
+        _checks.fail(argument, f"shape {tuple(theta.shape)}", expected)
+    return _checks.finite(theta, argument)
+
+
+def _float_list(theta):
+    return np.asarray(theta, "float32") if isinstance(theta, (list, tuple)) else theta
+
+
+def _is_affine(theta):
+    return tuple(theta.shape[1:]) in ((6,), (2, 3))
+
+
+def _homogeneous(theta):
+    """Any theta with a matrix, as `(B, 3, 3)`."""
+    count = int(np.prod(theta.shape[1:]))
+    if count == 9:
+        return theta
+    flat = ops.reshape(theta, (-1, count))
+    last = (0.0, 0.0, 1.0)[count - 6 :]
+    ones = ops.ones_like(flat[:, :1])
+    return ops.reshape(ops.concatenate([flat] + [ones * v for v in last], axis=1), (-1, 3, 3))
+
+
+def _product(a, b):
+    """Matrix product without the reduced precision that accelerators use for matmul."""
+    return ops.sum(a[:, :, :, None] * b[:, None, :, :], axis=2)
+
+
+def _like(m, affine, flat):
+    if affine:
+        return ops.reshape(m[:, :2], (-1, 6)) if flat else m[:, :2]
+    m = m / m[:, 2:, 2:]
+    return ops.reshape(m, (-1, 9))[:, :8] if flat else m
+
+
+def _refuse_zero(determinant):
+    try:
+        values = ops.convert_to_numpy(determinant)
+    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
+        return
+    if (values == 0).any():
+        _checks.fail("theta", "a singular matrix", "a matrix with an inverse")

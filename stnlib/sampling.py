@@ -147,7 +147,7 @@ def _locate(coordinate, size, padding_mode, align_corners):
     x = to_pixels(coordinate, size, align_corners)
     edge = ops.where(coordinate > 0, ops.cast(size, x.dtype) - 1, ops.zeros_like(x))
     beyond = edge if padding_mode == "reflection" else coordinate
-    return ops.where(ops.isinf(coordinate), beyond, x)
+    return ops.where(ops.isinf(coordinate) | ops.isinf(x), beyond, x)
 
 
 def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False):

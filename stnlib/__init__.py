@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from stnlib.grid import affine_grid, projective_grid, tps_grid  # noqa: E402
-from stnlib.layers import SpatialTransformer  # noqa: E402
-from stnlib.sampling import grid_sample  # noqa: E402
+from stnlib.grid import affine_grid, projective_grid, tps_grid
+from stnlib.layers import SpatialTransformer
+from stnlib.sampling import grid_sample
 
 __version__ = "0.1.0"
 __all__ = ["SpatialTransformer", "affine_grid", "grid_sample", "projective_grid", "tps_grid"]

@@ -55,9 +55,7 @@ def floating(value, argument, rank=None):
         try:
             tensor = ops.convert_to_tensor(value)
         except Exception as error:  # each backend raises its own kinds
-            raise ValueError(
-                f"{argument}: expected an array of numbers, got {type(value).__name__}"
-            ) from error
+            raise ValueError(f"{argument}: expected an array of numbers, got {type(value).__name__}") from error
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     if dtype not in FLOATS:
         fail(argument, f"dtype {dtype}", "floating-point numbers (convert with astype('float32'))")

@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
-from stnlib import _checks, grid, sampling, transforms
+from stnlib import _checks, transforms
+from stnlib.grid import transform_points
+from stnlib.sampling import MODES, PADDING_MODES, sample
+
+OPTIONS = ("transform", "output_size", "control_points", "mode", "padding_mode", "align_corners")
 
 
 @keras.saving.register_keras_serializable(package="stnlib")
@@ -15,8 +19,8 @@ class SpatialTransformer(keras.layers.Layer):
     the resampled images, `layer.theta(images)` the parameters `(B, P)` (output to input, see
     `stnlib.transforms`). `output_size` is (H_out, W_out), None for the input's. `control_points` counts for "tps"
     only; mode, padding_mode, align_corners are those of `stnlib.grid_sample`. The grid is float32 under mixed
-    precision. Raises ValueError for unknown names or sizes and for a localization whose result is not `(B, F)`.
-    Source: Jaderberg et al. 2015, section 3.
+    precision. Raises ValueError for unknown names or sizes, for a localization that is no Keras layer or whose
+    result is not `(B, F)`, and for images that are not `(B, H, W, C)`. Source: Jaderberg et al. 2015, section 3.
 
     >>> layer = SpatialTransformer(keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)]))
     >>> images = keras.random.uniform((2, 8, 8, 1))
@@ -35,60 +39,55 @@ class SpatialTransformer(keras.layers.Layer):
         align_corners=False,
         **kwargs,
     ):
+        """Check the options and make the head; see the class."""
         super().__init__(**kwargs)
-        if not isinstance(localization, keras.layers.Layer):
-            _checks.fail("localization", type(localization).__name__, "a Keras layer or model")
-        self.localization = localization
-        self.transform = _checks.choice(transform, "transform", transforms.NAMES)
-        self.output_size = None if output_size is None else _checks.sizes(output_size, "output_size")
-        self.control_points = _checks.sizes(control_points, "control_points", least=2)
-        self.mode = _checks.choice(mode, "mode", sampling.MODES)
-        self.padding_mode = _checks.choice(padding_mode, "padding_mode", sampling.PADDING_MODES)
-        self.align_corners = _checks.flag(align_corners, "align_corners")
-        self.head = _head(self.transform, self.control_points)
+        self.localization = checked_localization(localization)
+        values = (transform, output_size, control_points, mode, padding_mode, align_corners)
+        for name, value in checked_options(*values).items():
+            setattr(self, name, value)
+        self.head = identity_head(transform, control_points)
 
     def build(self, input_shape):
-        if len(input_shape) != 4:
-            _checks.fail("images", f"shape {tuple(input_shape)}", "(B, H, W, C)")
-        if None in self._size(input_shape):
-            _checks.fail("output_size", "None", f"(height, width), as the images are {tuple(input_shape)}")
-        if not self.localization.built:
-            self.localization.build(input_shape)
-        features = tuple(self.localization.compute_output_shape(input_shape))
-        if len(features) != 2 or features[-1] is None:
-            _checks.fail("localization", f"features of shape {features}", "features (B, F)")
-        self.head.build(features)
+        """Build the localization network and the head for images of `input_shape`."""
+        self.head.build(features_shape(self.localization, input_shape, self.output_size))
 
     def theta(self, images):
+        """The parameters `(B, P)`, float32, that the images `(B, H, W, C)` ask for."""
         return self.head(self.localization(images))
 
     def call(self, images):
-        height, width = self._size(images.shape)
-        points = grid.transform_points(
-            self.theta(images), self.transform, height, width, self.control_points, self.align_corners
-        )
-        return sampling.sample(images, points, self.mode, self.padding_mode, self.align_corners)
+        """Resample the images `(B, H, W, C)` where their own theta says."""
+        size = self.output_size or images.shape[1:3]
+        theta = self.theta(images)
+        points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners)
+        return sample(images, points, self.mode, self.padding_mode, self.align_corners)
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], *self._size(input_shape), input_shape[-1])
+        """The shape `(B, H_out, W_out, C)` for images of `input_shape`."""
+        size = self.output_size or input_shape[1:3]
+        return (input_shape[0], *size, input_shape[-1])
 
     def get_config(self):
-        options = ("transform", "output_size", "control_points", "mode", "padding_mode", "align_corners")
-        config = {name: getattr(self, name) for name in options}
+        """Everything that `from_config` needs, as plain values."""
+        config = {name: getattr(self, name) for name in OPTIONS}
         config["localization"] = keras.saving.serialize_keras_object(self.localization)
         return {**super().get_config(), **config}
 
     @classmethod
     def from_config(cls, config):
-        localization = keras.saving.deserialize_keras_object(config.pop("localization"))
-        return cls(localization, **config)
-
-    def _size(self, shape):
-        return self.output_size or tuple(shape[1:3])
+        """The layer that `get_config` described."""
+        localization = keras.saving.deserialize_keras_object(config["localization"])
+        return cls(**{**config, "localization": localization})
 
 
-def _head(transform, control_points):
-    """The layer that turns features into theta: zero kernel, identity bias, float32 under every policy."""
+def identity_head(transform="affine", control_points=(4, 4)):
+    """The layer that turns features `(B, F)` into theta `(B, P)`: zero kernel, identity bias, always float32.
+
+    Raises ValueError for an unknown transform or a lattice under 2 x 2. Source: Jaderberg et al. 2015, section 4.
+
+    >>> ops.convert_to_numpy(identity_head("attention")(ops.ones((1, 5)))).tolist()
+    [[1.0, 0.0, 0.0]]
+    """
     identity = transforms.identity(transform, control_points)
     return keras.layers.Dense(
         len(identity),
@@ -97,3 +96,51 @@ def _head(transform, control_points):
         dtype="float32",
         name="head",
     )
+
+
+def checked_localization(localization):
+    """Return `localization` when it is a Keras layer or model, else raise ValueError.
+
+    >>> checked_localization(keras.layers.Flatten(name="flat")).name
+    'flat'
+    """
+    if not isinstance(localization, keras.layers.Layer):
+        _checks.fail("localization", type(localization).__name__, "a Keras layer or model")
+    return localization
+
+
+def checked_options(transform, output_size, control_points, mode, padding_mode, align_corners):
+    """The options of `SpatialTransformer` by name, each checked; ValueError names the first that is wrong.
+
+    >>> checked_options("affine", [4, 4], (4, 4), "bilinear", "zeros", False)["output_size"]
+    (4, 4)
+    """
+    return {
+        "transform": _checks.choice(transform, "transform", transforms.NAMES),
+        "output_size": None if output_size is None else _checks.sizes(output_size, "output_size"),
+        "control_points": _checks.sizes(control_points, "control_points", least=2),
+        "mode": _checks.choice(mode, "mode", MODES),
+        "padding_mode": _checks.choice(padding_mode, "padding_mode", PADDING_MODES),
+        "align_corners": _checks.flag(align_corners, "align_corners"),
+    }
+
+
+def features_shape(localization, input_shape, output_size=None):
+    """The shape `(B, F)` of what `localization` makes of images of `input_shape`, building it if needed.
+
+    Raises ValueError for images that are not `(B, H, W, C)`, for an unknown H or W with no `output_size`, and for
+    features that are not `(B, F)`.
+
+    >>> features_shape(keras.layers.Flatten(), (None, 4, 4, 1))
+    (None, 16)
+    """
+    if len(input_shape) != 4:
+        _checks.fail("images", f"shape {tuple(input_shape)}", "(B, H, W, C)")
+    if None in (output_size or input_shape[1:3]):
+        _checks.fail("output_size", "None", f"(height, width) for images of unknown size {tuple(input_shape)}")
+    if not localization.built:
+        localization.build(input_shape)
+    shape = tuple(localization.compute_output_shape(input_shape))
+    if len(shape) != 2 or shape[-1] is None:
+        _checks.fail("localization", f"a result of shape {shape}", "features (B, F)")
+    return shape

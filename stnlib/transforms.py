@@ -44,7 +44,7 @@ def parameter_names(transform, control_points=(4, 4)):
 
 
 def parameter_count(transform, control_points=(4, 4)):
-    """How many numbers theta holds: attention and rigid 3, similarity 4, affine 6, projective 8, tps 2 per control point.
+    """How many numbers theta holds: 3 (attention, rigid), 4 (similarity), 6 (affine), 8 (projective), 2 K (tps).
 
     Raises ValueError for an unknown name or a lattice under 2 x 2.
 

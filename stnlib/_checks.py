@@ -64,6 +64,16 @@ def floating(value, argument, rank=None):
     return tensor
 
 
+def from_list(value, argument):
+    """Nested lists of numbers, whole ones too, as a float32 array; anything else as it is."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    try:
+        return np.asarray(value, "float32")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument}: expected an array of numbers, got {value!r:.80}") from error
+
+
 def finite(tensor, argument):
     """Refuse NaN and infinity where the values are known now; a traced tensor passes."""
     try:

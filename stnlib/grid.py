@@ -165,21 +165,12 @@ def tps_grid(theta, output_size, control_points=(4, 4), align_corners=False):
 
 def _theta(theta, shapes, expected):
     """A checked theta, flat `(B, P)`, in the grid's dtype: float64 stays, all else becomes float32."""
-    if isinstance(theta, (list, tuple)):
-        theta = _numbers(theta)
-    theta = _checks.floating(theta, "theta")
+    theta = _checks.floating(_checks.from_list(theta, "theta"), "theta")
     if tuple(theta.shape[1:]) not in shapes:
         _checks.fail("theta", f"shape {tuple(theta.shape)}", expected)
     _checks.finite(theta, "theta")
     theta = ops.reshape(theta, (-1, int(np.prod(theta.shape[1:]))))
     return theta if str(theta.dtype).endswith("float64") else ops.cast(theta, "float32")
-
-
-def _numbers(theta):
-    try:
-        return np.asarray(theta, "float32")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"theta: expected an array of numbers, got {theta!r:.80}") from error
 
 
 def _grid(transform, theta, output_size, control_points, align_corners):

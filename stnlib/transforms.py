@@ -6,7 +6,34 @@ Every theta maps **output to input** coordinates, both normalised to [-1, 1], x 
 import numpy as np
 from keras import ops
 
-from stnlib import _checks
+from stnlib import _checks, _matrices
+from stnlib.conventions import (
+    theta_from_keras,
+    theta_from_opencv,
+    theta_from_scipy,
+    theta_from_torch,
+    theta_to_keras,
+    theta_to_opencv,
+    theta_to_scipy,
+    theta_to_torch,
+)
+
+__all__ = [
+    "compose",
+    "identity",
+    "invert",
+    "matrix",
+    "parameter_count",
+    "parameter_names",
+    "theta_from_keras",
+    "theta_from_opencv",
+    "theta_from_scipy",
+    "theta_from_torch",
+    "theta_to_keras",
+    "theta_to_opencv",
+    "theta_to_scipy",
+    "theta_to_torch",
+]
 
 PARAMETERS = {
     "attention": ("s", "tx", "ty"),
@@ -90,17 +117,17 @@ def to_matrix(transform, theta):
     if transform == "affine":
         return ops.reshape(theta, (-1, 2, 3))
     if transform == "projective":
-        return _homogeneous(theta)
+        return _matrices.homogeneous(theta)
     if transform == "attention":
-        s, tx, ty = _columns(theta)
-        return _rows((s, ops.zeros_like(s), tx), (ops.zeros_like(s), s, ty))
+        s, tx, ty = _matrices.columns(theta)
+        return _matrices.rows((s, ops.zeros_like(s), tx), (ops.zeros_like(s), s, ty))
     if transform == "rigid":
-        angle, tx, ty = _columns(theta)
+        angle, tx, ty = _matrices.columns(theta)
         s = ops.ones_like(angle)
     else:
-        s, angle, tx, ty = _columns(theta)
+        s, angle, tx, ty = _matrices.columns(theta)
     cos, sin = s * ops.cos(angle), s * ops.sin(angle)
-    return _rows((cos, -sin, tx), (sin, cos, ty))
+    return _matrices.rows((cos, -sin, tx), (sin, cos, ty))
 
 
 def compose(a, b):
@@ -114,11 +141,11 @@ def compose(a, b):
     >>> np.asarray(compose(zoom, shift)).round(2).tolist()
     [[0.5, 0.0, 0.10000000149011612, 0.0, 0.5, 0.0]]
     """
-    a, b = _as_theta(a, "a"), _as_theta(b, "b")
+    a, b = _matrices.as_theta(a, "a"), _matrices.as_theta(b, "b")
     _checks.same_batch(a, b, "b", "a")
-    product = _product(_homogeneous(a), _homogeneous(b))
+    product = _matrices.product(_matrices.homogeneous(a), _matrices.homogeneous(b))
     flat = len(a.shape) == 2 and len(b.shape) == 2
-    return _like(product, _is_affine(a) and _is_affine(b), flat)
+    return _matrices.like(product, _matrices.is_affine(a) and _matrices.is_affine(b), flat)
 
 
 def invert(theta):
@@ -129,67 +156,11 @@ def invert(theta):
     >>> np.asarray(invert([[2.0, 0, 0, 0, 2, 1]])).tolist()
     [[0.5, 0.0, 0.0, 0.0, 0.5, -0.5]]
     """
-    theta = _as_theta(theta, "theta")
-    m = _homogeneous(theta)
+    theta = _matrices.as_theta(theta, "theta")
+    m = _matrices.homogeneous(theta)
     first, second, third = m[:, 0], m[:, 1], m[:, 2]
     cofactors = [ops.cross(second, third), ops.cross(third, first), ops.cross(first, second)]
     determinant = ops.sum(first * cofactors[0], axis=-1)
-    _refuse_zero(determinant)
+    _matrices.refuse_zero(determinant)
     inverse = ops.stack(cofactors, axis=-1) / determinant[:, None, None]
-    return _like(inverse, _is_affine(theta), len(theta.shape) == 2)
-
-
-def _columns(theta):
-    return [theta[:, i] for i in range(theta.shape[1])]
-
-
-def _rows(*rows):
-    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
-
-
-def _as_theta(theta, argument):
-    theta = _checks.floating(_float_list(theta), argument)
-    if tuple(theta.shape[1:]) not in ((6,), (8,), (2, 3), (3, 3)):
-        expected = "(B, 6), (B, 2, 3), (B, 8) or (B, 3, 3)"
-        _checks.fail(argument, f"shape {tuple(theta.shape)}", expected)
-    return _checks.finite(theta, argument)
-
-
-def _float_list(theta):
-    return np.asarray(theta, "float32") if isinstance(theta, (list, tuple)) else theta
-
-
-def _is_affine(theta):
-    return tuple(theta.shape[1:]) in ((6,), (2, 3))
-
-
-def _homogeneous(theta):
-    """Any theta with a matrix, as `(B, 3, 3)`."""
-    count = int(np.prod(theta.shape[1:]))
-    if count == 9:
-        return theta
-    flat = ops.reshape(theta, (-1, count))
-    last = (0.0, 0.0, 1.0)[count - 6 :]
-    ones = ops.ones_like(flat[:, :1])
-    return ops.reshape(ops.concatenate([flat] + [ones * v for v in last], axis=1), (-1, 3, 3))
-
-
-def _product(a, b):
-    """Matrix product without the reduced precision that accelerators use for matmul."""
-    return ops.sum(a[:, :, :, None] * b[:, None, :, :], axis=2)
-
-
-def _like(m, affine, flat):
-    if affine:
-        return ops.reshape(m[:, :2], (-1, 6)) if flat else m[:, :2]
-    m = m / m[:, 2:, 2:]
-    return ops.reshape(m, (-1, 9))[:, :8] if flat else m
-
-
-def _refuse_zero(determinant):
-    try:
-        values = ops.convert_to_numpy(determinant)
-    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
-        return
-    if (values == 0).any():
-        _checks.fail("theta", "a singular matrix", "a matrix with an inverse")
+    return _matrices.like(inverse, _matrices.is_affine(theta), len(theta.shape) == 2)

@@ -1,0 +1,58 @@
+"""The algebra of homogeneous 3x3 matrices behind `stnlib.transforms`."""
+
+import numpy as np
+from keras import ops
+
+from stnlib import _checks
+
+
+def columns(theta):
+    return [theta[:, i] for i in range(theta.shape[1])]
+
+
+def rows(*rows):
+    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def as_theta(theta, argument):
+    theta = _checks.floating(_checks.from_list(theta, argument), argument)
+    if tuple(theta.shape[1:]) not in ((6,), (8,), (2, 3), (3, 3)):
+        expected = "(B, 6), (B, 2, 3), (B, 8) or (B, 3, 3)"
+        _checks.fail(argument, f"shape {tuple(theta.shape)}", expected)
+    return _checks.finite(theta, argument)
+
+
+def is_affine(theta):
+    return tuple(theta.shape[1:]) in ((6,), (2, 3))
+
+
+def homogeneous(theta):
+    """Any theta with a matrix, as `(B, 3, 3)`."""
+    count = int(np.prod(theta.shape[1:]))
+    if count == 9:
+        return theta
+    flat = ops.reshape(theta, (-1, count))
+    last = (0.0, 0.0, 1.0)[count - 6 :]
+    ones = ops.ones_like(flat[:, :1])
+    return ops.reshape(ops.concatenate([flat] + [ones * v for v in last], axis=1), (-1, 3, 3))
+
+
+def product(a, b):
+    """Matrix product without the reduced precision that accelerators use for matmul."""
+    return ops.sum(a[:, :, :, None] * b[:, None, :, :], axis=2)
+
+
+def like(m, affine, flat):
+    if affine:
+        return ops.reshape(m[:, :2], (-1, 6)) if flat else m[:, :2]
+    m = m / m[:, 2:, 2:]
+    return ops.reshape(m, (-1, 9))[:, :8] if flat else m
+
+
+def refuse_zero(determinant):
+    try:
+        values = ops.convert_to_numpy(determinant)
+    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
+        return
+    if (values == 0).any():
+        _checks.fail("theta", "a singular matrix", "a matrix with an inverse")

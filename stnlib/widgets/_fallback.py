@@ -1,0 +1,54 @@
+"""Pictures in SVG for pages without JavaScript."""
+
+import base64
+
+import numpy as np
+
+from stnlib.widgets import _images
+
+
+def picture_uri(image):
+    """An image array as a PNG data URI."""
+    return "data:image/png;base64," + base64.b64encode(_images.png(_images.as_bytes(image))).decode()
+
+
+def explorer(image, theta):
+    """Input with the window of theta on it, an arrow, and the output: the input seen through the window."""
+    if np.allclose(theta, [[1, 0, 0], [0, 1, 0]]):
+        angle = np.radians(30)
+        theta = 0.8 * np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0]])
+    corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]) @ np.transpose(theta)
+    window = " ".join(f"{x:.3f},{y:.3f}" for x, y in corners)
+    uri = picture_uri(image)
+    seen = IMAGE.format(uri=uri, more=f' transform="{_inverse(theta)}"')
+    return TEMPLATE.format(image=IMAGE.format(uri=uri, more=""), window=window, dots=_dots(theta), seen=seen)
+
+
+def _dots(theta):
+    """One SVG dot for each point of an 8x8 sampling grid."""
+    axis = (2 * np.arange(8) + 1) / 8 - 1
+    points = np.array([[x, y, 1] for y in axis for x in axis]) @ np.transpose(theta)
+    return "".join(f"M{x:.3f} {y:.3f}h0" for x, y in points)
+
+
+def _inverse(theta):
+    """The SVG transform that shows the input as the output sees it, or nothing where theta is singular."""
+    square = np.vstack([theta, [0, 0, 1]])
+    if abs(np.linalg.det(square)) < 1e-6:
+        return "scale(0)"
+    a, b, tx, c, d, ty = np.linalg.inv(square)[:2].ravel()
+    return f"matrix({a:.4f} {c:.4f} {b:.4f} {d:.4f} {tx:.4f} {ty:.4f})"
+
+
+IMAGE = (
+    '<image href="{uri}" x="-1" y="-1" width="2" height="2" preserveAspectRatio="none"'
+    ' style="image-rendering: pixelated"{more}/>'
+)
+TEMPLATE = """<svg viewBox="-1.7 -1.7 6.4 3.4" width="640" height="340" role="img"
+ aria-label="An image with a turned sampling grid over it, and beside it the output: the image as the grid reads it">
+{image}<path d="M-1-1h2v2h-2z" fill="none" stroke="#0072b2" stroke-width="0.03"/>
+<polygon points="{window}" fill="none" stroke="#e69f00" stroke-width="0.04"/>
+<path d="{dots}" stroke="#e69f00" stroke-width="0.06" stroke-linecap="round"/>
+<path d="M2.3 0H1.75m0.15-0.15L1.75 0l0.15 0.15" fill="none" stroke="#e69f00" stroke-width="0.05"/>
+<svg x="2.5" y="-1" width="2" height="2" viewBox="-1 -1 2 2"><path d="M-1-1h2v2h-2z"/>{seen}
+<path d="M-1-1h2v2h-2z" fill="none" stroke="#009e73" stroke-width="0.06"/></svg></svg>"""

@@ -1,0 +1,423 @@
+// AffineExplorer: the sampling grid over the input, the output beside it, and theta in every form between.
+
+import { affineGrid, gridSample, toPixels, toNormalised, axisCoordinates, clamp } from "./sampling.js";
+import { makeStage, watchLooks, palette, toBitmap, drawPixels, makeView, strokeCased, strokeLine, drawRing } from "./draw.js";
+import { adopt, oncePerFrame, bindChoice, bindNumber, bindArrows, bindHandles, announcer, format, prefersCalm } from "./controls.js";
+import { NEUTRAL, PRESETS, thetaOf, partsOf, applyTheta, moveCentre, moveCorner, moveEdge, rollDice, describe } from "./affine_math.js";
+import { makeLibrary, encodeImage } from "./pictures.js";
+import { makePad } from "./pad.js";
+import TEMPLATE from "./affine_explorer.html";
+
+const MARGIN = 1.5;
+const STEP = 0.05;
+const FINE_STEP = 0.01;
+const DOTS_UP_TO = 32;
+const LINES = 8;
+
+class Explorer {
+  constructor(model, el) {
+    this.model = model;
+    this.el = el;
+    this.refs = adopt(el, TEMPLATE, "affine_explorer");
+    this.library = makeLibrary(model);
+    this.parts = NEUTRAL;
+    this.pixel = [0.27, 0.56];
+    this.say = announcer(this.refs.live);
+    this.request = oncePerFrame(() => this.frame());
+    this.input = makeStage(this.refs.inputCanvas, (...canvas) => this.paintInput(...canvas));
+    this.output = makeStage(this.refs.outputCanvas, (...canvas) => this.paintOutput(...canvas));
+    this.bindTheta();
+    this.bindOptions();
+    this.bindProbe();
+    this.bindModel();
+    const canvases = [this.refs.inputCanvas, this.refs.outputCanvas];
+    this.stopWatching = watchLooks(canvases, () => this.remeasure());
+    this.readModel();
+    this.remeasure();
+  }
+
+  stop() {
+    this.stopWatching();
+    this.request.cancel();
+    cancelAnimationFrame(this.moving);
+    for (const [event, call] of this.subscriptions) this.model.off(event, call);
+  }
+
+  // ---- from and to the model
+
+  bindModel() {
+    const reread = () => this.readModel();
+    const names = ["theta", "picture", "mode", "padding_mode", "align_corners", "output_size", "image", "drawing"];
+    this.subscriptions = names.map((name) => [`change:${name}`, reread]);
+    for (const [event, call] of this.subscriptions) this.model.on(event, call);
+    this.model.on("change:image", () => this.library.forget("own"));
+    this.model.on("change:drawing", () => this.pad.drawing || this.library.forget("drawing"));
+  }
+
+  readModel() {
+    const get = (name) => this.model.get(name);
+    this.theta = get("theta").flat();
+    this.options = { mode: get("mode"), paddingMode: get("padding_mode"), alignCorners: get("align_corners") };
+    if (!this.ownParts) this.parts = partsOf(this.theta, this.parts);
+    this.image = this.library(get("picture"));
+    this.outputSize = get("output_size") || [this.image.height, this.image.width];
+    this.showOptions();
+    this.backdrop = null;
+    this.request();
+  }
+
+  set(name, value) {
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  // `parts` where the reader chose them (a slider, a preset); else they are read from theta.
+  setTheta(theta, parts = null) {
+    cancelAnimationFrame(this.moving);
+    this.writeTheta(theta, parts);
+  }
+
+  writeTheta(theta, parts) {
+    this.ownParts = parts !== null;
+    if (parts) this.parts = parts;
+    this.set("theta", [theta.slice(0, 3), theta.slice(3)]);
+    this.ownParts = false;
+  }
+
+  // Glide to new parts, or jump where the reader asked for calm.
+  glideTo(parts) {
+    cancelAnimationFrame(this.moving);
+    const [from, to] = [this.theta, thetaOf(parts)];
+    if (prefersCalm()) return this.writeTheta(to, parts);
+    const start = performance.now();
+    const step = (now) => {
+      const t = clamp((now - start) / 350, 0, 1);
+      if (t === 1) return this.writeTheta(to, parts);
+      const eased = t * t * (3 - 2 * t);
+      this.writeTheta(to.map((v, i) => from[i] + (v - from[i]) * eased), null);
+      this.moving = requestAnimationFrame(step);
+    };
+    this.moving = requestAnimationFrame(step);
+  }
+
+  // ---- controls
+
+  bindTheta() {
+    this.numbers = [...this.el.querySelectorAll("[data-theta]")].map((input, i) =>
+      bindNumber(input, (value) => this.setTheta(this.theta.map((v, k) => (k === i ? value : v))), 2));
+    this.sliders = [...this.el.querySelectorAll("[data-part]")].map((input) => {
+      const name = input.dataset.part;
+      const control = bindNumber(input, (value) => {
+        const parts = { ...this.parts, [name]: value };
+        this.setTheta(thetaOf(parts), parts);
+      }, 2);
+      return { name, input, control, out: this.el.querySelector(`[data-out="${name}"]`) };
+    });
+    for (const button of this.el.querySelectorAll("[data-preset]")) {
+      button.addEventListener("click", () => this.preset(button.dataset.preset));
+    }
+    this.handles = [...this.el.querySelectorAll(".stn-handle")];
+    bindHandles(this.refs.inputStage, this.handles, { move: (handle, x, y) => this.dragHandle(handle, x, y) });
+    for (const handle of this.handles) bindArrows(handle, (dx, dy, fine) => this.nudge(handle, dx, dy, fine));
+  }
+
+  preset(name) {
+    if (name !== "dice") return this.glideTo(PRESETS[name]);
+    const [rolled, parts] = rollDice();
+    this.say(`Rolled: ${rolled}`);
+    this.glideTo(parts);
+  }
+
+  bindOptions() {
+    const { refs } = this;
+    this.choices = {
+      picture: bindChoice(refs.picture, (value) => this.set("picture", value)),
+      mode: bindChoice(refs.mode, (value) => this.set("mode", value)),
+      padding: bindChoice(refs.padding, (value) => this.set("padding_mode", value)),
+      align: bindChoice(refs.align, (value) => this.set("align_corners", value === "true")),
+      size: bindChoice(refs.size, (value) => this.set("output_size", value === "same" ? null : [+value, +value])),
+    };
+    this.pad = makePad(refs.padCanvas, refs.wipe, () => this.library("drawing"), {
+      change: () => this.showDrawing(),
+      end: () => this.set("drawing", encodeImage(this.library("drawing"))),
+    });
+  }
+
+  showDrawing() {
+    this.backdrop = null;
+    this.request();
+  }
+
+  showOptions() {
+    const { choices, refs, options } = this;
+    const size = this.model.get("output_size");
+    const square = size && size[0] === size[1] && [7, 14, 56].includes(size[0]);
+    refs.own.hidden = !this.model.get("image");
+    refs.otherSize.hidden = !size || square;
+    if (size && !square) refs.otherSize.querySelector("span").textContent = `${size[0]}\u00d7${size[1]}`;
+    choices.size.show(!size ? "same" : square ? size[0] : "other");
+    choices.picture.show(this.model.get("picture"));
+    choices.mode.show(options.mode);
+    choices.padding.show(options.paddingMode);
+    choices.align.show(options.alignCorners);
+    refs.pad.hidden = this.model.get("picture") !== "drawing";
+    if (!refs.pad.hidden) this.pad.paint();
+    refs.inputStage.style.setProperty("--stn-ratio", clamp(this.image.width / this.image.height, 0.5, 2));
+    refs.outputStage.style.setProperty("--stn-ratio", clamp(this.outputSize[1] / this.outputSize[0], 0.5, 2));
+  }
+
+  // ---- handles on the input
+
+  // Normalised input coordinates to canvas coordinates, and back.
+  place(x, y) {
+    const { width, height } = this.image;
+    const align = this.options.alignCorners;
+    return this.view.place(toPixels(x, width, align), toPixels(y, height, align));
+  }
+
+  read(left, top) {
+    const { width, height } = this.image;
+    const [x, y] = this.view.read(left, top);
+    const align = this.options.alignCorners;
+    return [toNormalised(x, width, align), toNormalised(y, height, align)];
+  }
+
+  dragHandle(handle, left, top) {
+    this.moveHandle(handle, ...this.read(...this.view.keepInside(left, top, 4)));
+  }
+
+  nudge(handle, dx, dy, fine) {
+    const step = fine ? FINE_STEP : STEP;
+    const [u, v] = [+handle.dataset.u, +handle.dataset.v];
+    const [x, y] = applyTheta(this.theta, u, v);
+    this.moveHandle(handle, x + dx * step, y + dy * step);
+    const [nowX, nowY] = applyTheta(this.theta, u, v);
+    this.say(`${handle.ariaLabel.split(":")[0]} at x ${format(nowX)}, y ${format(nowY)}`);
+  }
+
+  moveHandle(handle, x, y) {
+    const [u, v] = [+handle.dataset.u, +handle.dataset.v];
+    if (!u && !v) this.setTheta(moveCentre(this.theta, x, y));
+    else if (u && v) this.setTheta(moveCorner(this.theta, u, v, x, y));
+    else this.setTheta(moveEdge(this.theta, u, v, x, y));
+  }
+
+  // ---- the probed output pixel
+
+  bindProbe() {
+    const { outputStage, outputCanvas, probe } = this.refs;
+    const choose = (event) => {
+      const box = outputCanvas.getBoundingClientRect();
+      this.pixel = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width]
+        .map((v) => clamp(v, 0, 0.9999));
+      this.request();
+    };
+    outputStage.addEventListener("pointermove", choose);
+    outputStage.addEventListener("pointerdown", choose);
+    outputStage.addEventListener("click", () => probe.focus({ preventScroll: true }));
+    bindArrows(probe, (dx, dy, far) => {
+      const step = far ? 4 : 1;
+      const [row, column] = this.probed();
+      const [height, width] = this.outputSize;
+      this.pixel = [(clamp(row + dy * step, 0, height - 1) + 0.5) / height, (clamp(column + dx * step, 0, width - 1) + 0.5) / width];
+      this.request();
+      this.sayProbe = true;
+    });
+  }
+
+  // Row and column of the probed pixel.
+  probed() {
+    return this.pixel.map((v, axis) => Math.floor(v * this.outputSize[axis]));
+  }
+
+  // ---- pictures
+
+  remeasure() {
+    this.colours = palette(this.el);
+    this.input.measure();
+    this.output.measure();
+    this.frame();
+  }
+
+  frame() {
+    const { image, theta, options, outputSize, input } = this;
+    if (!input.width) return;
+    this.view = makeView(image.width, image.height, input.width, input.height, MARGIN);
+    this.grid = affineGrid(theta, outputSize, options.alignCorners);
+    const data = gridSample(image, this.grid, options);
+    this.result = { data, height: outputSize[0], width: outputSize[1], channels: image.channels };
+    this.bitmap = toBitmap(this.result, image.low, image.high, this.bitmap);
+    this.output.paint();
+    this.input.paint();
+    this.placeHandles();
+    this.showNumbers();
+    this.showProbe();
+  }
+
+  paintOutput(context, width, height) {
+    drawPixels(context, this.bitmap, 0, 0, width, height);
+  }
+
+  paintInput(context, width, height) {
+    this.paintBackdrop(context, width, height);
+    this.paintGrid(context);
+    const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([u, v]) => this.place(...applyTheta(this.theta, u, v)));
+    strokeCased(context, corners, this.colours.grid, 2, true);
+    const [row, column] = this.probed();
+    const at = 2 * (row * this.outputSize[1] + column);
+    drawRing(context, ...this.place(this.grid[at], this.grid[at + 1]), 6, this.colours.grid);
+  }
+
+  // The image, and around it, faded, what the padding makes of the plane outside.
+  paintBackdrop(context, width, height) {
+    const { image, view, colours } = this;
+    this.backdrop ||= { inner: toBitmap(image, image.low, image.high), outer: this.makeOuter() };
+    context.fillStyle = colours.beyond;
+    context.fillRect(0, 0, width, height);
+    const outer = [view.left - view.width, view.top - view.height, 3 * view.width, 3 * view.height];
+    context.globalAlpha = 0.3;
+    drawPixels(context, this.backdrop.outer, ...outer);
+    context.globalAlpha = 1;
+    drawPixels(context, this.backdrop.inner, view.left, view.top, view.width, view.height);
+    context.strokeStyle = colours.input;
+    context.lineWidth = 2;
+    context.strokeRect(view.left - 1, view.top - 1, view.width + 2, view.height + 2);
+  }
+
+  makeOuter() {
+    const { image, options } = this;
+    const { width, height, channels, low, high } = image;
+    const grid = [];
+    for (let row = -height; row < 2 * height; row++) {
+      for (let column = -width; column < 2 * width; column++) {
+        grid.push((2 * column + 1) / width - 1, (2 * row + 1) / height - 1);
+      }
+    }
+    const data = gridSample(image, grid, { mode: "nearest", paddingMode: options.paddingMode });
+    return toBitmap({ data, width: 3 * width, height: 3 * height, channels }, low, high);
+  }
+
+  // A dot for each output pixel where they are few, else a mesh of lines.
+  paintGrid(context) {
+    const [height, width] = this.outputSize;
+    if (Math.max(height, width) <= DOTS_UP_TO) return this.paintDots(context);
+    context.strokeStyle = this.colours.grid;
+    context.lineWidth = 1;
+    for (let i = 1; i < LINES; i++) {
+      const t = (2 * i) / LINES - 1;
+      strokeLine(context, [[-1, t], [1, t]].map(([u, v]) => this.place(...applyTheta(this.theta, u, v))));
+      strokeLine(context, [[t, -1], [t, 1]].map(([u, v]) => this.place(...applyTheta(this.theta, u, v))));
+    }
+  }
+
+  paintDots(context) {
+    const [a, b, , c, d] = this.theta;
+    const spacing = Math.sqrt(Math.abs(a * d - b * c)) * this.view.width / Math.max(...this.outputSize);
+    const side = clamp(spacing / 3, 1, 4);
+    context.fillStyle = this.colours.grid;
+    for (let i = 0; i < this.grid.length; i += 2) {
+      const [x, y] = this.place(this.grid[i], this.grid[i + 1]);
+      context.fillRect(x - side / 2, y - side / 2, side, side);
+    }
+  }
+
+  placeHandles() {
+    for (const handle of this.handles) {
+      const [x, y] = this.place(...applyTheta(this.theta, +handle.dataset.u, +handle.dataset.v));
+      const [left, top] = this.view.keepInside(x, y, 6);
+      handle.style.transform = `translate(${left}px, ${top}px)`;
+    }
+  }
+
+  // ---- numbers and words
+
+  showNumbers() {
+    this.numbers.forEach((number, i) => number.show(this.theta[i]));
+    for (const { name, input, control, out } of this.sliders) {
+      const value = this.parts[name];
+      const text = name === "angle" || name === "shear" ? `${format(value, 0)}\u00b0` : format(value);
+      control.show(value);
+      out.textContent = text;
+      input.setAttribute("aria-valuetext", text);
+    }
+    const [window, output] = describe(this.parts);
+    this.refs.sentence.textContent = window
+      ? `\u03b8 says where each output pixel reads. The window is ${window}: so the output shows its content ${output}.`
+      : "\u03b8 says where each output pixel reads. Now each reads at its own place, so the output is a copy. Drag a handle.";
+  }
+
+  showProbe() {
+    const { refs, theta, image, options, outputSize } = this;
+    const [row, column] = this.probed();
+    const x = axisCoordinates(outputSize[1], options.alignCorners)[column];
+    const y = axisCoordinates(outputSize[0], options.alignCorners)[row];
+    const [inX, inY] = applyTheta(theta, x, y);
+    const pixelX = toPixels(inX, image.width, options.alignCorners);
+    const pixelY = toPixels(inY, image.height, options.alignCorners);
+    refs.outX.textContent = format(x);
+    refs.outY.textContent = format(y);
+    refs.sumX.innerHTML = sum("x", theta.slice(0, 3), x, y, inX, pixelX, "column");
+    refs.sumY.innerHTML = sum("y", theta.slice(3), x, y, inY, pixelY, "row");
+    this.showValue(row, column);
+    this.placeProbe(row, column, inX, inY);
+    if (this.sayProbe) this.say(`Output row ${row}, column ${column} reads input column ${format(pixelX, 1)}, row ${format(pixelY, 1)}`);
+    this.sayProbe = false;
+  }
+
+  showValue(row, column) {
+    const { data, width, channels } = this.result;
+    const from = (row * width + column) * channels;
+    const values = [...data.slice(from, from + channels)];
+    const { low, high } = this.image;
+    const bytes = values.map((v) => Math.round((255 * (v - low)) / (high - low)));
+    this.refs.swatch.style.background = `rgb(${channels === 3 ? bytes : [bytes[0], bytes[0], bytes[0]]})`;
+    this.refs.value.textContent = `row ${row}, column ${column} reads ${values.map((v) => format(v)).join(", ")}`;
+  }
+
+  placeProbe(row, column, inX, inY) {
+    const [height, width] = this.outputSize;
+    const [cellX, cellY] = [this.output.width / width, this.output.height / height];
+    const side = Math.max(cellX, cellY, 8);
+    const [x, y] = [(column + 0.5) * cellX, (row + 0.5) * cellY];
+    const { style } = this.refs.probe;
+    style.width = style.height = `${side}px`;
+    style.transform = `translate(${x - side / 2}px, ${y - side / 2}px)`;
+    this.drawLink(x, y, side / 2, ...this.place(inX, inY));
+  }
+
+  // An arrow from the output pixel to the point that it reads.
+  drawLink(x, y, rim, inX, inY) {
+    const { outputStage, outputCanvas, inputStage, panels, link } = this.refs;
+    const box = panels.getBoundingClientRect();
+    const from = outputCanvas.getBoundingClientRect();
+    const to = inputStage.getBoundingClientRect();
+    const start = [from.left - box.left + x, from.top - box.top + y];
+    const [endX, endY] = this.view.keepInside(inX, inY, 4);
+    const end = [to.left - box.left + endX, to.top - box.top + endY];
+    const length = Math.hypot(end[0] - start[0], end[1] - start[1]) || 1;
+    const [dx, dy] = [(end[0] - start[0]) / length, (end[1] - start[1]) / length];
+    const tip = [end[0] - 8 * dx, end[1] - 8 * dy];
+    const base = [tip[0] - 10 * dx, tip[1] - 10 * dy];
+    const shaft = `M${start[0] + rim * dx} ${start[1] + rim * dy}L${base}`;
+    const head = `M${tip}L${base[0] - 5 * dy} ${base[1] + 5 * dx}L${base[0] + 5 * dy} ${base[1] - 5 * dx}Z`;
+    [shaft, shaft, head].forEach((path, i) => link.children[i].setAttribute("d", path));
+  }
+}
+
+// One row of the product, spelled out.
+function sum(axis, [a, b, t], x, y, value, pixel, name) {
+  const product = `${format(a)}\u00b7${bracket(x)} + ${bracket(b)}\u00b7${bracket(y)} + ${bracket(t)}`;
+  return `<i>${axis}<sub>in</sub></i> = ${product} = <b>${format(value)}</b>, that is ${name} <b>${format(pixel, 1)}</b>`;
+}
+
+function bracket(value) {
+  return value < 0 ? `(${format(value)})` : format(value);
+}
+
+function render({ model, el }) {
+  const explorer = new Explorer(model, el);
+  el.explorer = explorer;
+  return () => explorer.stop();
+}
+
+export default { render };

@@ -1,0 +1,86 @@
+"""AffineExplorer: drag the sampling grid, see theta and the output follow."""
+
+import traitlets
+
+from stnlib.widgets import _fallback, _images
+from stnlib.widgets._host import Instrument
+
+PICTURES = ("digit 2", "digit 3", "digit 4", "digit 5", "digit 7", "photo", "drawing", "own")
+IDENTITY = ((1, 0, 0), (0, 1, 0))
+
+
+def output_size(value):
+    """Two positive whole numbers `(H_out, W_out)` as a list; ValueError for anything else.
+
+    >>> output_size((14, 28))
+    [14, 28]
+    """
+    try:
+        height, width = (int(side) for side in value)
+        whole = (height, width) == tuple(value) and 1 <= min(height, width) <= max(height, width) <= 512
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise ValueError(f"output_size: got {value!r}, expected (H_out, W_out), whole numbers from 1 to 512")
+    return [height, width]
+
+
+def choice(name, values):
+    """A check that a value is one of `values`; its ValueError names the argument.
+
+    >>> choice("mode", ("nearest", "bilinear"))("nearest")
+    'nearest'
+    """
+
+    def check(value):
+        if value not in values:
+            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, values))}")
+        return value
+
+    return check
+
+
+class AffineExplorer(Instrument):
+    """An image with the affine sampling grid over it, the output beside it, and theta in every form between.
+
+    Shapes: `image` `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, floats or integers from 0 to 255 (None: an embedded
+        digit); `theta` 2x3 or 6 numbers; `output_size` `(H_out, W_out)` or None for the image's size.
+    Convention: theta maps output to input, normalised coordinates, x right, y down, as in `affine_grid`.
+        All traits sync both ways: `theta` (a nested list), `image`, `drawing`, `picture` ("digit 2", "photo",
+        "drawing", "own", ...), `mode`, `padding_mode`, `align_corners`, `output_size`.
+    Errors: ValueError names the argument, what came and what is expected.
+    Source: Jaderberg et al. 2015, sections 3.2 and 3.3.
+
+    >>> explorer = AffineExplorer(theta=[[0.5, 0, 0], [0, 0.5, 0]])
+    >>> explorer.theta
+    [[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]
+    """
+
+    stem = "affine_explorer"
+    theta = _images.Checked(_images.theta_rows).tag(sync=True)
+    image = _images.Image()
+    drawing = _images.Image()
+    picture = _images.Checked(choice("picture", PICTURES)).tag(sync=True)
+    mode = _images.Checked(choice("mode", ("nearest", "bilinear", "bicubic"))).tag(sync=True)
+    padding_mode = _images.Checked(choice("padding_mode", ("zeros", "border", "reflection"))).tag(sync=True)
+    align_corners = traitlets.Bool(False).tag(sync=True)
+    output_size = _images.Checked(output_size, allow_none=True).tag(sync=True)
+
+    def __init__(self, image=None, theta=None, **traits):
+        given = {"picture": PICTURES[0] if image is None else "own", "mode": "bilinear", "padding_mode": "zeros"}
+        given |= {"output_size": None, "theta": IDENTITY if theta is None else theta, "image": image}
+        super().__init__(**(given | traits))
+
+    @traitlets.observe("image")
+    def _show_own(self, change):
+        if change["new"] is not None:
+            self.picture = "own"
+
+    def fallback(self):
+        """The picture and the sentence for a page without JavaScript."""
+        shown = self.image if self.picture == "own" else _images.digits().get(self.picture)
+        picture = _fallback.explorer(next(iter(_images.digits().values())) if shown is None else shown, self.theta)
+        return picture, (
+            "Each pixel of the output (green) reads the input (blue) at one point of the sampling grid (orange); "
+            "theta says where. With JavaScript you can drag the grid here."
+        )

@@ -1,0 +1,167 @@
+// Grids and sampler in plain JavaScript: the same mathematics and conventions as stnlib.
+//
+// An image is {data, height, width, channels}, row-major, channels last, one number per value.
+// A grid is a flat array of x, y pairs in [-1, 1], x to the right, y down; theta maps output to input.
+// A NaN coordinate gives NaN; an infinite one lies outside the image.
+
+export const IDENTITY = [1, 0, 0, 0, 1, 0];
+
+export function toPixels(v, size, alignCorners) {
+  return alignCorners ? ((v + 1) * (size - 1)) / 2 : ((v + 1) * size - 1) / 2;
+}
+
+export function toNormalised(pixel, size, alignCorners) {
+  if (!alignCorners) return (2 * pixel + 1) / size - 1;
+  return size === 1 ? 0 : (2 * pixel) / (size - 1) - 1;
+}
+
+// Normalised coordinates of the pixel centres along one axis.
+export function axisCoordinates(size, alignCorners) {
+  return Float64Array.from({ length: size }, (_, i) => toNormalised(i, size, alignCorners));
+}
+
+// theta: 6 numbers, row-major 2x3. Returns height * width pairs (x, y).
+export function affineGrid(theta, [height, width], alignCorners) {
+  return projectiveGrid([...theta, 0, 0], [height, width], alignCorners);
+}
+
+// theta: 8 numbers, row-major 3x3 whose last entry is 1.
+export function projectiveGrid(theta, [height, width], alignCorners) {
+  const [a, b, c, d, e, f, g, h] = theta;
+  const xs = axisCoordinates(width, alignCorners);
+  const ys = axisCoordinates(height, alignCorners);
+  const grid = new Float64Array(height * width * 2);
+  let k = 0;
+  for (const y of ys) {
+    for (const x of xs) {
+      const w = awayFromZero(g * x + h * y + 1);
+      grid[k++] = (a * x + b * y + c) / w;
+      grid[k++] = (d * x + e * y + f) / w;
+    }
+  }
+  return grid;
+}
+
+// A depth nearer to zero than 1e-6 is moved there: the horizon is far away, never NaN.
+function awayFromZero(depth) {
+  if (Math.abs(depth) >= 1e-6) return depth;
+  return depth < 0 ? -1e-6 : 1e-6;
+}
+
+// Linear weights of the two neighbours floor(x) and floor(x) + 1, t = x - floor(x).
+export function linearWeights(t) {
+  return [1 - t, t];
+}
+
+// Keys's cubic weights (a = -0.75) of the four neighbours floor(x) - 1 .. floor(x) + 2.
+export function cubicWeights(t) {
+  return [cubicFar(t + 1), cubicNear(t), cubicNear(1 - t), cubicFar(2 - t)];
+}
+
+const CUBIC = -0.75;
+
+function cubicNear(s) {
+  return ((CUBIC + 2) * s - (CUBIC + 3)) * s * s + 1;
+}
+
+function cubicFar(s) {
+  return ((CUBIC * s - 5 * CUBIC) * s + 8 * CUBIC) * s - 4 * CUBIC;
+}
+
+// Fold a coordinate back into the image, as a mirror at the border pixels (alignCorners) or edges.
+export function reflect(x, size, alignCorners) {
+  const low = alignCorners ? 0 : -0.5;
+  const span = alignCorners ? size - 1 : size;
+  if (span === 0) return 0;
+  const distance = Math.abs(x - low);
+  const extra = distance % span;
+  const folded = Math.floor(distance / span) % 2 === 0 ? extra + low : span - extra + low;
+  return clamp(folded, 0, size - 1);
+}
+
+export function clamp(x, low, high) {
+  return Math.min(Math.max(x, low), high);
+}
+
+// Round half to even, as the nearest-neighbour sampler of torch does.
+export function roundHalfEven(x) {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+// The coordinate or index to read instead of x; "zeros" leaves it, and readers skip what is outside.
+function pad(x, size, padding, alignCorners) {
+  if (padding === "border") return clamp(x, 0, size - 1);
+  if (padding === "reflection") return reflect(x, size, alignCorners);
+  return x;
+}
+
+// Add weight * pixel (row, column) to `out`; pixels outside the image count as zero.
+function accumulate(image, row, column, weight, out, at) {
+  const { height, width, channels, data } = image;
+  if (!(row >= 0 && row < height && column >= 0 && column < width)) return;
+  const from = (row * width + column) * channels;
+  for (let c = 0; c < channels; c++) out[at + c] += weight * data[from + c];
+}
+
+function readNearest(image, x, y, padding, alignCorners, out, at) {
+  const column = roundHalfEven(pad(x, image.width, padding, alignCorners));
+  const row = roundHalfEven(pad(y, image.height, padding, alignCorners));
+  accumulate(image, row, column, 1, out, at);
+}
+
+function readBilinear(image, x, y, padding, alignCorners, out, at) {
+  const px = pad(x, image.width, padding, alignCorners);
+  const py = pad(y, image.height, padding, alignCorners);
+  const column = Math.floor(px);
+  const row = Math.floor(py);
+  const tx = px - column;
+  const ty = py - row;
+  accumulate(image, row, column, (1 - ty) * (1 - tx), out, at);
+  if (tx > 0) accumulate(image, row, column + 1, (1 - ty) * tx, out, at);
+  if (ty > 0) accumulate(image, row + 1, column, ty * (1 - tx), out, at);
+  if (tx > 0 && ty > 0) accumulate(image, row + 1, column + 1, ty * tx, out, at);
+}
+
+// The padding acts on each of the sixteen neighbours, not on the sampling point.
+function readBicubic(image, x, y, padding, alignCorners, out, at) {
+  const column = Math.floor(x);
+  const row = Math.floor(y);
+  const wx = cubicWeights(x - column);
+  const wy = cubicWeights(y - row);
+  for (let i = 0; i < 4; i++) {
+    const r = pad(row - 1 + i, image.height, padding, alignCorners);
+    for (let j = 0; j < 4; j++) {
+      const c = pad(column - 1 + j, image.width, padding, alignCorners);
+      accumulate(image, r, c, wy[i] * wx[j], out, at);
+    }
+  }
+}
+
+const READERS = { nearest: readNearest, bilinear: readBilinear, bicubic: readBicubic };
+
+// Normalised to pixels. Infinity lies far outside, and reflects to the edge pixel on its side.
+function locate(v, size, padding, alignCorners) {
+  const x = toPixels(v, size, alignCorners);
+  if (Math.abs(v) !== Infinity) return x;
+  return padding === "reflection" ? clamp(v, 0, size - 1) : clamp(v, -1e9, 1e9);
+}
+
+// Read the image at the grid's points; semantics of torch.nn.functional.grid_sample.
+// Returns the values as a flat Float64Array, points * channels.
+export function gridSample(image, grid, options = {}) {
+  const { mode = "bilinear", paddingMode = "zeros", alignCorners = false } = options;
+  const read = READERS[mode];
+  const points = grid.length / 2;
+  const out = new Float64Array(points * image.channels);
+  for (let p = 0; p < points; p++) {
+    const x = locate(grid[2 * p], image.width, paddingMode, alignCorners);
+    const y = locate(grid[2 * p + 1], image.height, paddingMode, alignCorners);
+    const at = p * image.channels;
+    if (x !== x || y !== y) out.fill(NaN, at, at + image.channels);
+    else read(image, x, y, paddingMode, alignCorners, out, at);
+  }
+  return out;
+}

@@ -31,6 +31,8 @@ CACHES_KEPT = 4
 
 EXECUTION = ["stnlib", "results", "requirements.txt"]
 PAGES = [*EXECUTION, "book", "tools", "_config.yml", "_toc.yml", "package-lock.json"]
+# TensorFlow writes these from C++ when it starts, whatever its log level.
+START_UP = ("WARNING: All log messages before absl::InitializeLog()", "I0000 ")
 IGNORED = {"__pycache__", "_vendor", ".ipynb_checkpoints"}
 
 
@@ -58,13 +60,16 @@ def cell_environment(dataset: str) -> dict[str, str]:
     return os.environ | {"STNLIB_DATASET": dataset, "TF_CPP_MIN_LOG_LEVEL": "2", "PATH": path}
 
 
+def without_start_up(text: str) -> str:
+    """What was written to stderr, TensorFlow's start-up lines aside."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith(START_UP)).strip()
+
+
 def resolve_dataset() -> str:
     """The data set that all chapters use, decided once, so that MNIST is asked for at most once."""
     script = "from stnlib import datasets; print(datasets.load().name)"
     environment = cell_environment(os.environ.get("STNLIB_DATASET", "auto"))
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit("The digits could not be loaded; see above.")
     return done.stdout.split()[-1]
@@ -88,7 +93,8 @@ def run_jupyter_book(dataset: str, strict: bool) -> int:
     merged = BUILD / "config.yml"
     merged.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     shutil.rmtree(INDEX.parent, ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", ".", "--all", "--config", merged]
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    command = [jupyter_book, "build", ".", "--all", "--config", merged]
     if strict:
         command += ["--warningiserror", "--keep-going"]
     return subprocess.run(command, cwd=ROOT, env=cell_environment(dataset)).returncode

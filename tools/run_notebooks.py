@@ -23,13 +23,6 @@ import notebooks
 ROOT = build_book.ROOT
 MNIST_CHAPTER = "01_motivation"
 SECONDS = 900
-# TensorFlow writes these from C++ when it starts, whatever its log level; pages leave them out.
-START_UP = ("WARNING: All log messages before absl::InitializeLog()", "I0000 ")
-
-
-def warnings_in(text: str) -> str:
-    """What a cell wrote to stderr, TensorFlow's start-up lines aside."""
-    return "\n".join(line for line in text.splitlines() if not line.startswith(START_UP)).strip()
 
 
 def output_problems(book: nbformat.NotebookNode) -> list[str]:
@@ -38,8 +31,9 @@ def output_problems(book: nbformat.NotebookNode) -> list[str]:
     for number, cell in enumerate(book.cells, 1):
         alternative = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
         for output in cell.get("outputs", []):
-            if output.get("name") == "stderr" and warnings_in(output.text):
-                problems.append(f"cell {number} writes to stderr: {warnings_in(output.text)[:200]}")
+            stderr = output.text if output.get("name") == "stderr" else ""
+            if warning := build_book.without_start_up(stderr):
+                problems.append(f"cell {number} writes to stderr: {warning[:200]}")
             pictures = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
             if pictures and len(alternative.split()) < 3:
                 problems.append(f"cell {number} shows a figure without a text alternative")

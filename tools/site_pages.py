@@ -1,9 +1,7 @@
 """Sphinx extension of the book: pages that carry only what they use.
 
-It does four things, none of which a configuration value can do:
+It does three things, none of which a configuration value can do:
 
-- the execution cache gets a folder per state of `stnlib` and per data set, so that a change of
-  the library executes the chapters again, and nothing else does;
 - a page asks only for the style sheets and scripts of features that it uses, and scripts wait
   until the page is read (`defer`);
 - the theme's style sheets lose every rule that no page can match, and its icon font every
@@ -11,8 +9,7 @@ It does four things, none of which a configuration value can do:
 - only notebooks get a Colab button, and the maths is rendered by the Node that is installed.
 """
 
-import hashlib
-import os
+import re
 from pathlib import Path
 
 import site_slim
@@ -29,22 +26,8 @@ NEEDED_WHEN = {
     "sphinx-thebe": "thebe-",
     "togglebutton": ("dropdown", "toggle", "tag_hide"),
 }
-
-
-def library_fingerprint(root):
-    """Return a short name for the state of the library under `root` and of the data set chosen."""
-    digest = hashlib.sha256(os.environ.get("STNLIB_DATASET", "auto").encode())
-    for path in sorted((root / "stnlib").rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(root).as_posix().encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def choose_cache(app, config):
-    """Point the execution cache at the folder of this state of the library."""
-    folder = Path(app.outdir).parent / ".jupyter_cache" / library_fingerprint(Path(app.srcdir))
-    config.nb_execution_cache_path = str(folder)
+# "4. " before a chapter's title; the page's style sheet makes it "Chapter 4".
+CHAPTER_NUMBER = re.compile(r'(<h1><span class="section-number">\d+)\. ?(</span>)')
 
 
 def choose_node(app, config):
@@ -75,18 +58,30 @@ def is_needed(asset, body):
     return True
 
 
+def colab_button(buttons, is_notebook):
+    """Replace the theme's launch menu of one entry by that entry; only notebooks have it."""
+    kept = []
+    for button in buttons:
+        if button.get("label") != "launch-buttons":
+            kept.append(button)
+        elif is_notebook:
+            for entry in button["buttons"]:
+                kept.append(entry | {"text": "Run in Colab", "icon": "fas fa-play", "label": "colab"})
+    return kept
+
+
 def trim_page(app, pagename, templatename, context, doctree):
     """Drop the assets that this page does not use, and defer its scripts."""
     body = context.get("body") or ""
+    context["body"] = CHAPTER_NUMBER.sub(r"\1\2", body)
     for kind in ("css_files", "script_files"):
         context[kind] = [asset for asset in context.get(kind, []) if is_needed(asset, body)]
     for script in context["script_files"]:
         # Inline scripts read DOCUMENTATION_OPTIONS at once, so that one file cannot wait.
         if script.filename and "documentation_options" not in str(script.filename):
             script.attributes["defer"] = "defer"
-    if not str(app.env.doc2path(pagename)).endswith(".ipynb"):
-        buttons = context.get("header_buttons", [])
-        context["header_buttons"] = [b for b in buttons if b.get("label") != "launch-buttons"]
+    is_notebook = str(app.env.doc2path(pagename)).endswith(".ipynb")
+    context["header_buttons"] = colab_button(context.get("header_buttons", []), is_notebook)
 
 
 def slim_styles(app, exception):
@@ -97,7 +92,6 @@ def slim_styles(app, exception):
 
 def setup(app):
     """Connect the steps to the build."""
-    app.connect("config-inited", choose_cache)
     app.connect("config-inited", choose_node)
     app.connect("html-page-context", trim_page, priority=900)
     app.connect("build-finished", slim_styles, priority=900)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 THEME_STYLES = "_static/styles/pydata-sphinx-theme.css"
+OTHER_STYLES = ("_static/sphinx-design.min.css", "_static/mystnb.*.css", "_static/basic.css")
 ICON_FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 BULKY = ("scripts/fontawesome.js*", "**/*.map", "vendor/fontawesome/webfonts/*")
 NESTED = ("@media", "@supports", "@layer", "@container")
@@ -121,8 +122,12 @@ def slim(folder):
     styles, font = folder / THEME_STYLES, folder / ICON_FONT
     if not font.exists():
         return
-    css = purge(styles.read_text(encoding="utf-8"), words_of(folder))
+    words = words_of(folder)
+    css = purge(styles.read_text(encoding="utf-8"), words)
     styles.write_text(css + icon_face(css, font), encoding="utf-8")
+    for pattern in OTHER_STYLES:
+        for path in folder.glob(pattern):
+            path.write_text(purge(path.read_text(encoding="utf-8"), words), encoding="utf-8")
     for pattern in BULKY:
         for path in (folder / "_static").glob(pattern):
             path.unlink()

@@ -1,0 +1,28 @@
+// Two things that style sheets cannot do: reach wide things by keyboard, and print on white.
+
+// What scrolls sideways must be reachable by keyboard, and only while it does scroll.
+const WIDE = "div.math, div.amsmath, .bd-article pre, .pst-scrollable-table-container, "
+  + "div.cell_output .text_html, div.cell_output .text_markdown";
+
+function markScrollers() {
+  for (const box of document.querySelectorAll(WIDE)) {
+    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+
+let shownTheme = null;
+
+addEventListener("beforeprint", () => {
+  shownTheme = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+
+addEventListener("afterprint", () => {
+  if (shownTheme) document.documentElement.dataset.theme = shownTheme;
+});
+
+addEventListener("resize", markScrollers);
+addEventListener("load", markScrollers);
+document.fonts.ready.then(markScrollers);
+markScrollers();

@@ -1,0 +1,36 @@
+"""Sphinx extension: the directive `live-widget` puts one of stnlib's widgets on a page.
+
+In a chapter a widget is the value of a cell. The introduction is no notebook, so it names the
+widget instead, and the page shows the same HTML that the cell would have given:
+
+    ```{live-widget} AffineExplorer
+    ```
+"""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+
+class LiveWidget(SphinxDirective):
+    """The page form of the widget class that the argument names."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Return the widget's HTML; the page is read again when the widgets' files change."""
+        from stnlib import widgets
+
+        for path in Path(widgets.__file__).parent.iterdir():
+            self.env.note_dependency(str(path))
+        widget = getattr(widgets, self.arguments[0], None)
+        if widget is None:
+            raise self.error(f"stnlib.widgets has no {self.arguments[0]}")
+        return [nodes.raw("", widget().to_html(), format="html")]
+
+
+def setup(app):
+    """Register the directive."""
+    app.add_directive("live-widget", LiveWidget)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,147 @@
+"""Times stnlib's sampler beside others and writes `results/bench-sampler.json`.
+
+    python benchmarks/sampler.py [--quick] [--output FILE] [--only NAME ...]
+
+One process; the contenders take turns, so that a busy moment of the machine falls on all of them; medians.
+"""
+
+import argparse
+import ctypes
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import sys
+import time
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import contenders
+import numpy as np
+
+SHAPES = ((256, 28, 28, 1), (64, 60, 60, 1), (16, 224, 224, 3), (8, 512, 512, 64))
+REPEATS, LARGE, LARGE_REPEATS = 21, 2**26, 5
+SLOW_SECONDS = 8
+SEED = 0
+OUTPUT = pathlib.Path(__file__).parents[1] / "results" / "bench-sampler.json"
+
+
+def make_case(shape, seed=SEED):
+    """Random images, gradient from above and theta `(B, 6)`: rotated, scaled, shifted, partly outside."""
+    random = np.random.default_rng(seed)
+    angle = random.uniform(-np.pi / 4, np.pi / 4, shape[0])
+    scale = random.uniform(0.8, 1.2, shape[0])
+    shift = random.uniform(-0.2, 0.2, (2, shape[0]))
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    theta = np.stack([c, -s, shift[0], s, c, shift[1]], axis=1)
+    images = random.random(shape, dtype="float32")
+    return images, theta.astype("float32"), random.random(shape, dtype="float32")
+
+
+def seconds(call):
+    """One timed call; its results live until the clock has stopped."""
+    start = time.perf_counter()
+    results = call()
+    elapsed = time.perf_counter() - start
+    del results
+    return elapsed
+
+
+def peak_megabytes(call):
+    """How far one call lifts the resident memory, MB, its results included; None where Linux's /proc is missing."""
+    reset, status = pathlib.Path("/proc/self/clear_refs"), pathlib.Path("/proc/self/status")
+    if not reset.exists():
+        return None
+    ctypes.CDLL(None).malloc_trim(0)
+    reset.write_text("5")
+    before = _status(status, "VmRSS")
+    call()
+    return round((_status(status, "VmHWM") - before) / 1024, 1)
+
+
+def _status(path, field):
+    line = next(line for line in path.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1])
+
+
+def measure(calls, repeats):
+    """Median milliseconds and peak memory of each call, the calls taking turns; the first turn is not counted."""
+    entries = {}
+    for name, call in calls.items():
+        call()
+        warm = seconds(call)
+        turns = 1 if warm > SLOW_SECONDS else repeats
+        entries[name] = {"peak_mb": peak_megabytes(call), "repeats": turns, "times": []}
+    for turn in range(repeats):
+        for name, call in calls.items():
+            if turn < entries[name]["repeats"]:
+                time.sleep(0.01)  # lets the worker threads of the previous contender come to rest
+                entries[name]["times"].append(seconds(call))
+    for entry in entries.values():
+        entry["ms"] = round(1000 * statistics.median(entry.pop("times")), 3)
+    return entries
+
+
+def measure_shape(shape, names, repeats):
+    """All contenders at one shape: mode -> contender -> entry."""
+    case = make_case(shape)
+    built = {name: contenders.CONTENDERS[name](*case) for name in names}
+    result = {}
+    for mode in contenders.MODES:
+        result[mode] = measure({name: built[name][mode] for name in names}, repeats)
+        for entry in result[mode].values():
+            entry["ratio"] = round(entry["ms"] / result[mode]["torch"]["ms"], 3)
+        print(table_rows(shape, mode, result[mode]), flush=True)
+    return result
+
+
+def table_rows(shape, mode, entries):
+    """One line of the table: each contender's time as a multiple of torch's, and its peak memory."""
+    cells = [f"{e['ratio']:6.2f} ({e['peak_mb'] or 0:6.0f})" for e in entries.values()]
+    return f"{'x'.join(map(str, shape)):>14} {mode:8}" + "".join(f"{cell:>21}" for cell in cells)
+
+
+def run(shapes, names, repeats=None):
+    """The whole benchmark as a JSON-ready dictionary."""
+    print(" " * 23 + "".join(f"{name:>21}" for name in names))
+    results = {}
+    for shape in shapes:
+        turns = repeats or (LARGE_REPEATS if np.prod(shape) >= LARGE else REPEATS)
+        results["x".join(map(str, shape))] = measure_shape(shape, names, turns)
+    return {
+        "benchmark": "sampler",
+        "date": datetime.date.today().isoformat(),
+        "machine": {"architecture": platform.machine(), "processors": os.cpu_count(), "system": platform.system()},
+        "unit": "median ms; ratio to torch; peak_mb above the inputs",
+        "versions": {"numpy": np.__version__, "python": platform.python_version(), **contenders.VERSIONS},
+        "seed": SEED,
+        "results": results,
+    }
+
+
+def write(path, report):
+    """Write JSON so that a reader finds the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(report, indent=1) + "\n")
+    part.replace(path)
+
+
+def main(arguments=None):
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Ratios of time to torch's (peak memory, MB).")
+    parser.add_argument("--quick", action="store_true", help="the two small shapes, five repeats, nothing written")
+    parser.add_argument("--only", nargs="+", choices=contenders.CONTENDERS, help="these and torch; nothing written")
+    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    options = parser.parse_args(arguments)
+    names = [n for n in contenders.CONTENDERS if not options.only or n in ("torch", *options.only)]
+    report = run(SHAPES[:2] if options.quick else SHAPES, names, 5 if options.quick else None)
+    if not options.quick and not options.only:
+        write(options.output, report)
+        print("written:", options.output.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""What every chapter must keep to; each rule returns the list of its violations.
+
+A chapter is a notebook as nbformat reads it, the generated first cell included.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import statistics
+import textwrap
+
+import nbformat
+
+MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 40
+LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DRAWS = {"figure", "subplots", "subplot_mosaic", "strip", "imshow", "plot"}
+FENCE = r"^\s*(?::{3,}|`{3,})\s*\{"
+
+
+def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The cells with code that a person wrote."""
+    return [cell for cell in book.cells[1:] if cell.cell_type == "code"]
+
+
+def outputs(book: nbformat.NotebookNode) -> list[str]:
+    """No output is committed."""
+    return [
+        f"cell {number} has outputs or an execution count"
+        for number, cell in enumerate(book.cells, 1)
+        if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None)
+    ]
+
+
+def lengths(book: nbformat.NotebookNode) -> list[str]:
+    """Cells are short: median 8 lines, none over 30, one with a class 40."""
+    sizes = [len(cell.source.splitlines()) for cell in code_cells(book)]
+    problems = []
+    if sizes and statistics.median(sizes) > MEDIAN_LINES:
+        problems.append(f"the median cell has {statistics.median(sizes)} lines")
+    for cell, size in zip(code_cells(book), sizes, strict=True):
+        limit = CLASS_LINES if re.search(r"^class ", cell.source, re.M) else CELL_LINES
+        if size > limit:
+            problems.append(f"{size} lines, at most {limit}: {cell.source.splitlines()[0]}")
+    return problems
+
+
+def draws(source: str) -> bool:
+    """Whether a cell draws when it runs (not only in a function that it defines)."""
+    body = [node for node in ast.parse(source).body if not isinstance(node, DEFINITIONS)]
+    calls = (node for part in body for node in ast.walk(part) if isinstance(node, ast.Call))
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr in DRAWS for call in calls)
+
+
+def alternatives(book: nbformat.NotebookNode) -> list[str]:
+    """Every cell that draws has a text alternative."""
+    return [
+        f"a figure without a text alternative: {cell.source.splitlines()[0]}"
+        for cell in code_cells(book)
+        if draws(cell.source) and not cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+    ]
+
+
+def structure(book: nbformat.NotebookNode) -> list[str]:
+    """One title, first; two to four exercises, each with its solution."""
+    prose = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+    titles = re.findall(r"^# ", prose, re.M)
+    exercises = re.findall(FENCE + r"exercise(?:-start)?\}", prose, re.M)
+    solutions = re.findall(FENCE + r"solution(?:-start)?\}", prose, re.M)
+    problems = [] if prose.startswith("# ") else ["the first cell is not the title"]
+    if len(titles) != 1:
+        problems.append(f"{len(titles)} titles")
+    if not 2 <= len(exercises) <= 4:
+        problems.append(f"{len(exercises)} exercises, not 2 to 4")
+    if len(solutions) != len(exercises):
+        problems.append(f"{len(solutions)} solutions of {len(exercises)} exercises")
+    return problems
+
+
+def normalized(source: str) -> tuple[list[str], str]:
+    """The names that a text defines, and its syntax tree without docstrings, as a string."""
+    tree = ast.parse(textwrap.dedent(source))
+    for node in ast.walk(tree):
+        if isinstance(node, DEFINITIONS) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return [getattr(node, "name", "?") for node in tree.body], ast.dump(tree)
+
+
+def listings(book: nbformat.NotebookNode) -> list[tuple[str, str, int]]:
+    """The listings of a chapter: module, name and position among its code cells."""
+    return [
+        (*match.groups(), position)
+        for position, cell in enumerate(code_cells(book))
+        for tag in cell.metadata.get("tags", [])
+        if (match := LISTING.fullmatch(tag))
+    ]
+
+
+def listing_problems(book: nbformat.NotebookNode) -> list[str]:
+    """Each listing is the library's own source, and the next cell uses what it defines."""
+    cells, problems = code_cells(book), []
+    for module, name, position in listings(book):
+        source = inspect.getsource(getattr(importlib.import_module(module), name))
+        if normalized(cells[position].source) != normalized(source):
+            problems.append(f"the listing of {module}.{name} is not what the library has")
+        following = cells[position + 1].source if position + 1 < len(cells) else ""
+        if not re.search(rf"\b{name}\b", following):
+            problems.append(f"the cell after the listing of {name} does not use it")
+    return problems
+
+
+def defined_names(source: str) -> set[str]:
+    """The names that a cell binds by def, class or assignment."""
+    names = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, DEFINITIONS):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            parts = (part for target in targets for part in ast.walk(target))
+            names |= {part.id for part in parts if isinstance(part, ast.Name)}
+    return names
+
+
+def redefinitions(chapters: dict[str, nbformat.NotebookNode]) -> list[str]:
+    """A listed name belongs to the library from its listing on; chapters come in order."""
+    listed, problems = {}, []
+    for chapter, book in chapters.items():
+        here = {position: name for _, name, position in listings(book)}
+        for position, cell in enumerate(code_cells(book)):
+            for name in sorted(defined_names(cell.source) & set(listed)):
+                problems.append(f"{chapter} redefines {name}, which {listed[name]} lists")
+            if position in here:
+                listed[here[position]] = chapter
+    return problems

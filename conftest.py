@@ -7,6 +7,7 @@ import pytest
 os.environ.setdefault("STNLIB_DATASET", "uci")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 
 def pytest_collection_modifyitems(items):

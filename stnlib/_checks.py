@@ -57,6 +57,8 @@ def floating(value, argument, rank=None):
         except Exception as error:  # each backend raises its own kinds
             raise ValueError(f"{argument}: expected an array of numbers, got {type(value).__name__}") from error
     dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if dtype == "string":
+        fail(argument, "text", "an array of numbers")
     if dtype not in FLOATS:
         fail(argument, f"dtype {dtype}", "floating-point numbers (convert with astype('float32'))")
     if rank is not None and len(tensor.shape) != rank:
@@ -72,6 +74,12 @@ def from_list(value, argument):
         return np.asarray(value, "float32")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{argument}: expected an array of numbers, got {value!r:.80}") from error
+
+
+def precision(*tensors):
+    """The dtype to compute in: float64 when one of the tensors has it, else float32."""
+    names = [keras.backend.standardize_dtype(tensor.dtype) for tensor in tensors]
+    return "float64" if "float64" in names else "float32"
 
 
 def finite(tensor, argument):

@@ -170,7 +170,7 @@ def _theta(theta, shapes, expected):
         _checks.fail("theta", f"shape {tuple(theta.shape)}", expected)
     _checks.finite(theta, "theta")
     theta = ops.reshape(theta, (-1, int(np.prod(theta.shape[1:]))))
-    return theta if str(theta.dtype).endswith("float64") else ops.cast(theta, "float32")
+    return ops.cast(theta, _checks.precision(theta))
 
 
 def _grid(transform, theta, output_size, control_points, align_corners):

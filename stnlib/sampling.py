@@ -3,7 +3,6 @@
 Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, x right, y down.
 """
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -158,7 +157,7 @@ def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=Fa
     >>> np.asarray(sample(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 1, 2)))).item()
     1.0
     """
-    dtype = keras.backend.result_type(images.dtype, grid.dtype, "float32")
+    dtype = _checks.precision(images, grid)
     pixels, grid = ops.cast(images, dtype), ops.cast(grid, dtype)
     _, height, width, _ = ops.shape(images)
     x = _locate(grid[..., 0], width, padding_mode, align_corners)

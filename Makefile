@@ -55,7 +55,7 @@ test-site: .venv/stamp
 	$(BIN)/python -m pytest tests/site
 
 test-colab: .venv/stamp ## every chapter alone, in an environment like Colab's
-	@$(BIN)/python tools/test_colab.py
+	@$(BIN)/python tools/colab_check.py
 
 test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
 	@tools/test_backends.sh

@@ -340,10 +340,9 @@ class Explorer {
       out.textContent = text;
       input.setAttribute("aria-valuetext", text);
     }
-    const [window, output] = describe(this.parts);
-    this.refs.sentence.textContent = window
-      ? `\u03b8 says where each output pixel reads. The window is ${window}: so the output shows its content ${output}.`
-      : "\u03b8 says where each output pixel reads. Now each reads at its own place, so the output is a copy. Drag a handle.";
+    const [grid, output] = describe(this.parts, this.theta);
+    this.refs.storyGrid.textContent = grid || "in place. Drag a handle, or try a preset below.";
+    this.refs.storyOutput.textContent = output ? `shows the input ${output}.` : "is a copy of the input.";
   }
 
   showProbe() {
@@ -407,7 +406,8 @@ class Explorer {
 // One row of the product, spelled out.
 function sum(axis, [a, b, t], x, y, value, pixel, name) {
   const product = `${format(a)}\u00b7${bracket(x)} + ${bracket(b)}\u00b7${bracket(y)} + ${bracket(t)}`;
-  return `<i>${axis}<sub>in</sub></i> = ${product} = <b>${format(value)}</b>, that is ${name} <b>${format(pixel, 1)}</b>`;
+  const input = `<i>${axis}<sub>in</sub></i>`;
+  return `<span>${input} = ${product}</span> <span>= <b>${format(value)}</b>, that is ${name} <b>${format(pixel, 1)}</b></span>`;
 }
 
 function bracket(value) {
@@ -416,7 +416,7 @@ function bracket(value) {
 
 function render({ model, el }) {
   const explorer = new Explorer(model, el);
-  el.explorer = explorer;
+  el.instrument = explorer;
   return () => explorer.stop();
 }
 

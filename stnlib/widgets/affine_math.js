@@ -1,6 +1,6 @@
 // What an affine theta means: rotation, scales, shear and translation, in normalised coordinates.
 //
-// A = rotation . shear . scale, so that theta = [sx cos, sy (sin-shear ...)]; positive angles turn clockwise on screen.
+// The linear part is rotation . shear . scale; as y points down, positive angles turn clockwise on the screen.
 
 import { clamp } from "./sampling.js";
 
@@ -107,38 +107,45 @@ export function rollDice() {
   return [name, Object.assign({ ...NEUTRAL }, ...rolled.map((roll) => roll()))];
 }
 
-// Two clauses in plain words: what the window does, and what the output therefore shows.
-export function describe(parts) {
-  const window = [];
+// What the grid does and what the output therefore shows, in plain words; empty where nothing happens.
+export function describe(parts, theta) {
+  const { angle, scaleX, scaleY, shear, moveX, moveY } = parts;
+  const turn = Math.abs(wrap(scaleX < 0 && scaleY < 0 ? angle + 180 : angle));
+  const clockwise = angle > 0 !== (scaleX < 0 && scaleY < 0);
+  const degrees = `${turn.toFixed(0)}\u00b0`;
+  const size = Math.sqrt(Math.abs(scaleX * scaleY));
+  const grid = [];
   const output = [];
-  if (parts.scaleX * parts.scaleY < 0) add(window, output, "mirrored", "mirrored");
-  if (parts.scaleX < 0 && parts.scaleY < 0) add(window, output, "turned by a further 180\u00b0", "upside down");
-  if (Math.abs(parts.angle) >= 0.5) {
-    const [way, other] = parts.angle > 0 ? ["clockwise", "anticlockwise"] : ["anticlockwise", "clockwise"];
-    const degrees = `${Math.abs(parts.angle).toFixed(0)}\u00b0`;
-    add(window, output, `turned ${degrees} ${way}`, `turned ${degrees} ${other}`);
+  if (turn >= 0.5) {
+    grid.push(`turned ${degrees} ${clockwise ? "clockwise" : "anticlockwise"}`);
+    output.push(`turned ${degrees} ${clockwise ? "anticlockwise" : "clockwise"}`);
   }
-  describeSize(Math.sqrt(Math.abs(parts.scaleX * parts.scaleY)), window, output);
-  if (Math.abs(parts.shear) >= 0.5) add(window, output, "slanted", "slanted the other way");
-  if (Math.abs(parts.moveX) >= 0.005) {
-    const [way, other] = parts.moveX > 0 ? ["right", "left"] : ["left", "right"];
-    add(window, output, `moved ${way}`, `shifted ${other}`);
+  if (Math.abs(size - 1) >= 0.005) {
+    grid.push(`${size.toFixed(2)} times as large`);
+    output.push(size < 0.005 ? "squeezed to a line or a point" : `${(1 / size).toFixed(2)} times as large`);
   }
-  if (Math.abs(parts.moveY) >= 0.005) {
-    const [way, other] = parts.moveY > 0 ? ["down", "up"] : ["up", "down"];
-    add(window, output, `moved ${way}`, `shifted ${other}`);
+  if (Math.abs(shear) >= 0.5) {
+    grid.push("slanted");
+    output.push("slanted the other way");
   }
-  return [window.join(", "), output.join(", ")];
+  grid.push(...direction(moveX, moveY));
+  if (size >= 0.005) output.push(...direction(...contentShift(theta)));
+  if (scaleX * scaleY < 0) [grid, output].forEach((clauses) => clauses.push("mirrored"));
+  return [inWords(grid), inWords(output)];
 }
 
-function describeSize(size, window, output) {
-  if (Math.abs(size - 1) < 0.01) return;
-  const factor = clamp(1 / Math.max(size, 1e-9), 0, 99).toFixed(1);
-  if (size < 1) add(window, output, `shrunk to ${size.toFixed(2)} of the size`, `magnified ${factor} times`);
-  else add(window, output, `grown to ${size.toFixed(2)} times the size`, `reduced to ${(1 / size).toFixed(2)} of the size`);
+// Where the input's centre appears in the output: the output point that reads (0, 0).
+function contentShift([a, b, tx, c, d, ty]) {
+  const det = a * d - b * c;
+  return [(b * ty - d * tx) / det, (c * tx - a * ty) / det];
 }
 
-function add(window, output, left, right) {
-  window.push(left);
-  output.push(right);
+function direction(x, y) {
+  const way = (v, back, on) => (Math.abs(v) < 0.005 ? "" : v < 0 ? back : on);
+  const words = [way(y, "up", "down"), way(x, "left", "right")].filter(Boolean);
+  return words.length ? [`moved ${words.join(" and ")}`] : [];
+}
+
+function inWords(clauses) {
+  return clauses.length < 2 ? clauses.join("") : `${clauses.slice(0, -1).join(", ")} and ${clauses.at(-1)}`;
 }

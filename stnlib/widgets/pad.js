@@ -15,6 +15,7 @@ export function makePad(canvas, wipe, image, { change, end }) {
       const { width, height } = image();
       Object.assign(canvas, { width: width * 8, height: height * 8 });
       drawPixels(context, toBitmap(image()), 0, 0, canvas.width, canvas.height);
+      if (!image().data.some(Boolean)) drawHint(context);
       if (document.activeElement === canvas) drawPen(context, pen);
     },
   };
@@ -83,6 +84,13 @@ function bindPen(canvas, image, pen, changed, end) {
     down = false;
     end();
   });
+}
+
+function drawHint(context) {
+  context.fillStyle = "#bbb";
+  context.font = "20px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.fillText("draw a digit here", 112, 118);
 }
 
 function drawPen(context, { x, y }) {

@@ -1,0 +1,60 @@
+"""A browser for the widget tests, and a page that holds one widget."""
+
+import os
+import shutil
+
+import pytest
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>A widget</title>
+<style>body {{ margin: 0 }} main {{ max-width: 48rem; margin: auto; padding: 1rem }}
+html[data-theme="dark"] body {{ background: #14181e; color: #ced6dd }}</style></head>
+<body><main><h1>A widget</h1>{widget}<p style="height: 60rem">Text below</p></main></body></html>"""
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; without it the test is skipped, under CI it fails."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        message = "no chromium on PATH (set CHROMIUM to its path)"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """Open HTML over file:// in a fresh context; console errors fail the test at its end."""
+    contexts, errors = [], []
+
+    def open_it(widget, **options):
+        path = tmp_path / f"page{len(contexts)}.html"
+        path.write_text(PAGE.format(widget=widget), "utf-8")
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 1000}} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def open_widget(open_page):
+    """Open a page with one widget, and wait until it is alive."""
+
+    def open_it(widget, **options):
+        page = open_page(widget.to_html(), **options)
+        page.wait_for_function("document.querySelector('.stn-widget').instrument")
+        return page
+
+    return open_it

@@ -1,0 +1,71 @@
+"""Write fixtures.json: grids and samples by stnlib in float64, for the page's sampler to agree with.
+
+Run as `python -m tests.js.make_fixtures`.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+import stnlib
+
+FILE = Path(__file__).with_name("fixtures.json")
+MODES = ("nearest", "bilinear", "bicubic")
+PADDINGS = ("zeros", "border", "reflection")
+SIZES = ((5, 7, 1), (6, 4, 3), (1, 5, 1), (4, 1, 1), (1, 1, 3))
+
+
+def number(value):
+    """A float for JSON, which has no infinity and no NaN."""
+    return round(value, 12) if np.isfinite(value) else str(value)
+
+
+def numbers(array):
+    return [number(value) for value in np.asarray(array, dtype="float64").ravel().tolist()]
+
+
+def grid_cases(random):
+    """Random, turned, mirrored and singular thetas on several output sizes."""
+    affine = [np.array([1.0, 0, 0, 0, 1, 0]), np.zeros(6), np.array([-1.0, 0, 0, 0, 1, 0.5])]
+    affine += list(random.normal(size=(5, 6)))
+    projective = [np.array([1.0, 0, 0, 0, 1, 0, 0, 0])]
+    projective += [np.concatenate([random.normal(size=6), random.uniform(-0.4, 0.4, 2)]) for _ in range(4)]
+    for theta, size, align in itertools.product(affine + projective, ((3, 4), (1, 5), (1, 1)), (False, True)):
+        make = stnlib.affine_grid if theta.size == 6 else stnlib.projective_grid
+        grid = make(theta[None], size, align_corners=align)
+        yield {"theta": numbers(theta), "size": size, "align": align, "grid": numbers(grid)}
+
+
+def points(random, size):
+    """Points in and around the image, on its corners and edges, and beyond all bounds."""
+    inside = random.uniform(-1, 1, (12, 2))
+    around = random.uniform(-4, 4, (12, 2))
+    edges = np.array(list(itertools.product((-1.0, 1.0, 0.3), repeat=2)))
+    beyond = np.array([[np.inf, 0.1], [-np.inf, -0.2], [0.1, np.inf], [np.nan, 0.0], [0.2, np.nan]])
+    return np.concatenate([inside, around, edges + 1e-7, beyond])
+
+
+def sample_cases(random):
+    """Every mode, padding and alignment on small images of several shapes."""
+    for height, width, channels in SIZES:
+        image = random.uniform(-1, 2, (height, width, channels))
+        grid = points(random, (height, width))
+        for mode, padding, align in itertools.product(MODES, PADDINGS, (False, True)):
+            options = {"mode": mode, "padding_mode": padding, "align_corners": align}
+            values = stnlib.grid_sample(image[None], grid[None, None], **options)
+            yield {"shape": image.shape, "image": numbers(image), "grid": numbers(grid)} | {
+                "mode": mode, "paddingMode": padding, "alignCorners": align, "values": numbers(values)
+            }
+
+
+def make():
+    """All fixtures, the same at every call."""
+    random = np.random.default_rng(0)
+    return {"grids": list(grid_cases(random)), "samples": list(sample_cases(random))}
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(make(), separators=(",", ":")).replace('},{', '},\n{') + "\n", "utf-8")
+    print(f"wrote {FILE.name}")

@@ -90,6 +90,8 @@ def run_jupyter_book(dataset: str, strict: bool) -> int:
     """Build all pages with jupyter-book, with the cache folder added to the configuration."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["cache"] = str(execution_cache(dataset))
+    extensions = config["sphinx"].get("local_extensions", {})
+    config["sphinx"]["local_extensions"] = {name: str(ROOT / extensions[name]) for name in extensions}
     merged = BUILD / "config.yml"
     merged.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     shutil.rmtree(INDEX.parent, ignore_errors=True)

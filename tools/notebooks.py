@@ -81,8 +81,7 @@ def stale(root: Path = ROOT) -> list[Path]:
         script.with_suffix(".ipynb")
         for script in scripts
         if not script.with_suffix(".ipynb").exists()
-        or script.with_suffix(".ipynb").read_text(encoding="utf-8")
-        != generate(script.read_text(encoding="utf-8"), url)
+        or script.with_suffix(".ipynb").read_text(encoding="utf-8") != generate(script.read_text(encoding="utf-8"), url)
     ]
     known = {script.with_suffix(".ipynb") for script in scripts}
     return differ + [path for path in sorted((root / "book").glob("*.ipynb")) if path not in known]
@@ -100,9 +99,7 @@ def main() -> int:
             sys.exit(f"{name} has no source {script.name}: delete it, or write its source.")
         if check:
             sys.exit(f"{name} is not what {script.name} generates: run `make notebooks`.")
-        path.write_text(
-            generate(script.read_text(encoding="utf-8"), repository_url()), encoding="utf-8"
-        )
+        path.write_text(generate(script.read_text(encoding="utf-8"), repository_url()), encoding="utf-8")
         print(f"wrote {name}")
     return 0
 

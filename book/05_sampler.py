@@ -1,0 +1,831 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How do we read an image between its pixels, so that gradients flow?
+#
+# The grid of {doc}`04_grid_generator` asks for points such as row 0.6, column 1.3. An image has no
+# such pixel. Somebody has to answer all the same, and answer in such a way that the network learns
+# from it where to ask next time. That somebody is the **sampler**, the last part of the
+# transformer.
+#
+# After this chapter you can
+#
+# - compare nearest and bilinear reading, and say why only one of them teaches the network where to
+#   look;
+# - turn equations (3) to (7) of the paper into code, symbol by symbol;
+# - write a sampler for whole batches and check it against a loop;
+# - derive its gradient, check it in two ways, and say where it has a kink;
+# - choose what lies beyond the border, and expose three bugs of well-known samplers with three
+#   small tests.
+#
+# *Reading: about 25 minutes. Running: under 20 seconds on two processor cores.*
+
+# %%
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from stnlib import affine_grid, datasets, grid_sample, plotting
+from stnlib.grid import affine_points, axis_coordinates
+from stnlib.sampling import to_pixels
+
+plotting.use_style()
+
+# %% [markdown]
+# Most of the chapter happens on an image of 3 by 3 pixels. Its name is $U$, as in the paper
+# {cite}`jaderberg2015stn`, and we want its value at the point $(x, y)$. Here $x$ and $y$ count
+# **pixels**: whole numbers are pixel centres. (`to_pixels` of the last chapter brings them there.)
+
+# %%
+SEED = 0
+STEPS = 40  # of gradient descent, in one experiment
+U = np.array([[1.0, 2.0, 4.0], [3.0, 8.0, 6.0], [5.0, 7.0, 9.0]])
+x, y = 1.3, 0.6
+H, W = U.shape
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A 3 by 3 image with the value written in each pixel, columns m and rows n numbered from 0. An orange cross at column 1.3, row 0.6 lies between the pixels 2, 4, 8 and 6."}}
+def draw_patch(ax, U):
+    """Show a small image with its values; columns m, rows n."""
+    ax.imshow(U, cmap="gray", vmin=0, vmax=10)
+    for n, m in np.ndindex(U.shape):
+        ink = "black" if U[n, m] > 4.5 else "white"
+        ax.text(m, n, f"{U[n, m]:g}", ha="center", va="center", color=ink, fontsize=13)
+    ax.set(xlabel="x (column m)", ylabel="y (row n)")
+    ax.set(xticks=range(U.shape[1]), yticks=range(U.shape[0]))
+
+
+fig, ax = plt.subplots(figsize=(3.2, 3.2))
+draw_patch(ax, U)
+ax.plot(x, y, "X", color=plotting.COLORS["grid"], markersize=13, markeredgecolor="black")
+fig.tight_layout()
+
+# %% [markdown]
+# What should the value at the cross be? Something like its neighbours, 2, 4, 8 and 6, and most
+# like the 8, which is closest.
+#
+# ## Two ways to read
+#
+# The paper puts all answers into one frame: let *every* pixel contribute, with a weight that
+# depends only on its distance along x and its distance along y. The function that turns a distance
+# into a weight is the **kernel** $k$:
+#
+# $$
+# V_i^c = \sum_{n}^{H} \sum_{m}^{W} U_{nm}^c \; k(x_i^s - m; \Phi_x)\; k(y_i^s - n; \Phi_y)
+# \tag{3}
+# $$
+#
+# shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $V$ `()`
+#
+# Here $i$ numbers the output pixels, $c$ the channels, which are all read alike, and $\Phi$ stands
+# for whatever settings a kernel may have. Ours have none. For one point and one channel, (3) is a
+# line of Python:
+
+# %%
+def V(U, x, y, k):
+    H, W = U.shape
+    return sum(U[n, m] * k(x - m) * k(y - n) for n in range(H) for m in range(W))
+
+
+# %% [markdown]
+# The simplest kernel rounds the point to the **nearest** pixel and takes that one alone:
+#
+# $$
+# V_i^c = \sum_{n}^{H} \sum_{m}^{W} U_{nm}^c \; \delta(\lfloor x_i^s + 0.5 \rfloor - m)\;
+# \delta(\lfloor y_i^s + 0.5 \rfloor - n)
+# \tag{4}
+# $$
+#
+# ($\delta$ is 1 at 0 and 0 elsewhere.) The **bilinear** kernel falls off in a straight line, from
+# 1 at distance 0 to 0 at distance 1:
+#
+# $$
+# V_i^c = \sum_{n}^{H} \sum_{m}^{W} U_{nm}^c \; \max(0, 1 - |x_i^s - m|)\; \max(0, 1 - |y_i^s - n|)
+# \tag{5}
+# $$
+#
+# As functions of the distance $d = x - m$:
+
+# %%
+def k_nearest(d):
+    return float(np.floor(d + 0.5) == 0)
+
+
+def k_bilinear(d):
+    return max(0.0, 1 - abs(d))
+
+
+print("nearest:", V(U, x, y, k_nearest), "  bilinear:", round(V(U, x, y, k_bilinear), 3))
+
+# %% [markdown]
+# Two checks that any kernel must pass. On a pixel centre you get that pixel back. And half way
+# between four pixels, the bilinear value is their mean.
+
+# %%
+for n, m in np.ndindex(3, 3):
+    assert V(U, m, n, k_nearest) == V(U, m, n, k_bilinear) == U[n, m]
+assert V(U, 0.5, 0.5, k_bilinear) == U[:2, :2].mean()
+print("pixel centres and the middle of four pixels: as expected")
+
+# %% [markdown]
+# On that score both are good. To see the difference, walk from left to right through the image, at
+# the height of the cross, and read all the way.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels over x. Above, the value V: the nearest reading is a staircase, the bilinear reading a continuous line with corners at the pixel centres. Below, the slope: zero for nearest, constant steps between pixel centres for bilinear."}}
+walk = np.linspace(0.001, 1.999, 801)
+fig, axes = plt.subplots(2, 1, figsize=(5, 4.2), sharex=True)
+styles = {"nearest": (k_nearest, "--", "neutral"), "bilinear": (k_bilinear, "-", "output")}
+for name, (k, line, color) in styles.items():
+    values = np.array([V(U, step, y, k) for step in walk])
+    slope = np.diff(values) / np.diff(walk)
+    slope[np.abs(slope) > 50] = np.nan  # the jumps of nearest
+    axes[0].plot(walk, values, line, color=plotting.COLORS[color], label=name, linewidth=2)
+    axes[1].plot(walk[:-1], slope, line, color=plotting.COLORS[color], linewidth=2)
+axes[0].set_ylabel("value V")
+axes[0].legend()
+axes[1].set(xlabel="x in pixels, at y = 0.6", ylabel="slope dV/dx", xticks=[0, 0.5, 1, 1.5, 2])
+fig.align_ylabels()
+fig.tight_layout()
+
+# %% [markdown]
+# Nearest is a staircase. Between two jumps, moving the point changes *nothing*: the slope is 0, so
+# the network hears "it makes no difference where you look". Bilinear is a chain of straight
+# pieces. Almost everywhere it has a slope that says which way is brighter. That slope is the whole
+# reason why a spatial transformer can learn.
+#
+# ## Four weights, four areas
+#
+# Equation (5) sums over all pixels, but most weights are 0. Here they are, one for each pixel of
+# $U$:
+
+# %%
+weights = np.array([[k_bilinear(x - m) * k_bilinear(y - n) for m in range(W)] for n in range(H)])
+print(weights.round(2), " sum:", weights.sum().round(6))
+assert np.isclose((weights * U).sum(), V(U, x, y, k_bilinear))
+
+# %% [markdown]
+# At most four pixels count: the corners of the square that the point is in. Their weights always
+# sum to 1. There is a picture to remember them by. The point cuts the square between four pixel
+# centres into four rectangles. The weight of a pixel is the **area of the rectangle opposite to
+# it**.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The square between four pixel centres, cut into four rectangles by the sampling point. Each rectangle has the colour of the corner diagonally opposite and is labelled with its area, the weight of that corner's pixel."}}
+fig, ax = plt.subplots(figsize=(4.2, 4.2))
+left, top = int(np.floor(x)), int(np.floor(y))
+shades = ["#7FB8DA", "#C9E6F7", "#F3C66B", "#E3B5CE"]
+pixels = [(top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)]
+for shade, (n, m) in zip(shades, pixels):
+    opposite_x, opposite_y = 2 * left + 1 - m, 2 * top + 1 - n
+    ax.add_patch(plt.Rectangle((x, y), opposite_x - x, opposite_y - y, color=shade))
+    ax.text((x + opposite_x) / 2, (y + opposite_y) / 2, f"{weights[n, m]:.2f}",
+            ha="center", va="center", fontsize=12)
+    ax.plot(m, n, "o", color=shade, markersize=30, markeredgecolor="black")
+    ax.text(m, n, f"{U[n, m]:g}", ha="center", va="center", fontsize=12)
+ax.plot(x, y, "X", color="white", markersize=13, markeredgecolor="black")
+ax.set(xlim=(left - 0.2, left + 1.2), ylim=(top + 1.2, top - 0.2), aspect="equal")
+ax.set(xticks=[left, x, left + 1], yticks=[top, y, top + 1], xlabel="x", ylabel="y")
+fig.tight_layout()
+
+# %% [markdown]
+# The closer the point comes to a pixel, the larger the rectangle on the far side grows. When the
+# point sits on the pixel, that rectangle fills the square and has area 1.
+#
+# ## From a loop to a batch
+#
+# Read a whole grid now. The turned grid of the last chapter, 3 by 3 points, in pixels:
+
+# %%
+theta = np.array([[[0.6, -0.35, 0.1], [0.35, 0.6, -0.05]]])
+grid = np.asarray(affine_grid(theta.astype("float32"), (3, 3)))[0]
+xs, ys = to_pixels(grid[..., 0], W), to_pixels(grid[..., 1], H)
+looped = np.array([[V(U, x, y, k_bilinear) for x, y in zip(*row)] for row in zip(xs, ys)])
+print(looped.round(2))
+
+# %% [markdown]
+# The loop visits nine pixels for each of nine points. For a batch of digits that would be millions
+# of multiplications by 0. The vectorised form visits four neighbours, for all points of all images
+# at once. It needs a helper that fetches many pixels in one go. The trick is to lay the batch out
+# as one long list of pixels, where pixel $(i, j)$ of image $b$ has the number $(bH + i)W + j$.
+#
+# shapes: images `(B, H, W, C)`, column and row `(B, H', W')` → `(B, H', W', C)`
+
+# %% tags=["listing:stnlib.sampling.read"]
+def read(images, column, row):
+    batch, height, width, channels = ops.shape(images)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    j = ops.clip(ops.cast(column, "int32"), 0, width - 1)
+    i = ops.clip(ops.cast(row, "int32"), 0, height - 1)
+    first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
+    pixels = ops.take(ops.reshape(images, (-1, channels)), (first + i) * width + j, axis=0)
+    return ops.where(inside[..., None], pixels, ops.zeros_like(pixels))
+
+
+# %% [markdown]
+# Positions outside the image read 0. The indices are clipped all the same, so that the fetch
+# itself never leaves the list, but only *after* `inside` has noted which ones to blank. Try it:
+# two pixels inside, one outside.
+
+# %%
+images = ops.convert_to_tensor(U[None, :, :, None], "float32")
+columns, rows = np.array([[[0.0, 2.0, 3.0]]]), np.array([[[1.0, 2.0, 0.0]]])
+print(np.ravel(read(images, columns, rows)))
+
+# %% [markdown]
+# With that, equation (5) for a batch is four reads and four areas.
+#
+# shapes: images `(B, H, W, C)`, $x$ and $y$ `(B, H', W')` → `(B, H', W', C)`
+
+# %% tags=["listing:stnlib.sampling.bilinear"]
+def bilinear(images, x, y):
+    _, height, width, _ = ops.shape(images)
+    x = ops.clip(x, -1, width)
+    y = ops.clip(y, -1, height)
+    left, top = ops.floor(x), ops.floor(y)
+    right, bottom = left + 1, top + 1
+    return (
+        ((right - x) * (bottom - y))[..., None] * read(images, left, top)
+        + ((x - left) * (bottom - y))[..., None] * read(images, right, top)
+        + ((right - x) * (y - top))[..., None] * read(images, left, bottom)
+        + ((x - left) * (y - top))[..., None] * read(images, right, bottom)
+    )
+
+
+# %% [markdown]
+# `left` and `right` are the columns on either side, `top` and `bottom` the rows. The two `clip`
+# lines bring points from far outside to just outside, where they read 0 as well; otherwise an
+# infinite coordinate would give infinity times 0. Check against the loop: on the grid, then on
+# random points, many of which are outside.
+
+# %%
+def read_at(U, x, y, core=bilinear):
+    """Read one image (H, W) at points (H', W')."""
+    U, x, y = (ops.convert_to_tensor(a, "float32") for a in (U[None, :, :, None], x[None], y[None]))
+    return np.asarray(core(U, x, y))[0, ..., 0]
+
+
+random = np.random.default_rng(SEED).uniform(-2, 4, size=(2, 5, 5))
+loop_random = [[V(U, x, y, k_bilinear) for x, y in zip(*row)] for row in zip(*random)]
+for name, fast, slow in [("grid", read_at(U, xs, ys), looped),
+                         ("random", read_at(U, *random), loop_random)]:
+    difference = np.abs(fast - slow).max()
+    print(f"{name}: largest difference from the loop {difference:.1e}")
+    assert difference < 1e-5
+
+# %% [markdown]
+# The nearest reader is shorter still. (It rounds a tie to the even pixel, as PyTorch does;
+# equation (4) rounds up. The last lines pass on a NaN instead of hiding it.)
+
+# %% tags=["listing:stnlib.sampling.nearest"]
+def nearest(images, x, y):
+    _, height, width, _ = ops.shape(images)
+    column = ops.round(ops.clip(x, -1, width))
+    row = ops.round(ops.clip(y, -1, height))
+    undefined = ops.isnan(x) | ops.isnan(y)
+    pixels = read(images, column, row)
+    return ops.where(undefined[..., None], ops.full_like(pixels, np.nan), pixels)
+
+
+# %%
+loop_nearest = [[V(U, x, y, k_nearest) for x, y in zip(*row)] for row in zip(*random)]
+assert np.array_equal(read_at(U, *random, core=nearest), loop_nearest)
+print("nearest agrees with its loop")
+
+# %% [markdown]
+# How do the two look on a real digit? Read it at four times its resolution, a little turned. The
+# library's `grid_sample` wraps the cores: it brings the grid to pixels, deals with the border, and
+# calls one of them.
+
+# %% mystnb={"image": {"alt": "A small digit, and the same digit turned and enlarged four times in two ways: nearest shows jagged blocks, bilinear shows soft edges."}}
+data = datasets.load()
+digit = data.x_train[data.y_train == 2][:1]
+enlarged = affine_grid([[0.66, -0.24, 0, 0.24, 0.66, 0]], (112, 112))
+readings = [np.asarray(grid_sample(digit, enlarged, mode=mode))[0] for mode in ("nearest", "bilinear")]
+fig = plotting.strip([digit[0], *readings], ["input", "nearest", "bilinear"])
+
+# %% [markdown]
+# Nearest shows the pixels as blocks, each edge a place where a tiny motion makes a jump. Bilinear
+# melts them into one another.
+#
+# ## The gradient
+#
+# Training changes the weights of the localization network so as to make a loss $\mathcal{L}$
+# smaller. For that, the loss has to send word back through the sampler along two roads:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial \mathcal{L}}{\partial U_{nm}}
+# &= \sum_i \frac{\partial \mathcal{L}}{\partial V_i} \frac{\partial V_i}{\partial U_{nm}} \\
+# \frac{\partial \mathcal{L}}{\partial \theta}
+# &= \sum_i \frac{\partial \mathcal{L}}{\partial V_i}
+# \left( \frac{\partial V_i}{\partial x_i^s} \frac{\partial x_i^s}{\partial \theta}
+# + \frac{\partial V_i}{\partial y_i^s} \frac{\partial y_i^s}{\partial \theta} \right)
+# \end{aligned}
+# $$
+#
+# One road leads to the *image*, and to any layer that made it. The other leads to the *point*, and
+# by way of the grid to $\theta$. What the sampler has to supply are the derivatives of $V$.
+#
+# **For the image** this is easy. $V$ is a weighted sum of pixels, so the derivative for a pixel is
+# its weight:
+#
+# $$
+# \frac{\partial V_i^c}{\partial U_{nm}^c} = \max(0, 1 - |x_i^s - m|)\; \max(0, 1 - |y_i^s - n|)
+# \tag{6}
+# $$
+#
+# shapes: $x$ and $y$ `()` → $\partial V / \partial U$ `(H, W)`
+#
+# So the array `weights` above *is* the gradient. (The paper prints a double sum in front of the
+# product. The sum of all weights is 1, as you saw; the derivative for one pixel is a single term.)
+#
+# **For the point**, hold y still. Each term of (5) is a constant times $\max(0, 1 - |x - m|)$, a
+# tent with its top at $m$. If the pixel is within reach to the right of the point, moving right
+# climbs its tent: slope 1. If it is to the left, moving right descends: slope -1. Out of reach: 0.
+#
+# $$
+# \frac{\partial V_i^c}{\partial x_i^s} = \sum_{n}^{H} \sum_{m}^{W} U_{nm}^c \max(0, 1 - |y_i^s - n|)
+# \begin{cases} 0 & \text{if } |m - x_i^s| \ge 1 \\ 1 & \text{if } m \ge x_i^s \\
+# -1 & \text{if } m < x_i^s \end{cases}
+# \tag{7}
+# $$
+#
+# shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $\partial V / \partial x$ `()`
+#
+# The same for y, with the roles of rows and columns exchanged. In code, `slope` is the curly
+# bracket:
+
+# %%
+def slope(m, x):
+    if abs(m - x) >= 1:
+        return 0
+    return 1 if m >= x else -1
+
+
+def dV_dx(U, x, y):
+    return sum(U[n, m] * k_bilinear(y - n) * slope(m, x) for n, m in np.ndindex(U.shape))
+
+
+def dV_dy(U, x, y):
+    return sum(U[n, m] * k_bilinear(x - m) * slope(n, y) for n, m in np.ndindex(U.shape))
+
+
+# %% [markdown]
+# Two witnesses can check a derivative. **Central differences** move the point by a hair both ways
+# and know nothing about the formula. **Automatic differentiation** is what training uses; it
+# differentiates the vectorised `bilinear`, line by line.
+
+# %%
+def autodiff(core, U, x, y):
+    U, x, y = (tf.constant(value, "float64") for value in (U[None, ..., None], [[[x]]], [[[y]]]))
+    with tf.GradientTape() as tape:
+        tape.watch([U, x, y])
+        value = core(U, x, y)
+    gradients = tape.gradient(value, [U, x, y], unconnected_gradients="zero")
+    return [np.squeeze(gradient) for gradient in gradients]
+
+
+# %%
+h = 1e-5
+auto_U, auto_x, auto_y = autodiff(bilinear, U, x, y)
+central_x = (V(U, x + h, y, k_bilinear) - V(U, x - h, y, k_bilinear)) / (2 * h)
+central_y = (V(U, x, y + h, k_bilinear) - V(U, x, y - h, k_bilinear)) / (2 * h)
+print(f"dV/dx  by hand {dV_dx(U, x, y):+.6f}  autodiff {auto_x:+.6f}  central {central_x:+.6f}")
+print(f"dV/dy  by hand {dV_dy(U, x, y):+.6f}  autodiff {auto_y:+.6f}  central {central_y:+.6f}")
+assert np.allclose([auto_x, auto_y], [dV_dx(U, x, y), dV_dy(U, x, y)])
+assert np.allclose([auto_x, auto_y], [central_x, central_y])
+assert np.allclose(auto_U, weights)
+
+# %% [markdown]
+# All three agree, and the gradient for the image is the array of weights, as (6) says. To see what
+# the gradient for the point *means*, draw it as an arrow at many points.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The 3 by 3 image read bilinearly at high resolution, as a smooth landscape of grey, with vermilion arrows on a lattice of points. Each arrow points towards brighter values; the arrows around the bright centre point at it."}}
+fine = np.linspace(-0.5, 2.5, 121)
+surface = read_at(U, *np.meshgrid(fine, fine))
+fig, ax = plt.subplots(figsize=(4.2, 4.2))
+ax.imshow(surface, cmap="gray", extent=(-0.5, 2.5, 2.5, -0.5), vmin=0, vmax=14)
+points = [(px, py) for px in np.arange(0.15, 2, 0.3) for py in np.arange(0.15, 2, 0.3)]
+arrows = [(dV_dx(U, *point), dV_dy(U, *point)) for point in points]
+ax.quiver(*np.transpose(points), *np.transpose(arrows), angles="xy", color=plotting.COLORS["gradient"],
+          scale=35, width=0.009)
+ax.set(xticks=range(3), yticks=range(3), xlabel="x", ylabel="y")
+fig.tight_layout()
+
+# %% [markdown]
+# Every arrow points uphill, to where the image gets brighter. If the loss wants this output pixel
+# brighter, its sampling point is pulled along the arrow; if darker, against it. Each pixel of the
+# output pulls at its own point. $\theta$ holds all the points together, so it feels the sum of the
+# pulls.
+#
+# That sum is the chain rule's last factor. From
+# $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and half a width of pixels to a unit,
+# the derivative of the pixel position with respect to the first row of $\theta$ is
+# $\frac{W}{2} (x^t, y^t, 1)$. By hand, for the sum of all nine outputs:
+
+# %%
+by_hand = np.zeros((2, 3))
+targets = affine_points(tf.eye(2, 3, [1]), 3, 3)[0]
+for (x_t, y_t), x_s, y_s in zip(np.reshape(targets, (9, 2)), xs.ravel(), ys.ravel()):
+    by_hand[0] += dV_dx(U, x_s, y_s) * W / 2 * np.array([x_t, y_t, 1])
+    by_hand[1] += dV_dy(U, x_s, y_s) * H / 2 * np.array([x_t, y_t, 1])
+print(by_hand.round(4))
+
+# %% [markdown]
+# And automatically, through the library's grid generator and sampler:
+
+# %%
+parameters = tf.constant(theta, "float32")
+with tf.GradientTape() as tape:
+    tape.watch(parameters)
+    total = tf.reduce_sum(grid_sample(images, affine_grid(parameters, (3, 3))))
+automatic = tape.gradient(total, parameters)[0]
+print("largest difference:", f"{np.abs(automatic - by_hand).max():.1e}")
+assert np.allclose(automatic, by_hand, rtol=1e-4)
+
+# %% [markdown]
+# These six numbers are what the localization network receives. Are they good for anything? Give
+# them a task: the 2 has been shifted, and plain gradient descent on $t_x$ and $t_y$ has to bring
+# it back, once with each way of reading.
+
+# %%
+def straighten(mode):
+    shift = np.array([[1, 0, 0.25, 0, 1, -0.15]], "float32")
+    shifted = grid_sample(digit, affine_grid(shift, (28, 28)))
+    parameters, losses = tf.Variable([[1.0, 0, 0, 0, 1, 0]]), []
+    for _ in range(STEPS):
+        with tf.GradientTape() as tape:
+            restored = grid_sample(shifted, affine_grid(parameters, (28, 28)), mode=mode)
+            loss = tf.reduce_mean((restored - digit) ** 2)
+        gradient = tape.gradient(loss, parameters, unconnected_gradients="zero")
+        parameters.assign_sub(gradient * [[0, 0, 0.06, 0, 0, 0.06]])
+        losses.append(float(loss))
+    return losses, [shifted[0], restored[0]]
+
+
+# %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero."}}
+runs = {mode: straighten(mode) for mode in ("nearest", "bilinear")}
+fig, ax = plt.subplots(figsize=(5, 2.8))
+for (mode, (losses, _)), color in zip(runs.items(), ["neutral", "output"]):
+    plotting.curve(ax, range(STEPS), losses, label=mode, color=plotting.COLORS[color])
+ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
+ax.legend()
+fig.tight_layout()
+assert runs["nearest"][0][-1] == runs["nearest"][0][0]
+assert runs["bilinear"][0][-1] < 0.2 * runs["bilinear"][0][0]
+
+# %% mystnb={"image": {"alt": "Four digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target."}}
+shifted, stuck = runs["nearest"][1]
+fig = plotting.strip([digit[0], shifted, stuck, runs["bilinear"][1][1]],
+                     ["target", "shifted", "nearest", "bilinear"])
+
+# %% [markdown]
+# With nearest reading nothing ever happens: the loss is high, the gradient is 0. With bilinear
+# reading the digit glides home. Nobody told it the shift; it followed the sum of 784 little
+# arrows. Training a spatial transformer is this, for all images at once, with a network that
+# proposes $\theta$.
+#
+# ## Kinks on the lattice
+#
+# One thing in (7) deserves suspicion: the slope jumps when the point crosses a pixel centre. What
+# is the derivative *on* the centre? There is none. There is one from the left and one from the
+# right. Ask everybody at $x = 1$:
+
+# %%
+here = V(U, 1, y, k_bilinear)
+from_left = (here - V(U, 1 - h, y, k_bilinear)) / h
+from_right = (V(U, 1 + h, y, k_bilinear) - here) / h
+print(f"from the left {from_left:+.3f}, from the right {from_right:+.3f}")
+print(f"autodiff of bilinear {autodiff(bilinear, U, 1.0, y)[1]:+.3f}")
+print(f"equation (7), read to the letter {dV_dx(U, 1.0, y):+.3f}")
+assert np.isclose(autodiff(bilinear, U, 1.0, y)[1], from_right)
+
+# %% [markdown]
+# The vectorised sampler takes the slope from the **right**, because `left = floor(x)` puts a point
+# on the lattice into the square to its right. Either side would do. Equation (7), to the letter,
+# gives neither: at $x = 1$ both neighbours are at distance 1 and drop out, the pixel itself counts
+# with +1, and what is left is the value of the image in place of its slope.
+#
+# A set of single points; who cares? A spatial transformer does. It starts as the **identity**, and
+# then *every* sample is on the lattice, or within rounding of it:
+
+# %%
+for size in (28, 42, 60):
+    start = np.asarray(affine_grid([[1.0, 0, 0, 0, 1, 0]], (size, size)))
+    positions = to_pixels(start[..., 0], size)
+    print(f"{size} pixels: {np.mean(positions == np.round(positions)):.0%} exactly on the lattice,",
+          f"the rest within {np.abs(positions - np.round(positions)).max():.0e}")
+
+# %% [markdown]
+# So the very first gradient that a transformer sees is a one-sided one. That is good enough to
+# learn from, since a slope to the right still tells which way is uphill. But it must not be 0 or
+# nonsense. A sampler that takes `ceil(x)` in place of `floor(x) + 1` for the right neighbour makes
+# both neighbours equal on the lattice, and its gradient vanishes there. [JAX had that
+# bug](https://github.com/jax-ml/jax/issues/3024), and it took a user with an identity transform to
+# find it.
+#
+# ## Beyond the border
+#
+# Where the grid reaches beyond the image there is nothing to read, and something has to be made
+# up. Three customs:
+
+# %% mystnb={"image": {"alt": "A digit zoomed out with three paddings. Zeros surround it with black, border smears the edge pixels outwards, reflection surrounds it with mirrored copies."}}
+zoom_out = affine_grid([[2.2, 0, 0, 0, 2.2, 0]], (56, 56))
+framed = np.clip(digit + 0.25, 0, 1)  # a grey background, to make the border visible
+paddings = ["zeros", "border", "reflection"]
+results = [np.asarray(grid_sample(framed, zoom_out, padding_mode=p))[0] for p in paddings]
+fig = plotting.strip(results, paddings)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The value along one row of the 3 by 3 image, read from three pixels before to three pixels after it. Zeros falls to 0 within a pixel, border stays level, reflection mirrors the row."}}
+beyond = np.linspace(-3.5, 5.5, 400)
+line = np.stack([(2 * beyond + 1) / W - 1, np.zeros_like(beyond)], axis=-1)[None, None]
+fig, axes = plt.subplots(3, 1, figsize=(5, 4.6), sharex=True, sharey=True)
+for ax, padding in zip(axes, paddings):
+    values = grid_sample(images, line, padding_mode=padding)
+    ax.axvspan(-0.5, 2.5, color="#dcebf5")
+    ax.plot(beyond, np.ravel(values), color=plotting.COLORS["output"], linewidth=2)
+    ax.plot(range(W), U[1], "o", color=plotting.COLORS["input"])
+    ax.set(ylabel="V", title=padding)
+axes[-1].set_xlabel("x in pixels (blue: the image)")
+fig.tight_layout()
+
+# %% [markdown]
+# `zeros` is the default, and what a transformer on black-background digits wants. Note how it
+# *fades*: half a pixel beyond the last centre, half of the weight is on black. `border` repeats
+# the edge, `reflection` mirrors the picture. The choice matters for learning, too. In the flat
+# parts of these curves the slope is 0: a sampling point that strays there is not called back by
+# its own pixel.
+#
+# ## Exact at the identity
+#
+# A transformer that starts as the identity should start by changing *nothing*. How close does the
+# sampler come, in 32 bit numbers, for both conventions? One digit, enlarged to several sizes:
+
+# %%
+for size in (28, 60, 224, 1000):
+    noise = np.random.default_rng(SEED).random((1, size, size, 1), "float32")
+    errors = {}
+    for align_corners in (False, True):
+        same = affine_grid([[1.0, 0, 0, 0, 1, 0]], (size, size), align_corners=align_corners)
+        read_back = grid_sample(noise, same, align_corners=align_corners)
+        errors[align_corners] = np.abs(read_back - noise).max()
+        assert errors[align_corners] <= 1e-6 * size
+    print(f"{size:4} pixels: False {errors[False]:.1e}, True {errors[True]:.1e}")
+
+# %% [markdown]
+# Not always zero, because a position such as 0.982 of an axis cannot be stored exactly, but far
+# below anything visible. The error grows with the size, as the same rounding of a coordinate is a
+# larger part of a pixel.
+#
+# ## Three bugs you will meet
+#
+# Samplers are short, and easy to get almost right. The following mistakes were all made in code
+# that many people used. Each trains, each gives a plausible picture, and the network learns to
+# work around it, which is why they survive. All use the ruler of `align_corners=True`, as the
+# originals do.
+#
+# **Bug 1: the last row and column are lost.** The scale from [-1, 1] to pixels is off by one:
+# $W - 2$ or $W$ pixels are spanned, where it should be $W - 1$. Test it with a **ramp**, an image
+# in which each pixel holds its own column number. Under the identity it must come back as it is.
+
+# %%
+ramp = np.tile(np.arange(5.0), (4, 1))
+x_t = axis_coordinates(5, align_corners=True)
+for span in (4, 3, 5):
+    column = (x_t + 1) * span / 2
+    first_row = read_at(ramp, column[None], np.zeros((1, 5)))
+    print(f"scaled to span {span}:", first_row[0].round(2))
+
+# %% [markdown]
+# Only the first line is right. With 3 ([met
+# here](https://github.com/kevinzakka/spatial-transformer-network/issues/13)) the last column is
+# never read, and the rest is stretched to fill its place. With 5 ([met
+# here](https://github.com/tensorflow/models/issues/2016)) the picture is squeezed, and the last
+# sample falls outside. A ramp shows it at a glance, because its values *are* positions. On a digit
+# you would see a slight zoom, if anything.
+#
+# **Bug 2: weights from clipped neighbours.** To stay inside the image one clips the neighbours'
+# indices. Harmless, unless the weights are computed from the clipped indices:
+
+# %%
+def clipped_bilinear(U, x, y):
+    last_row, last_column = U.shape[0] - 1, U.shape[1] - 1
+    left, right = (np.clip(np.floor(x) + i, 0, last_column).astype(int) for i in (0, 1))
+    top, bottom = (np.clip(np.floor(y) + i, 0, last_row).astype(int) for i in (0, 1))
+    upper = (right - x) * U[top, left] + (x - left) * U[top, right]
+    lower = (right - x) * U[bottom, left] + (x - left) * U[bottom, right]
+    return (bottom - y) * upper + (y - top) * lower
+
+
+# %% [markdown]
+# Test it with an image that is **white** all over. Weights that sum to 1 give white back.
+
+# %% mystnb={"image": {"alt": "Two readings of a white image under the identity. The correct one is white all over, the one with clipped neighbours has a black last row and last column."}}
+white = np.ones((4, 5))
+columns, rows = np.meshgrid(np.arange(5.0), np.arange(4.0))
+broken = clipped_bilinear(white, columns, rows)
+correct = read_at(white, columns, rows)
+fig = plotting.strip([correct, broken], ["correct", "clipped weights"])
+assert broken[-1].max() == broken[:, -1].max() == 0
+
+# %% [markdown]
+# The last row and column are black. On the last column `left` and `right` are both clipped to 4,
+# so $(right - x)$ and $(x - left)$ are both 0. Outside the image the two weights cancel, so the
+# result looks like zero padding, and nobody suspects anything. MNIST's black frame hides the rest.
+# ([Met here](https://github.com/skaae/transformer_network/issues/2) and in its many descendants.)
+# The cure is the order in which `bilinear` and `read` work: weights from the true neighbours,
+# clipping only for the fetch.
+#
+# **Bug 3: x and y swapped.** Arrays want the row first, points want x first. Swap them once and
+# the identity transposes the picture; you would notice. Swap them **twice**, in the grid generator
+# and in the sampler, and the identity is perfect:
+
+# %%
+def swapped(U, theta):
+    height, width = U.shape
+    axes = axis_coordinates(height, True), axis_coordinates(width, True)
+    first, second = np.meshgrid(*axes, indexing="ij")  # the bug: first runs along the rows
+    points = np.stack([first, second, np.ones_like(first)], axis=-1) @ theta.T
+    y, x = to_pixels(points[..., 0], height, True), to_pixels(points[..., 1], width, True)
+    return read_at(U, x, y)
+
+
+assert np.allclose(swapped(ramp, np.eye(2, 3)), ramp)
+assert np.allclose(swapped(white, np.eye(2, 3)), white)
+print("the identity on the ramp and on white: passed")
+
+# %% [markdown]
+# Both tests are blind here. What exposes it is a **shift by one pixel along x**, on a picture that
+# is neither square nor symmetric. One pixel is $2 / (W - 1)$ units, and every column should show
+# its right neighbour.
+
+# %% mystnb={"image": {"alt": "A 4 by 5 image with a bright L, the same shifted left by one pixel as it should be, and the result of the swapped code, which is shifted upwards instead."}}
+letter = np.array([[0, 1, 0, 0, 0.3], [0, 1, 0, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]])
+one_right = np.array([[1, 0, 2 / 4], [0, 1, 0]])
+grid = affine_grid(one_right[None], (4, 5), align_corners=True)
+correct = np.asarray(grid_sample(letter[None, :, :, None], grid, align_corners=True))[0]
+wrong = swapped(letter, one_right)
+fig = plotting.strip([letter, correct, wrong], ["input", "correct", "swapped"])
+assert np.allclose(correct[:, :4, 0], letter[:, 1:])
+assert not np.allclose(wrong[:, :4], letter[:, 1:])
+
+# %% [markdown]
+# The swapped code moves the L up, not left. ("Met here": the order of `meshgrid` in
+# [deformable-attention](https://github.com/lucidrains/deformable-attention/pull/7), the identity
+# grid of [VoxelMorph](https://github.com/voxelmorph/voxelmorph/pull/652).) A network that learns
+# $\theta$ does not mind, as it can learn the swapped numbers. You mind as soon as you read
+# $\theta$, set it by hand, or load someone else's weights.
+#
+# Three tests, three bugs. Which test catches which? Let the machine fill in the table.
+
+# %%
+def test_all(sampler):
+    shifted = sampler(letter, one_right)[:, :4]
+    return {"ramp": np.allclose(sampler(ramp, np.eye(2, 3)), ramp),
+            "white": np.allclose(sampler(white, np.eye(2, 3)), white),
+            "shift": np.allclose(shifted, letter[:, 1:])}
+
+
+def with_reader(reader):
+    def sampler(U, theta):
+        grid = np.asarray(affine_grid(theta[None], U.shape, align_corners=True))[0]
+        return reader(U, grid[..., 0], grid[..., 1])
+    return sampler
+
+
+# %%
+def span_reader(U, x, y, less):
+    x, y = ((c + 1) * (n - less) / 2 for c, n in ((x, U.shape[1]), (y, U.shape[0])))
+    return read_at(U, x, y)
+
+
+def clipped_reader(U, x, y):
+    return clipped_bilinear(U, to_pixels(x, U.shape[1], True), to_pixels(y, U.shape[0], True))
+
+
+samplers = {"1 span of W - 2": with_reader(lambda U, x, y: span_reader(U, x, y, 2)),
+            "2 clipped weights": with_reader(clipped_reader),
+            "3 swapped twice": swapped,
+            "correct": with_reader(lambda U, x, y: span_reader(U, x, y, 1))}
+for name, sampler in samplers.items():
+    verdicts = [f"{test} {'passed' if ok else 'FAILED'}" for test, ok in test_all(sampler).items()]
+    print(f"{name:18}", "  ".join(verdicts))
+assert all(test_all(samplers["correct"]).values())
+assert not any(test_all(samplers[name])["shift"] for name in list(samplers)[:3])
+
+# %% [markdown]
+# The shift fails for all three, so if you write one test only, write that one. The ramp and the
+# white image then tell you *which* bug it is. And the test that everybody writes, the identity on
+# some picture, misses the third. Run all three on any sampler before you trust it, your own
+# included.
+#
+# ## Recap
+#
+# - You compared two readers. **Nearest** is a staircase: no slope, nothing to learn from.
+#   **Bilinear** has a slope almost everywhere.
+# - You turned the paper's equations into code: (3) is a weighted sum over pixels; (4) and (5) fill
+#   in the kernel; (6) is the weight itself; (7) adds the pixels on one side and subtracts those on
+#   the other.
+# - You wrote the sampler for a batch, four reads weighted by four **areas**, and checked it
+#   against the loop.
+# - You derived the gradient and had it confirmed by two witnesses. On the lattice, where every
+#   transformer starts, it is **one-sided**.
+# - You saw `zeros`, `border` and `reflection` beyond the edge, and exposed three bugs with **ramp,
+#   white and shift**.
+#
+# All parts are on the table: a network that proposes $\theta$, a generator that lays out the grid,
+# a sampler that reads it and sends gradients back. In {doc}`06_training` they become one Keras
+# layer, and it learns to straighten digits by itself.
+#
+# ## Exercises
+#
+# :::{exercise} By hand
+# :label: ex-sampler-by-hand
+#
+# With pencil and paper: the value of $U$ at $x = 0.25$, $y = 1.5$. First the four weights as
+# areas, then the sum. Which way is brighter from there, right or left?
+# :::
+#
+# :::{solution-start} ex-sampler-by-hand
+# :class: dropdown
+# :::
+#
+# The neighbours are columns 0 and 1 of rows 1 and 2. Along x the weights are 0.75 and 0.25, along
+# y they are 0.5 and 0.5.
+
+# %%
+areas = np.outer([0.5, 0.5], [0.75, 0.25])
+print("weights", areas.ravel(), " value", (areas * U[1:, :2]).sum())
+print("slope along x", dV_dx(U, 0.25, 1.5), "- to the right it gets",
+      "brighter" if dV_dx(U, 0.25, 1.5) > 0 else "darker")
+assert np.isclose((areas * U[1:, :2]).sum(), V(U, 0.25, 1.5, k_bilinear))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{exercise} What nearest can teach
+# :label: ex-sampler-nearest
+#
+# Nearest reading gives no gradient for $\theta$. Does it give one for the image? Could you train a
+# network *in front of* a nearest sampler whose grid is fixed?
+# :::
+#
+# :::{solution-start} ex-sampler-nearest
+# :class: dropdown
+# :::
+#
+# Ask automatic differentiation.
+
+# %%
+nearest_U, nearest_x, nearest_y = autodiff(nearest, U, 1.3, 0.6)
+print("for the image:\n", nearest_U, "\nfor the point:", nearest_x, nearest_y)
+
+# %% [markdown]
+# The pixel that was read gets all of the gradient, so layers in front of the sampler can learn.
+# The point gets 0, so the localization network cannot.
+#
+# :::{solution-end}
+# :::
+#
+# :::{exercise} Stripes that are not there
+# :label: ex-sampler-alias
+#
+# Bilinear reading looks at four pixels, however far apart the sampling points are. Shrink an image
+# of fine stripes, 64 pixels wide, to 16 pixels and look at the result. How would you mend it with
+# one Keras layer?
+# :::
+#
+# :::{solution-start} ex-sampler-alias
+# :class: dropdown
+# :::
+#
+# Let the image blur itself first: average pooling makes each pixel the mean of those that the
+# sampler would skip.
+
+# %% mystnb={"image": {"alt": "Fine vertical stripes, their direct reduction, which shows broad stripes that do not exist, and the reduction after average pooling, which is an even grey."}}
+wave = 0.5 + 0.5 * np.cos(2 * np.pi * np.arange(64, dtype="float32") / 3.6)
+stripes = np.tile(wave, (64, 1))[None, :, :, None]
+small = affine_grid([[1.0, 0, 0, 0, 1, 0]], (16, 16))
+direct = np.asarray(grid_sample(stripes, small))[0]
+pooled = np.asarray(grid_sample(keras.layers.AveragePooling2D(4)(stripes), small))[0]
+fig = plotting.strip([stripes[0], direct, pooled], ["64 pixels", "direct", "pooled first"])
+print(f"contrast that is left: direct {np.ptp(direct):.2f}, pooled first {np.ptp(pooled):.2f}")
+
+# %% [markdown]
+# The direct reduction shows broad stripes that are not in the image. This is **aliasing**. It is
+# why a transformer that shrinks its input a lot, or attends to a small part of a large photo,
+# should be given a blurred copy to read from.
+#
+# :::{solution-end}
+# :::

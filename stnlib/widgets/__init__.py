@@ -1,5 +1,7 @@
 """Instruments for the page: alive in a static page with no kernel, in Jupyter, and in Colab."""
 
 from stnlib.widgets.affine_explorer import AffineExplorer
+from stnlib.widgets.pooling_probe import PoolingProbe
+from stnlib.widgets.sampler_microscope import SamplerMicroscope
 
-__all__ = ["AffineExplorer"]
+__all__ = ["AffineExplorer", "PoolingProbe", "SamplerMicroscope"]

@@ -52,3 +52,31 @@ TEMPLATE = """<svg viewBox="-1.7 -1.7 6.4 3.4" width="640" height="340" role="im
 <path d="M2.3 0H1.75m0.15-0.15L1.75 0l0.15 0.15" fill="none" stroke="#e69f00" stroke-width="0.05"/>
 <svg x="2.5" y="-1" width="2" height="2" viewBox="-1 -1 2 2"><path d="M-1-1h2v2h-2z"/>{seen}
 <path d="M-1-1h2v2h-2z" fill="none" stroke="#009e73" stroke-width="0.06"/></svg></svg>"""
+
+
+def microscope(rows, point):
+    """A patch of pixels, and on it the box of one pixel around the sampling point."""
+    patch = _images.pixels(rows)
+    height, width, _ = patch.shape
+    x, y = point
+    image = (
+        f'<image href="{picture_uri(patch)}" x="-0.5" y="-0.5" width="{width}" height="{height}"'
+        ' preserveAspectRatio="none" style="image-rendering: pixelated"/>'
+    )
+    return (
+        f'<svg viewBox="-1.2 -1.2 {width + 1.4} {height + 1.4}" width="340" height="340" role="img"'
+        f' aria-label="A patch of {height} by {width} pixels with a sampling point between four of them">{image}'
+        f'<path d="M-0.5-0.5h{width}v{height}h-{width}z" fill="none" stroke="#0072b2" stroke-width="0.05"/>'
+        f'<path d="M{x - 0.5:.3f} {y - 0.5:.3f}h1v1h-1z" fill="#e69f00" fill-opacity="0.45" stroke="#e69f00"'
+        f' stroke-width="0.06"/><circle cx="{x:.3f}" cy="{y:.3f}" r="0.12" fill="#fff" stroke="#e69f00"'
+        ' stroke-width="0.07"/></svg>'
+    )
+
+
+def digit(image):
+    """The image, framed as an input."""
+    return (
+        '<svg viewBox="-1.1 -1.1 2.2 2.2" width="260" height="260" role="img" aria-label="The input image">'
+        + IMAGE.format(uri=picture_uri(image), more="")
+        + '<path d="M-1-1h2v2h-2z" fill="none" stroke="#0072b2" stroke-width="0.03"/></svg>'
+    )

@@ -109,23 +109,6 @@ def digits():
     return {name: decode(state) for name, state in stored.items()}
 
 
-def theta_rows(value):
-    """Six finite numbers, row-major or 2x3, as two rows of three floats; ValueError for anything else.
-
-    >>> theta_rows([1, 0, 0, 0, 1, 0])
-    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
-    """
-    try:
-        array = np.asarray(value, dtype="float64")
-    except (TypeError, ValueError):
-        raise ValueError(f"theta: got {value!r}, expected six numbers, 2x3") from None
-    if array.shape not in ((6,), (2, 3), (1, 6), (1, 2, 3)):
-        raise ValueError(f"theta: got shape {array.shape}, expected (2, 3) or (6,)")
-    if not np.isfinite(array).all():
-        raise ValueError("theta: got NaN or infinity, expected finite numbers")
-    return array.reshape(2, 3).tolist()
-
-
 class Checked(traitlets.TraitType):
     """A trait whose value passes through a function that returns the stored form or raises ValueError."""
 
@@ -140,6 +123,6 @@ class Checked(traitlets.TraitType):
 class Image(Checked):
     """A synced trait that holds an image array, and crosses to the page as JSON."""
 
-    def __init__(self):
-        super().__init__(pixels, allow_none=True, default_value=None)
+    def __init__(self, check=pixels):
+        super().__init__(check, allow_none=True, default_value=None)
         self.tag(sync=True, to_json=lambda value, _: encode(value), from_json=lambda value, _: decode(value))

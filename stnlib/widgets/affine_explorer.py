@@ -2,42 +2,11 @@
 
 import traitlets
 
-from stnlib.widgets import _fallback, _images
+from stnlib.widgets import _checks, _fallback, _images
 from stnlib.widgets._host import Instrument
 
 PICTURES = ("digit 2", "digit 3", "digit 4", "digit 5", "digit 7", "photo", "drawing", "own")
 IDENTITY = ((1, 0, 0), (0, 1, 0))
-
-
-def output_size(value):
-    """Two positive whole numbers `(H_out, W_out)` as a list; ValueError for anything else.
-
-    >>> output_size((14, 28))
-    [14, 28]
-    """
-    try:
-        height, width = (int(side) for side in value)
-        whole = (height, width) == tuple(value) and 1 <= min(height, width) <= max(height, width) <= 512
-    except (TypeError, ValueError):
-        whole = False
-    if not whole:
-        raise ValueError(f"output_size: got {value!r}, expected (H_out, W_out), whole numbers from 1 to 512")
-    return [height, width]
-
-
-def choice(name, values):
-    """A check that a value is one of `values`; its ValueError names the argument.
-
-    >>> choice("mode", ("nearest", "bilinear"))("nearest")
-    'nearest'
-    """
-
-    def check(value):
-        if value not in values:
-            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, values))}")
-        return value
-
-    return check
 
 
 class AffineExplorer(Instrument):
@@ -57,14 +26,14 @@ class AffineExplorer(Instrument):
     """
 
     stem = "affine_explorer"
-    theta = _images.Checked(_images.theta_rows).tag(sync=True)
+    theta = _images.Checked(_checks.theta_rows).tag(sync=True)
     image = _images.Image()
     drawing = _images.Image()
-    picture = _images.Checked(choice("picture", PICTURES)).tag(sync=True)
-    mode = _images.Checked(choice("mode", ("nearest", "bilinear", "bicubic"))).tag(sync=True)
-    padding_mode = _images.Checked(choice("padding_mode", ("zeros", "border", "reflection"))).tag(sync=True)
+    picture = _images.Checked(_checks.choice("picture", PICTURES)).tag(sync=True)
+    mode = _images.Checked(_checks.choice("mode", ("nearest", "bilinear", "bicubic"))).tag(sync=True)
+    padding_mode = _images.Checked(_checks.choice("padding_mode", ("zeros", "border", "reflection"))).tag(sync=True)
     align_corners = traitlets.Bool(False).tag(sync=True)
-    output_size = _images.Checked(output_size, allow_none=True).tag(sync=True)
+    output_size = _images.Checked(_checks.output_size, allow_none=True).tag(sync=True)
 
     def __init__(self, image=None, theta=None, **traits):
         given = {"picture": PICTURES[0] if image is None else "own", "mode": "bilinear", "padding_mode": "zeros"}

@@ -1,0 +1,228 @@
+// PoolingProbe: a digit slides through convolution and max-pooling; which activations stay, and how far?
+
+import { clamp, affineGrid, gridSample } from "./sampling.js";
+import { makeStage, watchLooks, palette, toBitmap, drawPixels, strokeLine } from "./draw.js";
+import { adopt, oncePerFrame, bindChoice, bindNumber, bindArrows, bindHandles, announcer, format } from "./controls.js";
+import { FILTERS, edges, maxPool, compare, shareKept } from "./convolution.js";
+import { paintChart } from "./chart.js";
+import { makeLibrary } from "./pictures.js";
+import TEMPLATE from "./pooling_probe.html";
+
+const REACH = 8;
+const NAMES = { 2: "2\u00d72", 4: "4\u00d74" };
+
+class Probe {
+  constructor(model, el) {
+    this.model = model;
+    this.el = el;
+    this.refs = adopt(el, TEMPLATE, "pooling_probe");
+    this.library = makeLibrary(model);
+    this.say = announcer(this.refs.live);
+    this.request = oncePerFrame(() => this.frame());
+    const { inputCanvas, edgesCanvas, pooledCanvas, chart } = this.refs;
+    this.stages = [
+      makeStage(inputCanvas, (context, width, height) => this.paintInput(context, width, height)),
+      makeStage(edgesCanvas, (...canvas) => this.paintCells(...canvas, "edges")),
+      makeStage(pooledCanvas, (...canvas) => this.paintCells(...canvas, "pooled")),
+      makeStage(chart, (...canvas) => (this.chartView = paintChart(...canvas, this))),
+    ];
+    this.bindControls();
+    this.bindModel();
+    this.stopWatching = watchLooks([inputCanvas, edgesCanvas, pooledCanvas, chart], () => this.remeasure());
+    this.readModel();
+    this.remeasure();
+  }
+
+  stop() {
+    this.stopWatching();
+    this.request.cancel();
+    for (const [event, call] of this.subscriptions) this.model.off(event, call);
+  }
+
+  // ---- from and to the model
+
+  bindModel() {
+    const names = ["image", "picture", "shift", "edge", "pool"];
+    this.model.on("change:image", (this.forget = () => this.library.forget("own")));
+    this.subscriptions = [["change:image", this.forget], ...names.map((name) => [`change:${name}`, () => this.readModel()])];
+    for (const [event, call] of this.subscriptions.slice(1)) this.model.on(event, call);
+  }
+
+  readModel() {
+    const get = (name) => this.model.get(name);
+    this.image = this.library(get("picture"));
+    this.shift = get("shift");
+    this.edge = get("edge");
+    this.pool = get("pool");
+    this.refs.own.hidden = !get("image");
+    this.choices.picture.show(get("picture"));
+    this.choices.edge.show(this.edge);
+    this.choices.pool.show(this.pool);
+    for (const canvas of ["inputCanvas", "edgesCanvas", "pooledCanvas"]) {
+      this.refs[canvas].style.setProperty("--stn-ratio", clamp(this.image.width / this.image.height, 0.5, 2));
+    }
+    this.request();
+  }
+
+  set(name, value) {
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  moveTo(x, y) {
+    this.set("shift", [x, y].map((v) => clamp(Math.round(2 * v) / 2, -REACH, REACH)));
+  }
+
+  // ---- controls
+
+  bindControls() {
+    const { refs } = this;
+    this.choices = {
+      picture: bindChoice(refs.picture, (name) => this.set("picture", name)),
+      edge: bindChoice(refs.filter, (name) => this.set("edge", name)),
+      pool: bindChoice(refs.pool, (size) => this.set("pool", Number(size))),
+    };
+    this.numbers = [
+      bindNumber(refs.x, (x) => this.moveTo(x, this.shift[1]), 1),
+      bindNumber(refs.y, (y) => this.moveTo(this.shift[0], y), 1),
+    ];
+    bindHandles(refs.inputStage, [refs.handle], { move: (_, left, top) => this.moveTo(...this.shiftAt(left, top)) });
+    bindArrows(refs.handle, (dx, dy, fine) => {
+      const step = fine ? 0.5 : 1;
+      this.moveTo(this.shift[0] + dx * step, this.shift[1] + dy * step);
+      this.frame();
+      this.say(this.verdict());
+    });
+    refs.reset.addEventListener("click", () => this.moveTo(0, 0));
+    const choose = (event) => {
+      if (event.type === "pointermove" && event.buttons === 0) return;
+      this.moveTo(this.chartView.read(event.clientX - refs.chart.getBoundingClientRect().left), this.shift[1]);
+    };
+    refs.chart.addEventListener("pointerdown", choose);
+    refs.chart.addEventListener("pointermove", choose);
+  }
+
+  shiftAt(left, top) {
+    const { width, height } = this.stages[0];
+    return [(left / width - 0.5) * this.image.width, (top / height - 0.5) * this.image.height];
+  }
+
+  // ---- the small network
+
+  shifted(x, y) {
+    const { width, height } = this.image;
+    const grid = affineGrid([1, 0, (-2 * x) / width, 0, 1, (-2 * y) / height], [height, width], false);
+    return { ...this.image, data: gridSample(this.image, grid) };
+  }
+
+  // All maps of the network for one shift; `edges` and `pooled` hold one map for each filter.
+  run(x, y) {
+    const input = this.shifted(x, y);
+    const maps = Object.values(FILTERS).map((kernel) => edges(input, kernel));
+    return { pixels: [input], edges: maps, pooled: maps.map((map) => maxPool(map, this.pool)) };
+  }
+
+  // The share of active cells that stay, in each layer.
+  kept(run) {
+    const share = (layer) => shareKept(run[layer].flatMap((map, i) => compare(this.still[layer][i], map)));
+    return { pixels: share("pixels"), edges: share("edges"), pooled: share("pooled") };
+  }
+
+  // Curves of what is kept along x; made anew only when something else than x changes.
+  curves() {
+    const key = [this.model.get("picture"), this.shift[1], this.pool].join();
+    if (this.key === key && this.curvesOf === this.image) return this.curve;
+    [this.key, this.curvesOf] = [key, this.image];
+    this.still = this.run(0, 0);
+    this.curve = [];
+    for (let x = -REACH; x <= REACH; x += 0.5) this.curve.push({ x, ...this.kept(this.run(x, this.shift[1])) });
+    return this.curve;
+  }
+
+  // ---- pictures
+
+  remeasure() {
+    this.colours = palette(this.el);
+    for (const stage of this.stages) stage.measure();
+    this.frame();
+  }
+
+  frame() {
+    if (!this.stages[0].width) return;
+    this.curves();
+    this.now = this.run(...this.shift);
+    this.shares = this.kept(this.now);
+    for (const stage of this.stages) stage.paint();
+    const { width, height } = this.stages[0];
+    const [left, top] = [width * (0.5 + this.shift[0] / this.image.width), height * (0.5 + this.shift[1] / this.image.height)];
+    this.refs.handle.style.transform = `translate(${left}px, ${top}px)`;
+    this.numbers.forEach((number, axis) => number.show(this.shift[axis]));
+    this.refs.verdict.textContent = this.verdict();
+  }
+
+  paintInput(context, width, height) {
+    drawPixels(context, toBitmap(this.now.pixels[0], this.image.low, this.image.high), 0, 0, width, height);
+    context.strokeStyle = this.colours.input;
+    context.lineWidth = 3;
+    context.strokeRect(1.5, 1.5, width - 3, height - 3);
+  }
+
+  // One map, each cell that is active before or after marked: a frame where it stays, a cross where it changes.
+  paintCells(context, width, height, layer) {
+    const index = Object.keys(FILTERS).indexOf(this.edge);
+    const map = this.now[layer][index];
+    const still = this.still[layer][index];
+    const peak = still.data.reduce((a, b) => Math.max(a, b), 1e-9);
+    drawPixels(context, toBitmap(map, 0, peak), 0, 0, width, height);
+    const [cellX, cellY] = [width / map.width, height / map.height];
+    compare(still, map).forEach((verdict, i) => {
+      const [left, top] = [(i % map.width) * cellX, Math.floor(i / map.width) * cellY];
+      if (verdict === "stays") paintFrame(context, left, top, cellX, cellY, this.colours.output);
+      if (verdict === "changes") paintCross(context, left, top, cellX, cellY, map.data[i] > 0.5 * peak ? "#000" : "#fff");
+    });
+  }
+
+  // ---- words
+
+  verdict() {
+    const [x, y] = this.shift;
+    const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+    const far = Math.hypot(x, y);
+    if (far === 0) return `In place. Shift the digit: by half a pixel, by one, by two. What still looks the same after pooling?`;
+    const { edges: bare, pooled } = this.shares;
+    return `Shifted by ${format(far, 1)} pixels. Without pooling ${percent(bare)} of the active edge cells stay, with ${NAMES[this.pool]} `
+      + `pooling ${percent(pooled)}. ${this.reachInWords()}`;
+  }
+
+  reachInWords() {
+    const reach = this.curve.filter(({ x, pooled }) => x >= 0 && pooled >= 0.5);
+    const edge = reach.length ? reach.at(-1).x : 0;
+    return edge === 0
+      ? "Half of the pooled cells are lost at the first half pixel."
+      : `Sideways, half of the pooled cells stay up to ${format(edge, 1)} pixels, and no farther: that is all the invariance there is.`;
+  }
+}
+
+function paintFrame(context, left, top, width, height, colour) {
+  context.strokeStyle = colour;
+  context.lineWidth = clamp(width / 6, 1.5, 3);
+  const inset = context.lineWidth / 2;
+  context.strokeRect(left + inset, top + inset, width - 2 * inset, height - 2 * inset);
+}
+
+function paintCross(context, left, top, width, height, colour) {
+  context.strokeStyle = colour;
+  context.lineWidth = clamp(width / 8, 1, 2);
+  const [right, bottom] = [left + 0.7 * width, top + 0.7 * height];
+  const [near, upper] = [left + 0.3 * width, top + 0.3 * height];
+  strokeLine(context, [[near, upper], [right, bottom]]);
+  strokeLine(context, [[near, bottom], [right, upper]]);
+}
+
+function render({ model, el }) {
+  const probe = new Probe(model, el);
+  el.instrument = probe;
+  return () => probe.stop();
+}
+
+export default { render };

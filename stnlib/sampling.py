@@ -51,8 +51,8 @@ def bilinear(images, x, y):
     2.5
     """
     _, height, width, _ = ops.shape(images)
-    x = ops.clip(x, -1, width)
-    y = ops.clip(y, -1, height)
+    x = ops.clip(x, -2, width + 1)
+    y = ops.clip(y, -2, height + 1)
     left, top = ops.floor(x), ops.floor(y)
     right, bottom = left + 1, top + 1
     return (
@@ -94,9 +94,9 @@ def bicubic(images, x, y, padding_mode="zeros", align_corners=False):
     columns, weights_x = _cubic_taps(x, width, padding_mode, align_corners)
     rows, weights_y = _cubic_taps(y, height, padding_mode, align_corners)
     value = 0.0
-    for row, weight_y in zip(rows, weights_y):
+    for row, weight_y in zip(rows, weights_y, strict=True):
         line = 0.0
-        for column, weight_x in zip(columns, weights_x):
+        for column, weight_x in zip(columns, weights_x, strict=True):
             line = line + weight_x[..., None] * read(images, column, row)
         value = value + weight_y[..., None] * line
     return value

@@ -1,0 +1,191 @@
+"""Real handwritten digits, 28x28, float32 in [0, 1]: MNIST, or the UCI digits inside scikit-learn."""
+
+import hashlib
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import urllib.request
+import warnings
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+CONNECT_SECONDS = 10
+SHA256 = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+HOW_TO_GET_MNIST = (
+    f"To use MNIST, download {URL} and set STNLIB_DATA_DIR to the folder that holds mnist.npz."
+)
+
+
+class Digits(NamedTuple):
+    """A data set: images (N, 28, 28, 1) float32 in [0, 1], labels (N,) int32, and its name."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str
+
+
+def load(name="auto", data_dir=None):
+    """Load handwritten digits.
+
+    Shapes: x `(N, 28, 28, 1)` float32 in [0, 1], y `(N,)` int32; a `Digits` named tuple.
+    Convention: `mnist` has 60,000 + 10,000 digits, `uci` 1,437 + 360; `auto` obeys `STNLIB_DATASET`,
+        else takes MNIST where it can be found or fetched, else `uci` with a warning.
+    Errors: ValueError for an unknown name; OSError when `mnist` was asked for and cannot be had.
+    Source: MNIST (LeCun, Cortes, Burges); optical digits (Alpaydin, Kaynak, UCI).
+
+    >>> digits = load("uci")
+    >>> digits.x_train.shape, digits.x_test.shape, digits.name
+    ((1437, 28, 28, 1), (360, 28, 28, 1), 'uci')
+    """
+    if name == "auto":
+        name = os.environ.get("STNLIB_DATASET") or "auto"
+    if name not in ("auto", "mnist", "uci"):
+        raise ValueError(f"name: got {name!r}, expected 'auto', 'mnist' or 'uci'")
+    if name == "uci":
+        return _uci()
+    try:
+        return _mnist(data_dir)
+    except OSError as error:
+        if name == "mnist":
+            raise
+        warnings.warn(
+            f"{error} Using the 1,797 UCI digits of scikit-learn instead. {HOW_TO_GET_MNIST}",
+            stacklevel=2,
+        )
+        return _uci()
+
+
+def _mnist(data_dir):
+    """Find MNIST on disk, or fetch it; OSError if neither works."""
+    for path in _candidates(data_dir):
+        if path.is_file():
+            try:
+                return _as_digits(_read_mnist(path))
+            except OSError as error:
+                warnings.warn(f"{error} It is not used; looking for a sound copy.", stacklevel=3)
+    return _as_digits(_fetch(_cache()))
+
+
+def _candidates(data_dir):
+    """List the places where mnist.npz may lie, best first."""
+    folders = [data_dir, os.environ.get("STNLIB_DATA_DIR")]
+    return [Path(folder).expanduser() / "mnist.npz" for folder in folders if folder] + [_cache()]
+
+
+def _cache():
+    """Return where Keras keeps mnist.npz."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home) / "datasets" / "mnist.npz"
+
+
+def _read_mnist(path):
+    """Read the four arrays and check their content; OSError names the file and what is wrong."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in SHA256}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+        raise OSError(f"{path} is damaged or incomplete ({type(error).__name__}).") from error
+    for key, array in arrays.items():
+        content = np.ascontiguousarray(array).tobytes()
+        if array.dtype != np.uint8 or hashlib.sha256(content).hexdigest() != SHA256[key]:
+            raise OSError(f"{path} is damaged: {key} has not MNIST's checksum.")
+    return arrays
+
+
+def _as_digits(arrays):
+    """Turn raw uint8 arrays into a Digits tuple."""
+    x = {k: (arrays[k][..., None] / np.float32(255)).astype("float32") for k in ("x_train", "x_test")}
+    y_train, y_test = arrays["y_train"].astype("int32"), arrays["y_test"].astype("int32")
+    return Digits(x["x_train"], y_train, x["x_test"], y_test, "mnist")
+
+
+def _fetch(target):
+    """Download MNIST through Keras, check it, keep it at `target` if possible; OSError if not."""
+    import keras
+
+    _connect()
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_SECONDS)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            part = keras.utils.get_file("mnist.npz", origin=URL, cache_dir=folder, cache_subdir="")
+            arrays = _read_mnist(part)
+            _keep(part, target)
+            return arrays
+    except Exception as error:
+        raise OSError(f"MNIST could not be downloaded ({error}).") from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+
+
+def _connect():
+    """Raise OSError unless the download's host answers within CONNECT_SECONDS."""
+    outcome = [f"no answer within {CONNECT_SECONDS} s"]
+
+    def ask():
+        try:
+            request = urllib.request.Request(URL, method="HEAD")
+            urllib.request.urlopen(request, timeout=CONNECT_SECONDS).close()
+            outcome[0] = None
+        except Exception as error:
+            outcome[0] = str(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(CONNECT_SECONDS)
+    if outcome[0] is not None:
+        raise OSError(f"MNIST could not be downloaded ({outcome[0]}).")
+
+
+def _keep(part, target):
+    """Move a verified file into the cache in one step; a read-only cache is no error."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        near = target.with_name(f"{target.name}.{os.getpid()}.part")
+        shutil.copyfile(part, near)
+        os.replace(near, target)
+    except OSError as error:
+        warnings.warn(f"MNIST is not kept for next time ({error}).", stacklevel=2)
+
+
+def _uci():
+    """Build the UCI digits in MNIST's form, split 1,437 + 360, stratified."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    raw = load_digits()
+    x, y = _mnist_form(raw.images / 16), raw.target.astype("int32")
+    x_train, x_test, y_train, y_test = train_test_split(
+        x, y, test_size=360, stratify=y, random_state=0
+    )
+    return Digits(x_train, y_train, x_test, y_test, "uci")
+
+
+def _mnist_form(images):
+    """Enlarge `(N, 8, 8)` digits to a 20x20 box, centred by mass in `(N, 28, 28, 1)`."""
+    box = ndimage.zoom(images, (1, 2.5, 2.5), order=3, mode="grid-constant", grid_mode=True)
+    padded = np.pad(np.clip(box, 0, 1), ((0, 0), (4, 4), (4, 4)))
+    shifts = [np.round(13.5 - np.array(ndimage.center_of_mass(image))) for image in padded]
+    shifts = np.clip(shifts, -4, 4).astype(int)
+    centred = [np.roll(image, shift, axis=(0, 1)) for image, shift in zip(padded, shifts, strict=True)]
+    return np.stack(centred)[..., None].astype("float32")
+
+
+if __name__ == "__main__":
+    print(f"Loading the digits (STNLIB_DATASET={os.environ.get('STNLIB_DATASET', 'auto')})", file=sys.stderr)
+    print(load().name)

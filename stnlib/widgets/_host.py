@@ -31,7 +31,7 @@ class Instrument(anywidget.AnyWidget):
     def state(self):
         """The synced traits of the subclass as plain JSON values."""
         names = set(self.traits(sync=True)) - set(Instrument.class_trait_names(sync=True)) - {"_anywidget_id"}
-        return {name: value for name, value in sorted(self.get_state(list(names)).items())}
+        return dict(sorted(self.get_state(list(names)).items()))
 
     def fallback(self):
         """The picture (SVG) and the sentence (plain text) for a page without JavaScript."""

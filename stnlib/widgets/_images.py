@@ -31,7 +31,7 @@ def pixels(image):
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3):
         raise ValueError(f"image: got shape {array.shape}, expected (H, W), (H, W, 1) or (H, W, 3)")
-    if not 1 <= min(array.shape[:2]) or max(array.shape[:2]) > MAX_SIDE:
+    if min(array.shape[:2]) < 1 or max(array.shape[:2]) > MAX_SIDE:
         raise ValueError(f"image: got shape {array.shape}, expected 1 to {MAX_SIDE} pixels a side")
     return _values(array)
 
@@ -89,8 +89,7 @@ def png(array):
     rows = b"".join(b"\0" + row.tobytes() for row in array)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
 
 

@@ -36,6 +36,7 @@ class AffineExplorer(Instrument):
     output_size = _images.Checked(_checks.output_size, allow_none=True).tag(sync=True)
 
     def __init__(self, image=None, theta=None, **traits):
+        """See the class; further traits by name, such as `mode="nearest"` or `picture="photo"`."""
         given = {"picture": PICTURES[0] if image is None else "own", "mode": "bilinear", "padding_mode": "zeros"}
         given |= {"output_size": None, "theta": IDENTITY if theta is None else theta, "image": image}
         super().__init__(**(given | traits))

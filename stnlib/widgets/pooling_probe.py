@@ -52,6 +52,7 @@ class PoolingProbe(Instrument):
     pool = _images.Checked(_checks.choice("pool", (2, 4))).tag(sync=True)
 
     def __init__(self, image=None, shift=(0, 0), edge="left", pool=2, **traits):
+        """See the class."""
         picture = PICTURES[0] if image is None else "own"
         super().__init__(**({"picture": picture, "image": image, "shift": shift, "edge": edge, "pool": pool} | traits))
 

@@ -54,6 +54,7 @@ class SamplerMicroscope(Instrument):
     mode = _images.Checked(_checks.choice("mode", ("nearest", "bilinear", "bicubic"))).tag(sync=True)
 
     def __init__(self, patch=None, point=None, mode="bilinear", **traits):
+        """See the class."""
         patch = contrasting_patch() if patch is None else patch
         rows = patch_rows(patch)
         centre = (0.35 * (len(rows[0]) - 1), 0.55 * (len(rows) - 1))

@@ -56,7 +56,10 @@ def sample_cases(random):
             options = {"mode": mode, "padding_mode": padding, "align_corners": align}
             values = stnlib.grid_sample(image[None], grid[None, None], **options)
             yield {"shape": image.shape, "image": numbers(image), "grid": numbers(grid)} | {
-                "mode": mode, "paddingMode": padding, "alignCorners": align, "values": numbers(values)
+                "mode": mode,
+                "paddingMode": padding,
+                "alignCorners": align,
+                "values": numbers(values),
             }
 
 
@@ -67,5 +70,5 @@ def make():
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(make(), separators=(",", ":")).replace('},{', '},\n{') + "\n", "utf-8")
+    FILE.write_text(json.dumps(make(), separators=(",", ":")).replace("},{", "},\n{") + "\n", "utf-8")
     print(f"wrote {FILE.name}")

@@ -66,7 +66,7 @@ def colab_button(buttons, is_notebook):
             kept.append(button)
         elif is_notebook:
             for entry in button["buttons"]:
-                kept.append(entry | {"text": "Run in Colab", "icon": "fas fa-play", "label": "colab"})
+                kept.append(entry | {"text": "Run in Colab", "icon": "fas fa-rocket", "label": "colab"})
     return kept
 
 

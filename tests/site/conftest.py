@@ -1,0 +1,133 @@
+"""The built book, served over http and opened from disk, in Debian's Chromium.
+
+A missing book or browser skips these tests with a reason, and is an error where `CI` is set.
+`SITE_FOLDER` names another built book than `_build/html`.
+"""
+
+import functools
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("SITE_FOLDER", ROOT / "_build" / "html")).resolve()
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Desktop and phone; the narrow one is the smallest that pages must fit.
+DESKTOP, PHONE, NARROW = (1280, 800), (390, 844), (320, 640)
+
+
+def pages(folder=FOLDER):
+    """The pages of a built book, by their paths; the root is only a redirect to the introduction."""
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html"))
+    return [path for path in found if not path.startswith(("_static/", "_sources/")) and path != "index.html"]
+
+
+def chapters(folder=FOLDER):
+    """The pages that are notebooks."""
+    return [path for path in pages(folder) if path.removeprefix("book/")[:2].isdigit()]
+
+
+def missing(reason):
+    """Skip for a reason, or fail for it where nothing may be missing."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that takes `path` for every page, one that takes `chapter` for every notebook."""
+    for name, listed in (("path", pages), ("chapter", chapters)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, listed() or ["book/intro.html"])
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a line for each."""
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@dataclass
+class Visit:
+    """An open page, and what it asked for and said so far."""
+
+    page: object
+    requests: list = field(default_factory=list)
+    failures: list = field(default_factory=list)
+    errors: list = field(default_factory=list)
+
+    def listen(self):
+        """Record requests, failed ones, and errors on the console."""
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("requestfailed", lambda request: self.failures.append(request.url))
+        self.page.on("response", lambda answer: answer.status >= 400 and self.failures.append(answer.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built book."""
+    if not (FOLDER / "index.html").exists():
+        missing(f"no built book in {FOLDER}: run `make book`")
+    return FOLDER
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    """The address under which the built book is served."""
+    handler = functools.partial(QuietHandler, directory=site)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, as Debian packages it."""
+    executable = shutil.which("chromium")
+    if not executable:
+        missing("no chromium on the PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(site, server, browser):
+    """A function that opens a page of the book: `visit(path, size=, scheme=, over=, **context)`.
+
+    `over` is "http" or "file"; further arguments go to Playwright's `new_context`.
+    """
+    contexts = []
+
+    def opened(path, size=DESKTOP, scheme="light", over="http", wait="load", **options):
+        viewport = {"width": size[0], "height": size[1]}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
+        contexts.append(context)
+        result = Visit(context.new_page())
+        result.listen()
+        base = server if over == "http" else site.as_uri()
+        result.page.goto(f"{base}/{path}", wait_until=wait)
+        return result
+
+    yield opened
+    for context in contexts:
+        context.close()

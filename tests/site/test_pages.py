@@ -1,0 +1,157 @@
+"""Every page of the built book: quiet, offline, light, steady, readable by everyone, all links alive."""
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+from tests.site.conftest import DESKTOP, NARROW, PHONE, ROOT, chapters, pages
+
+pytestmark = pytest.mark.site
+
+MEGABYTE = 1_000_000
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+
+
+def soup(site, path):
+    return BeautifulSoup((site / path).read_text(encoding="utf-8"), "html.parser")
+
+
+def scroll_through(page):
+    """Bring every part of a page into view once, so that what waits for that starts."""
+    page.evaluate(
+        """async () => {
+            for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+                scrollTo(0, y);
+                await new Promise(requestAnimationFrame);
+            }
+            await new Promise((done) => setTimeout(done, 200));
+        }"""
+    )
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+def test_a_page_makes_no_foreign_request_and_no_error(visit, path, over):
+    opened = visit(path, over=over)
+    scroll_through(opened.page)
+    own = urlsplit(opened.page.url)
+    foreign = [
+        url
+        for url in opened.requests
+        if urlsplit(url).scheme not in ("data", "blob")
+        and (urlsplit(url).scheme, urlsplit(url).netloc) != (own.scheme, own.netloc)
+    ]
+    assert foreign == []
+    assert opened.failures == []
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize("size", [PHONE, NARROW], ids=["390px", "320px"])
+def test_a_page_does_not_scroll_sideways(visit, path, size):
+    page = visit(path, size=size).page
+    scroll_through(page)
+    wide = page.evaluate(
+        """() => {
+            const clipped = (node) => {
+                for (let box = node.parentElement; box; box = box.parentElement)
+                    if (getComputedStyle(box).overflowX !== "visible" && box !== document.body) return true;
+                return false;
+            };
+            return [...document.querySelectorAll("main *")]
+                .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !clipped(node))
+                .map((node) => node.outerHTML.slice(0, 120));
+        }"""
+    )
+    assert wide == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_a_page_is_light(visit, path):
+    opened = visit(path, wait="commit")
+    answers = []
+    opened.page.on("response", lambda answer: answers.append(answer))
+    opened.page.reload()
+    scroll_through(opened.page)
+    kept = [answer for answer in answers if not urlsplit(answer.url).path.endswith(PICTURES)]
+    kept = [answer for answer in kept if answer.url.startswith("http")]
+    sizes = {urlsplit(answer.url).path: len(answer.body()) for answer in kept}
+    has_maths = opened.page.locator(".katex").count() > 0
+    assert sum(sizes.values()) <= (1.2 if has_maths else 0.8) * MEGABYTE, sizes
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_jumps_while_a_page_loads(visit, path, size):
+    page = visit(path, size=size).page
+    scroll_through(page)
+    shifts = page.evaluate(
+        """() => new Promise((done) => {
+            const seen = [];
+            new PerformanceObserver((list) => seen.push(...list.getEntries()))
+                .observe({type: "layout-shift", buffered: true});
+            setTimeout(() => done(seen.filter((one) => !one.hadRecentInput).map((one) => ({
+                value: one.value,
+                nodes: one.sources.map((source) => source.node?.outerHTML?.slice(0, 80)),
+            }))), 100);
+        })"""
+    )
+    assert sum(shift["value"] for shift in shifts) <= 0.1, shifts
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_accessible(visit, path, size, scheme):
+    page = visit(path, size=size, scheme=scheme).page
+    page.evaluate("document.fonts.ready")
+    for details in page.locator("details").all():
+        details.evaluate("node => node.open = true")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    report = Axe().run(page)
+    assert report.violations_count == 0, report.generate_report()
+
+
+def test_every_picture_says_what_it_shows(site, path):
+    for picture in soup(site, path).select("article img"):
+        words = picture.get("alt", "").split()
+        assert len(words) >= 3, picture
+        assert not any(word.startswith(("_images/", "../")) for word in words), picture
+
+
+def test_every_page_has_a_title_a_description_and_one_heading(site, path):
+    page = soup(site, path)
+    assert page.title.get_text(strip=True)
+    assert len(page.select_one('meta[name="description"]')["content"]) >= 50
+    assert len(page.select("main h1:not(#jb-print-docs-body h1)")) == 1
+
+
+def test_internal_links_lead_somewhere(site, path):
+    ids = {}
+    for link in soup(site, path).select("a[href], link[href], script[src], img[src]"):
+        target = urlsplit(link.get("href") or link.get("src"))
+        if target.scheme or target.netloc:
+            continue
+        file = (site / path).parent / unquote(target.path) if target.path else site / path
+        assert file.is_file(), link
+        if target.fragment and file.suffix == ".html":
+            if file not in ids:
+                ids[file] = {node["id"] for node in soup(site, file.relative_to(site, walk_up=False)).select("[id]")}
+            assert unquote(target.fragment) in ids[file], link
+
+
+def colab_links(site, path):
+    return [link["href"] for link in soup(site, path).select('a[href*="colab.research.google.com"]')]
+
+
+def test_a_chapter_opens_itself_in_colab(site, chapter):
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    name = repository["url"].removeprefix("https://github.com/")
+    notebook = chapter.replace(".html", ".ipynb")
+    expected = f"https://colab.research.google.com/github/{name}/blob/{repository['branch']}/{notebook}"
+    assert colab_links(site, chapter) == [expected]
+    assert (ROOT / notebook).is_file()
+
+
+def test_only_chapters_offer_colab(site):
+    assert len(chapters(site)) >= 6
+    assert not any(colab_links(site, path) for path in set(pages(site)) - set(chapters(site)))

@@ -20,9 +20,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import notebooks
-import yaml
-
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 RECORD = BUILD / "book.json"
@@ -88,6 +85,8 @@ def execution_cache(dataset: str) -> Path:
 
 def run_jupyter_book(dataset: str, strict: bool) -> int:
     """Build all pages with jupyter-book, with the cache folder added to the configuration."""
+    import yaml
+
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["cache"] = str(execution_cache(dataset))
     extensions = config["sphinx"].get("local_extensions", {})
@@ -120,12 +119,12 @@ def main() -> None:
     if not strict and INDEX.exists() and built_key() == key:
         print(f"The book is up to date. {where}")
         return
-    for path in notebooks.stale():
-        sys.exit(f"{path.relative_to(ROOT)} does not match its source: run `make notebooks`.")
     started = time.monotonic()
     BUILD.mkdir(exist_ok=True)
     RECORD.unlink(missing_ok=True)
-    subprocess.run([sys.executable, ROOT / "tools" / "site_assets.py"], check=True)
+    for script in ("notebooks.py --check", "site_assets.py"):
+        if subprocess.run([sys.executable, *f"tools/{script}".split()], cwd=ROOT).returncode:
+            sys.exit("The book was not built.")
     dataset = resolve_dataset()
     if run_jupyter_book(dataset, strict):
         sys.exit("The book was not built: a cell failed or a page is wrong; see above.")

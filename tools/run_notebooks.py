@@ -68,6 +68,10 @@ def keep_outputs(folder: Path, dataset: str) -> None:
 
     cache = get_cache(build_book.execution_cache(dataset))
     for path in sorted(folder.glob("*.ipynb")):
+        book = nbformat.read(path, as_version=4)
+        for cell in book.cells:
+            cell.metadata.pop("execution", None)  # times, which would make it another notebook
+        nbformat.write(book, path)
         cache.cache_notebook_file(path, check_validity=False, overwrite=True)
 
 

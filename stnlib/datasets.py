@@ -1,5 +1,6 @@
 """Real handwritten digits, 28x28, float32 in [0, 1]: MNIST, or the UCI digits inside scikit-learn."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -24,9 +25,7 @@ SHA256 = {
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
-HOW_TO_GET_MNIST = (
-    f"To use MNIST, download {URL} and set STNLIB_DATA_DIR to the folder that holds mnist.npz."
-)
+HOW_TO_GET_MNIST = f"To use MNIST, download {URL} and set STNLIB_DATA_DIR to the folder that holds mnist.npz."
 
 
 class Digits(NamedTuple):
@@ -122,7 +121,7 @@ def _fetch(target):
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(CONNECT_SECONDS)
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
             part = keras.utils.get_file("mnist.npz", origin=URL, cache_dir=folder, cache_subdir="")
             arrays = _read_mnist(part)
             _keep(part, target)
@@ -170,9 +169,7 @@ def _uci():
 
     raw = load_digits()
     x, y = _mnist_form(raw.images / 16), raw.target.astype("int32")
-    x_train, x_test, y_train, y_test = train_test_split(
-        x, y, test_size=360, stratify=y, random_state=0
-    )
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=360, stratify=y, random_state=0)
     return Digits(x_train, y_train, x_test, y_test, "uci")
 
 
@@ -184,8 +181,3 @@ def _mnist_form(images):
     shifts = np.clip(shifts, -4, 4).astype(int)
     centred = [np.roll(image, shift, axis=(0, 1)) for image, shift in zip(padded, shifts, strict=True)]
     return np.stack(centred)[..., None].astype("float32")
-
-
-if __name__ == "__main__":
-    print(f"Loading the digits (STNLIB_DATASET={os.environ.get('STNLIB_DATASET', 'auto')})", file=sys.stderr)
-    print(load().name)

@@ -1,0 +1,149 @@
+"""One style for all figures. Functions draw on an `ax` or return a figure."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from stnlib import sampling
+
+COLORS = {
+    "input": "#0072B2",
+    "grid": "#E69F00",
+    "output": "#009E73",
+    "gradient": "#D55E00",
+    "neutral": "#666666",
+    "fcn_clean": "#999999",
+    "fcn": "#CC79A7",
+    "fcn_mixed": "#CC79A7",
+    "cnn": "#56B4E9",
+    "stn_fcn": "#009E73",
+    "stn_cnn": "#D55E00",
+}
+STYLE = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "axes.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=[COLORS[k] for k in ("input", "grid", "output", "gradient", "neutral")]),
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+    "font.size": 11,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "figure.dpi": 100,
+}
+
+
+def use_style():
+    """Set the style of this session: opaque white figures, sharp inline ones.
+
+    >>> use_style()
+    """
+    plt.rcParams.update(STYLE)
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    set_matplotlib_formats("retina")
+
+
+def show(ax, image, title=None):
+    """Draw an image `(H, W)` or `(H, W, C)` in [0, 1], exact pixels, no ticks; returns the ax.
+
+    >>> [float(x) for x in show(plt.figure().gca(), np.zeros((3, 3))).get_xlim()]
+    [-0.5, 2.5]
+    """
+    image = np.asarray(image, "float64")
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    ax.imshow(np.clip(image, 0, 1), vmin=0, vmax=1)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    if title is not None:
+        ax.set_title(title, fontsize="medium")
+    return ax
+
+
+def strip(images, titles=None, columns=None):
+    """Lay images `(N, H, W, 1)` out in rows of `columns` (None: one row); returns the figure.
+
+    >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
+    6
+    """
+    count = len(images)
+    columns = columns or count
+    rows = -(-count // columns)
+    height = 0.95 if titles is None else 1.3
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * 0.95, rows * height), squeeze=False)
+    for index, ax in enumerate(axes.flat):
+        if index < count:
+            show(ax, images[index], None if titles is None else titles[index])
+        else:
+            ax.axis("off")
+    figure.tight_layout(pad=0.3)
+    return figure
+
+
+def draw_grid(ax, grid, size, align_corners=False, every=1):
+    """Draw a sampling grid `(H_out, W_out, 2)` over an image of `size` (H, W): lines, points, outline.
+
+    Convention: the grid is normalised, (x, y); `every` thins the lines; returns the ax.
+
+    >>> grid = np.stack(np.meshgrid([-0.5, 0.5], [-0.5, 0.5]), axis=-1)
+    >>> len(draw_grid(plt.figure().gca(), grid, (2, 2)).lines)
+    8
+    """
+    x, y = (
+        np.asarray(sampling.to_pixels(np.asarray(grid)[..., axis], size[1 - axis], align_corners)) for axis in (0, 1)
+    )
+    for a, b in [*_lines(x, y, every), *_lines(x.T, y.T, every)]:
+        ax.plot(a, b, color=COLORS["grid"], lw=0.8, marker=".", ms=3)
+    for edge in ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)):
+        ax.plot(x[edge], y[edge], color=COLORS["grid"], lw=2)
+    return ax
+
+
+def _lines(x, y, every):
+    """Every so many rows of a grid."""
+    return list(zip(x[::every], y[::every], strict=True))
+
+
+def confusion(ax, matrix):
+    """Draw a confusion matrix `(classes, classes)` of counts, rows true, columns answered; returns the ax.
+
+    >>> confusion(plt.figure().gca(), np.eye(3)).get_ylabel()
+    'true digit'
+    """
+    matrix = np.asarray(matrix, "float64")
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(share >= 0.02):
+        ink = "white" if share[row, column] > 0.5 else "black"
+        ax.text(column, row, f"{100 * share[row, column]:.0f}", ha="center", va="center", color=ink, fontsize=8)
+    ticks = np.arange(len(matrix))
+    ax.set(xticks=ticks, yticks=ticks, xlabel="answer", ylabel="true digit")
+    return ax
+
+
+def curve(ax, x, y, label, color):
+    """Draw a line with its label and a dot at each value; returns the ax.
+
+    >>> len(curve(plt.figure().gca(), [0, 1], [1, 2], "a", "black").lines)
+    1
+    """
+    ax.plot(x, y, label=label, color=color, marker="o", ms=3)
+    return ax
+
+
+def bars(ax, names, values, colors=None, errors=None):
+    """Draw horizontal bars with their values, the first on top; returns the ax.
+
+    >>> len(bars(plt.figure().gca(), ["a", "b"], [0.5, 0.7]).patches)
+    2
+    """
+    drawn = ax.barh(names, values, xerr=errors, color=colors or COLORS["input"])
+    ax.bar_label(drawn, fmt="%.3f", padding=4)
+    ax.invert_yaxis()
+    ax.margins(x=0.15)
+    return ax

@@ -1,0 +1,152 @@
+"""Random poses: how the theta of each distortion is drawn, in NumPy, float64, output to input."""
+
+import numpy as np
+
+
+def affine(angle, scale, shear, translation):
+    """Compose affine matrices: rotation times shear times scale, then translation.
+
+    Shapes: angle and shear `(N,)`, scale and translation `(N, 2)` as (x, y); result `(N, 2, 3)`.
+    Convention: radians; y points down.
+    Source: Jaderberg et al. 2015, equation (1).
+
+    >>> affine(np.zeros(1), np.full((1, 2), 2.0), np.zeros(1), np.ones((1, 2))).tolist()
+    [[[2.0, 0.0, 1.0], [0.0, 2.0, 1.0]]]
+    """
+    cos, sin, lean = np.cos(angle), np.sin(angle), np.tan(shear)
+    first = np.stack([cos, sin], axis=-1) * scale[:, :1]
+    second = np.stack([cos * lean - sin, sin * lean + cos], axis=-1) * scale[:, 1:]
+    return np.stack([first, second, translation], axis=-1)
+
+
+def inverse(matrix):
+    """Turn "where the digit goes" into theta, "where the output reads".
+
+    Shapes: `(N, 2, 3)` to flat theta `(N, 6)`.
+
+    >>> inverse(np.array([[[2.0, 0.0, 1.0], [0.0, 4.0, 0.0]]])).tolist()
+    [[0.5, 0.0, -0.5, 0.0, 0.25, 0.0]]
+    """
+    linear = np.linalg.inv(matrix[:, :, :2])
+    return np.concatenate([linear, -linear @ matrix[:, :, 2:]], axis=-1).reshape(-1, 6) + 0.0
+
+
+def article(rng, count):
+    """Draw the article's mix: all of scale, shift, turn and shear, or one of them, equally likely.
+
+    Shapes: theta `(count, 6)`.
+    Source: xeonqq's article: scale 0.5 to 1.3 and shift 30 % for each axis, turn 75, shear 30 degrees.
+
+    >>> article(np.random.default_rng(0), 3).shape
+    (3, 6)
+    """
+    kind = rng.integers(5, size=count)
+    drawn = [
+        rng.uniform(0.5, 1.3, (count, 2)),
+        rng.uniform(-0.6, 0.6, (count, 2)),
+        np.radians(rng.uniform(-75, 75, count)),
+        np.radians(rng.uniform(-30, 30, count)),
+    ]
+    still = [np.ones((count, 2)), np.zeros((count, 2)), np.zeros(count), np.zeros(count)]
+    scale, translation, angle, shear = (
+        np.where(np.isin(kind, [index, 4]).reshape(-1, *[1] * (move.ndim - 1)), move, rest)
+        for index, (move, rest) in enumerate(zip(drawn, still, strict=True))
+    )
+    return inverse(affine(angle, scale, shear, translation))
+
+
+def rotated(rng, count):
+    """Draw the paper's R: a turn of up to 90 degrees either way; theta `(count, 6)`.
+
+    >>> rotated(np.random.default_rng(0), 3).shape
+    (3, 6)
+    """
+    angle = np.radians(rng.uniform(-90, 90, count))
+    return inverse(affine(angle, np.ones((count, 2)), np.zeros(count), np.zeros((count, 2))))
+
+
+def rotated_scaled_translated(rng, count, size=28, canvas=42):
+    """Draw the paper's RTS: turn 45 degrees, scale 0.7 to 1.2, any place on the canvas; theta `(count, 6)`.
+
+    Source: Jaderberg et al. 2015, appendix A.1; that the scaled 28-pixel square stays inside is ours.
+
+    >>> rotated_scaled_translated(np.random.default_rng(0), 3).shape
+    (3, 6)
+    """
+    angle = np.radians(rng.uniform(-45, 45, count))
+    scale = rng.uniform(0.7, 1.2, count) * size / canvas
+    room = (1 - scale)[:, None]
+    translation = rng.uniform(-1, 1, (count, 2)) * room
+    return inverse(affine(angle, np.repeat(scale[:, None], 2, axis=1), np.zeros(count), translation))
+
+
+def projected(rng, count, size=28, sigma=5):
+    """Draw the paper's P: scale 0.75 to 1, each corner moved by N(0, 5 px); theta `(count, 8)`.
+
+    Source: Jaderberg et al. 2015, appendix A.1; corners that do not form a convex shape are drawn again.
+
+    >>> projected(np.random.default_rng(0), 3).shape
+    (3, 8)
+    """
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")
+    moved = np.empty((count, 4, 2))
+    todo = np.arange(count)
+    while len(todo):
+        scale = rng.uniform(0.75, 1, (len(todo), 1, 1))
+        moved[todo] = corners * scale + rng.normal(0, 2 * sigma / size, (len(todo), 4, 2))
+        todo = todo[~_convex(moved[todo])]
+    return _homography(moved, np.broadcast_to(corners, moved.shape))
+
+
+def _convex(corners, least=0.2):
+    """True where four corners `(N, 4, 2)`, in order, turn the same way everywhere, and clearly so."""
+    edge = np.roll(corners, -1, axis=1) - corners
+    after = np.roll(edge, -1, axis=1)
+    return np.all(edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0] > least, axis=1)
+
+
+def _homography(source, target):
+    """The projective theta `(N, 8)` that maps the points source to target, both `(N, 4, 2)`."""
+    x, y = source[..., 0], source[..., 1]
+    u, v = target[..., 0], target[..., 1]
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    for_u = np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], axis=-1)
+    for_v = np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], axis=-1)
+    equations = np.concatenate([for_u, for_v], axis=1)
+    return np.linalg.solve(equations, np.concatenate([u, v], axis=1)[..., None])[..., 0]
+
+
+def elastic(rng, count, size=28, sigma=1.5, points=4):
+    """Draw the paper's E: scale 0.75 to 1, 16 control points moved by N(0, 1.5 px); theta `(count, 32)`.
+
+    Source: Jaderberg et al. 2015, appendix A.1; the control points move on the reading side.
+
+    >>> elastic(np.random.default_rng(0), 3).shape
+    (3, 32)
+    """
+    axis = np.linspace(-1, 1, points)
+    lattice = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(1, -1, 2)
+    scale = rng.uniform(0.75, 1, (count, 1, 1))
+    shift = lattice / scale - lattice + rng.normal(0, 2 * sigma / size, (count, points**2, 2))
+    return shift.reshape(count, -1)
+
+
+def placement(corner, size, canvas):
+    """Write the theta `(N, 6)` that shows a `size`-pixel image at `corner` (row, column) of a canvas.
+
+    >>> placement(np.array([[16, 16]]), 28, 60).round(3).tolist()
+    [[2.143, 0.0, 0.0, 0.0, 2.143, 0.0]]
+    """
+    scale = np.full((len(corner), 2), size / canvas)
+    centre = (2 * corner[:, ::-1] + size) / canvas - 1
+    return inverse(affine(np.zeros(len(corner)), scale, np.zeros(len(corner)), centre))
+
+
+DRAWS = {
+    "article": article,
+    "R": rotated,
+    "RTS": rotated_scaled_translated,
+    "P": projected,
+    "E": elastic,
+}
+TRANSFORMS = {"P": "projective", "E": "tps"}

@@ -1,9 +1,11 @@
 # Every target creates the environment it needs; nothing else has to be installed first.
 PYTHON ?= python3
 BIN := .venv/bin
+export KERAS_BACKEND := tensorflow
+export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help book serve test lint unit notebooks lab lock bench screenshot fixtures \
-	test-notebooks test-site test-colab test-backends experiments clean
+.PHONY: help book serve notebooks lab lock test lint unit test-notebooks test-site test-colab \
+	test-backends bench experiments fixtures screenshot clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +61,21 @@ test-colab: .venv/stamp ## every chapter alone, in an environment like Colab's
 
 test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
 	@tools/test_backends.sh
+
+# -- what is measured or generated, and committed ----------------------------------------------
+
+bench: .venv-backends/stamp ## time the sampler beside others: results/bench-sampler.json
+	.venv-backends/bin/python benchmarks/sampler.py
+
+experiments: .venv/stamp ## measure the tables; stop and start it at any time
+	$(BIN)/python -m stnlib.experiments all
+
+fixtures: .venv/stamp ## what the widgets' scripts must reproduce, and the digits that they offer
+	$(BIN)/python -m tests.js.make_fixtures
+	$(BIN)/python -m stnlib.widgets
+
+screenshot: book ## the picture of the README
+	$(BIN)/python tools/screenshot.py
 
 clean: ## remove what the targets above built, environments aside
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

@@ -2,9 +2,12 @@
 
 The pinned npm packages (`package-lock.json`) bring KaTeX's style sheet and fonts and the two text
 fonts. Nothing of theirs is committed: they are installed into `node_modules` and copied to
-`book/_vendor`, which `html_static_path` lists. A second run with nothing changed does nothing.
+`book/_vendor`, which `html_static_path` lists. The fonts that every page starts with go into the
+style sheets themselves, so that no text changes its shape, and its place, after it was shown.
+A second run with nothing changed does nothing.
 """
 
+import base64
 import hashlib
 import re
 import shutil
@@ -15,11 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "book" / "_vendor"
 STAMP = VENDOR / ".stamp"
-FONTS = {
-    "source-sans-3-latin-wght-normal.woff2": "@fontsource-variable/source-sans-3",
-    "source-sans-3-latin-wght-italic.woff2": "@fontsource-variable/source-sans-3",
-    "source-code-pro-latin-wght-normal.woff2": "@fontsource-variable/source-code-pro",
-}
+# (family, style, package, file): the text fonts, the first one to be there from the start.
+FONTS = [
+    ("Source Sans 3", "normal", "source-sans-3", "source-sans-3-latin-wght-normal.woff2"),
+    ("Source Sans 3", "italic", "source-sans-3", "source-sans-3-latin-wght-italic.woff2"),
+    ("Source Code Pro", "normal", "source-code-pro", "source-code-pro-latin-wght-normal.woff2"),
+]
+KATEX_AT_ONCE = ("KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2")
 
 
 def fingerprint():
@@ -61,17 +66,42 @@ def woff2_only(css):
     return re.sub(r",url\([^)]*\) format\(\"(?:woff|truetype)\"\)", "", css)
 
 
+def data_url(path):
+    """Return a font as a URL that holds it."""
+    return f"data:font/woff2;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def text_fonts(packages, target):
+    """Write `fonts.css` and the font files that it refers to."""
+    rules = []
+    for number, (family, style, package, name) in enumerate(FONTS):
+        font = packages / "@fontsource-variable" / package / "files" / name
+        source = data_url(font) if number == 0 else shutil.copy(font, target / name).name
+        rules.append(
+            f'@font-face{{font-family:"{family}";font-style:{style};font-weight:200 900;'
+            f'font-display:swap;src:url({source}) format("woff2")}}\n'
+        )
+    (target / "fonts.css").write_text("".join(rules), encoding="utf-8")
+
+
+def katex(packages, target):
+    """Write KaTeX's style sheet, its two commonest fonts inside, and the other fonts beside it."""
+    dist = packages / "katex" / "dist"
+    css = woff2_only((dist / "katex.min.css").read_text(encoding="utf-8"))
+    for name in KATEX_AT_ONCE:
+        css = css.replace(f"fonts/{name}", data_url(dist / "fonts" / name))
+    (target / "katex.min.css").write_text(css, encoding="utf-8")
+    for font in sorted((dist / "fonts").glob("*.woff2")):
+        if font.name not in KATEX_AT_ONCE:
+            shutil.copy(font, target / "fonts")
+
+
 def copy_assets(packages, target):
     """Copy what the site serves from the installed packages into `target`."""
-    katex = packages / "katex" / "dist"
+    (target / "fonts").mkdir(parents=True)
     (target / "katex" / "fonts").mkdir(parents=True)
-    css = (katex / "katex.min.css").read_text(encoding="utf-8")
-    (target / "katex" / "katex.min.css").write_text(woff2_only(css), encoding="utf-8")
-    for font in sorted((katex / "fonts").glob("*.woff2")):
-        shutil.copy(font, target / "katex" / "fonts")
-    (target / "fonts").mkdir()
-    for name, package in FONTS.items():
-        shutil.copy(packages / package / "files" / name, target / "fonts")
+    text_fonts(packages, target / "fonts")
+    katex(packages, target / "katex")
 
 
 def main():

@@ -12,6 +12,7 @@ It does three things, none of which a configuration value can do:
 import re
 from pathlib import Path
 
+import pydata_sphinx_theme
 import site_slim
 
 # A style sheet or script, by a part of its name, and what a page's body holds when it is needed.
@@ -70,16 +71,21 @@ def colab_button(buttons, is_notebook):
     return kept
 
 
+def defer_scripts(scripts):
+    """Let script files wait, but for the one whose values the inline scripts read at once."""
+    for script in scripts:
+        if script.filename and "documentation_options" not in str(script.filename):
+            script.attributes["defer"] = "defer"
+
+
 def trim_page(app, pagename, templatename, context, doctree):
     """Drop the assets that this page does not use, and defer its scripts."""
     body = context.get("body") or ""
     context["body"] = CHAPTER_NUMBER.sub(r"\1\2", body)
     for kind in ("css_files", "script_files"):
         context[kind] = [asset for asset in context.get(kind, []) if is_needed(asset, body)]
-    for script in context["script_files"]:
-        # Inline scripts read DOCUMENTATION_OPTIONS at once, so that one file cannot wait.
-        if script.filename and "documentation_options" not in str(script.filename):
-            script.attributes["defer"] = "defer"
+    if pagename != "search":  # its own scripts expect the others to be there
+        defer_scripts(context["script_files"])
     is_notebook = str(app.env.doc2path(pagename)).endswith(".ipynb")
     context["header_buttons"] = colab_button(context.get("header_buttons", []), is_notebook)
 
@@ -87,7 +93,8 @@ def trim_page(app, pagename, templatename, context, doctree):
 def slim_styles(app, exception):
     """Cut the built style sheets down to what the built pages can use."""
     if exception is None and app.builder.format == "html":
-        site_slim.slim(Path(app.outdir))
+        theme = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
+        site_slim.slim(Path(app.outdir), theme)
 
 
 def setup(app):

@@ -11,9 +11,9 @@ import logging
 import re
 from pathlib import Path
 
-THEME_STYLES = "_static/styles/pydata-sphinx-theme.css"
+THEME_STYLES = "styles/pydata-sphinx-theme.css"
 OTHER_STYLES = ("_static/sphinx-design.min.css", "_static/mystnb.*.css", "_static/basic.css")
-ICON_FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
+ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.ttf"
 BULKY = ("scripts/fontawesome.js*", "**/*.map", "vendor/fontawesome/webfonts/*")
 NESTED = ("@media", "@supports", "@layer", "@container")
 
@@ -116,15 +116,12 @@ def words_of(folder):
     return words
 
 
-def slim(folder):
-    """Slim the built site in `folder`, in place."""
-    folder = Path(folder)
-    styles, font = folder / THEME_STYLES, folder / ICON_FONT
-    if not font.exists():
-        return
+def slim(folder, theme):
+    """Slim the built site in `folder`, in place; `theme` is the folder of the theme's static files."""
     words = words_of(folder)
-    css = purge(styles.read_text(encoding="utf-8"), words)
-    styles.write_text(css + icon_face(css, font), encoding="utf-8")
+    css = purge((theme / THEME_STYLES).read_text(encoding="utf-8"), words)
+    css += icon_face(css, theme / ICON_FONT)
+    (folder / "_static" / THEME_STYLES).write_text(css, encoding="utf-8")
     for pattern in OTHER_STYLES:
         for path in folder.glob(pattern):
             path.write_text(purge(path.read_text(encoding="utf-8"), words), encoding="utf-8")

@@ -7,14 +7,17 @@ from stnlib import _checks
 
 
 def columns(theta):
+    """The numbers of theta `(B, P)`, each `(B,)`."""
     return [theta[:, i] for i in range(theta.shape[1])]
 
 
 def rows(*rows):
+    """A matrix `(B, rows, columns)` of numbers `(B,)`."""
     return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def as_theta(theta, argument):
+    """A checked theta in one of the four forms that have a matrix."""
     theta = _checks.floating(_checks.from_list(theta, argument), argument)
     if tuple(theta.shape[1:]) not in ((6,), (8,), (2, 3), (3, 3)):
         expected = "(B, 6), (B, 2, 3), (B, 8) or (B, 3, 3)"
@@ -23,6 +26,7 @@ def as_theta(theta, argument):
 
 
 def is_affine(theta):
+    """True for the two affine forms."""
     return tuple(theta.shape[1:]) in ((6,), (2, 3))
 
 
@@ -42,7 +46,15 @@ def product(a, b):
     return ops.sum(a[:, :, :, None] * b[:, None, :, :], axis=2)
 
 
+def cross(a, b):
+    """Cross product of `(B, 3)` vectors; Keras's own takes the batch for the axis on PyTorch when B is 3."""
+    next_a, last_a = ops.roll(a, -1, axis=1), ops.roll(a, 1, axis=1)
+    next_b, last_b = ops.roll(b, -1, axis=1), ops.roll(b, 1, axis=1)
+    return next_a * last_b - last_a * next_b
+
+
 def like(m, affine, flat):
+    """A `(B, 3, 3)` matrix in the form asked for; projective ones are scaled to last entry 1."""
     if affine:
         return ops.reshape(m[:, :2], (-1, 6)) if flat else m[:, :2]
     m = m / m[:, 2:, 2:]
@@ -50,6 +62,7 @@ def like(m, affine, flat):
 
 
 def refuse_zero(determinant):
+    """Raise ValueError where a determinant is known now and zero."""
     try:
         values = ops.convert_to_numpy(determinant)
     except (TypeError, NotImplementedError, AttributeError, RuntimeError):

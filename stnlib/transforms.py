@@ -159,7 +159,8 @@ def invert(theta):
     theta = _matrices.as_theta(theta, "theta")
     m = _matrices.homogeneous(theta)
     first, second, third = m[:, 0], m[:, 1], m[:, 2]
-    cofactors = [ops.cross(second, third), ops.cross(third, first), ops.cross(first, second)]
+    pairs = ((second, third), (third, first), (first, second))
+    cofactors = [_matrices.cross(*pair) for pair in pairs]
     determinant = ops.sum(first * cofactors[0], axis=-1)
     _matrices.refuse_zero(determinant)
     inverse = ops.stack(cofactors, axis=-1) / determinant[:, None, None]

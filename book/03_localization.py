@@ -1,0 +1,509 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How can a network say where to look?
+#
+# More data and max-pooling ask the classifier to put up with any pose ({doc}`02_baselines`). Now
+# the other way round: look at the image, find out how it was moved, and move it back before
+# anyone classifies it. The part that finds out is the **localization network**. It is a small,
+# ordinary network with an extraordinary answer: not "this is a 2" but "look *there*, tilted like
+# *this*".
+#
+# After this chapter you can
+#
+# - say what knowing the pose would be worth, because you have measured it;
+# - argue for predicting six numbers with a network, against trying out all poses;
+# - build the localization network and name the shape after every layer;
+# - explain why its last layer starts with a zero kernel and an identity bias, and show what
+#   happens without;
+# - tell why zeros do not keep it from learning;
+# - count its parameters and say where they sit.
+#
+# *Reading: about 15 minutes. Running: under half a minute on two processor cores.*
+
+# %%
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from IPython.display import Markdown, display
+from keras import layers
+
+from stnlib import datasets, distortions, models, plotting, training, transforms
+
+plotting.use_style()
+
+# %%
+SEED = 0
+TRAIN_SIZE = 1_500  # at most this many digits
+TEST_SIZE = 1_000
+EPOCHS = 30
+RANDOM_STARTS = 20  # how often we try a head that starts at random
+
+# %%
+digits = datasets.load()
+x_train, y_train = digits.x_train[:TRAIN_SIZE], digits.y_train[:TRAIN_SIZE]
+x_test, y_test = digits.x_test[:TEST_SIZE], digits.y_test[:TEST_SIZE]
+print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
+
+# %% [markdown]
+# ## What would it be worth?
+#
+# Before building anything, measure the prize. We distorted the digits ourselves, so we know how
+# each was moved: `distort` returns the parameters `theta` beside the images. Turn them round with
+# `transforms.invert`, and every digit can be moved back. This is cheating, and that is the point:
+# it shows what a *perfect* localization network would achieve.
+
+# %%
+distorted = distortions.distort(x_test, "article", seed=SEED + 1)
+undo = np.asarray(transforms.invert(distorted.theta)).reshape(-1, 6)
+restored = distortions.warp(distorted.images, undo)
+print("theta", distorted.theta.shape, " inverse", undo.shape, " restored", restored.shape)
+
+# %% mystnb={"image": {"alt": "Three rows of ten digits: the originals, the distorted ones, and the restored ones, which look like the originals again, a little softer and some with a piece missing."}} tags=["hide-input"]
+first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
+stages = {"original": x_test, "distorted": distorted.images, "restored": restored}
+plotting.strip(
+    np.concatenate([images[first_of_each] for images in stages.values()]),
+    titles=[title for name in stages for title in [name] + [""] * 9],
+    columns=10,
+)
+# %% [markdown]
+# The third row is the first again, a little softer, for every move resamples the pixels; what had
+# left the frame is lost for good. Now let the weakest reader that we have judge: the dense
+# network of chapter 1, which has seen upright digits only.
+
+# %%
+training.set_seed(SEED)
+fcn = models.fcn()
+training.compile(fcn)
+training.fit(fcn, x_train, y_train, epochs=EPOCHS, seed=SEED)
+worth = {name: training.accuracy(fcn, images, y_test) for name, images in stages.items()}
+
+# %%
+assert worth["restored"] > worth["distorted"] + 0.2
+display(
+    Markdown(f"""
+| | original | distorted | restored |
+|---|--:|--:|--:|
+| FCN clean | {worth["original"]:.3f} | {worth["distorted"]:.3f} | **{worth["restored"]:.3f}** |""")
+)
+
+# %% [markdown]
+# No new training, no convolution, no distorted example: knowing the pose is enough to bring a
+# network back that was lost. Whoever can supply `theta` has solved most of the problem. Where do
+# we get it from?
+#
+# ## Try them all?
+#
+# The obvious way is to try: undo every possible pose, classify each result, take the most
+# confident. Count what that means. An affine map has six numbers; give each of them just a
+# handful of values.
+
+# %%
+for values in (3, 5, 9):
+    print(f"{values} values for each of six numbers: {values**6:>7,} images to classify, for one answer")
+
+# %% [markdown]
+# And the judge is unfit. Chapter 1 showed confident answers on digits in the wrong pose, so the
+# most confident of thousands need not be the upright one. Augmentation and pooling are no way to
+# *find* a pose at all: they hide it.
+#
+# The alternative is to **regress**: train a network that looks at the image and says the six
+# numbers outright. That has much to be said for it.
+#
+# - *One look.* One forward pass for each image, however many numbers `theta` has.
+# - *No steps.* The answer is continuous; it can say 17.3 degrees.
+# - *For each image its own.* Unlike a filter or a pool, which treat all images alike.
+# - *Differentiable.* A small change of weights makes a small change of `theta`. So if the rest of
+#   the way is differentiable too, the loss of the classifier can say how `theta` ought to change,
+#   and nobody has to label poses.
+#
+# The last point is the discovery of {cite:t}`jaderberg2015stn`, and the next three chapters are
+# needed to earn it. In this one we build the network that speaks.
+#
+# ## What it says
+#
+# $$
+# \theta = f_\text{loc}(U), \qquad
+# A_\theta = \begin{pmatrix} \theta_{11} & \theta_{12} & \theta_{13} \\ \theta_{21} & \theta_{22} & \theta_{23} \end{pmatrix}
+# $$
+#
+# images `U (B, 28, 28, 1)` → `theta (B, 6)`, read as `(B, 2, 3)` row by row
+#
+# The matrix tells each point of the output where to read the input; {doc}`04_grid_generator`
+# takes it to pieces. To get a feeling for the six, start at the identity and nudge one number at
+# a time.
+
+# %%
+identity = transforms.identity("affine")
+nudges = identity + 0.4 * np.eye(6, dtype="float32")
+print(identity)
+nudged = distortions.warp(np.repeat(x_test[first_of_each[2:3]], 7, axis=0), np.vstack([identity, nudges]))
+
+# %% mystnb={"image": {"alt": "Seven pictures of one digit: unchanged, then with each of the six numbers of theta raised by 0.4. Raising the first narrows it, the second and fourth shear it, the third moves it left, the fifth flattens it, the sixth moves it up."}} tags=["hide-input"]
+names = ["identity"] + [rf"$\theta_{{{r}{c}}}$ + 0.4" for r in (1, 2) for c in (1, 2, 3)]
+plotting.strip(nudged, titles=names, columns=7)
+# %% [markdown]
+# Two numbers stretch, two shear, two shift, and a turn is a blend of the first four. (If the
+# directions surprise you, a larger number making a narrower digit: `theta` says where to *read*.
+# Read from a wider field, and what is in it comes out smaller.)
+#
+# ## The network, layer by layer
+#
+# To see a pose one needs to see the image, so we begin as every image network begins. Two
+# convolutions with pooling turn pixels into maps of strokes.
+
+# %%
+training.set_seed(SEED)
+look = keras.Sequential(
+    [
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(6, 5, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(16, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+    ],
+    name="look",
+)
+
+for layer in look.layers:
+    print(f"{layer.name:<16}", layer.output.shape)
+
+# %% [markdown]
+# Each convolution without padding trims the border (28 to 24, 12 to 10), each pool halves. What
+# remains is 16 maps of 5 by 5: coarse, but place has survived, and place is what we are after.
+# That is why we stop pooling here, and why there is no global pooling at the end, as there often
+# is in a classifier: it would wipe out the very thing we ask for.
+#
+# Then dense layers, which may weigh every place against every other: "much ink at the top left,
+# none at the bottom right".
+
+# %%
+decide = keras.Sequential(
+    [
+        keras.Input(look.output_shape[1:]),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(64, activation="relu"),
+        layers.Dropout(0.2),
+    ],
+    name="decide",
+)
+
+for layer in decide.layers:
+    print(f"{layer.name:<16}", layer.output.shape)
+
+# %% [markdown]
+# These are the layers of the article. The library has them as `models.localization`; let us be
+# sure that we built the same.
+
+# %%
+library = models.localization()
+ours = [w.shape for w in look.weights + decide.weights]
+assert ours == [w.shape for w in library.weights]
+print("the same", len(ours), "arrays of weights")
+
+# %% [markdown]
+# One layer is missing, the one that turns 64 features into six numbers.
+#
+# ## The head
+#
+# $$
+# \theta = W h + b
+# $$
+#
+# features `h (B, 64)` → `theta (B, 6)`
+#
+# There is no activation function after it. A ReLU could not say a negative number, a sigmoid
+# could say nothing above 1, and `theta` needs both. It is a plain linear layer, and all the art
+# is in how it starts:
+#
+# - the **kernel** $W$ starts at **zero**: whatever the features are, they have no say yet;
+# - the **bias** $b$ starts at the **identity**, $(1, 0, 0, 0, 1, 0)$: "leave the image as it is".
+
+# %%
+head = layers.Dense(
+    6,
+    kernel_initializer="zeros",
+    bias_initializer=lambda shape, dtype=None: keras.ops.convert_to_tensor(identity, dtype),
+    name="head",
+)
+localizer = keras.Sequential([look, decide, head])
+theta = np.asarray(localizer(distorted.images))
+
+print("theta", theta.shape)
+print(theta[:3])
+
+# %% [markdown]
+# Before training, `theta` is the identity, exactly, for every image however distorted. So the
+# whole transformer begins by doing *nothing*, and a network with it in front begins as the same
+# network without it. It can only learn to do something where that helps.
+#
+# ## What happens without
+#
+# Keras would start the kernel at random (Glorot) and the bias at zero, as it does everywhere
+# else. Give the same features a head of that kind and look at what they make of the same digits.
+
+# %%
+training.set_seed(SEED)
+random_head = keras.Sequential([look, decide, layers.Dense(6)])
+random_theta = np.asarray(random_head(distorted.images))
+print(random_theta[:3].round(2))
+
+# %% mystnb={"image": {"alt": "Two charts of the six entries of theta for all test digits before training. Left, zero kernel and identity bias: every digit at the same six values, 1 0 0 0 1 0. Right, random kernel and zero bias: clouds of values around zero for every entry."}} tags=["hide-input"]
+fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.4), sharey=True)
+panels = {"zero kernel, identity bias": theta, "random kernel, zero bias": random_theta}
+entries = [rf"$\theta_{{{r}{c}}}$" for r in (1, 2) for c in (1, 2, 3)]
+jitter = np.random.default_rng(SEED).uniform(-0.25, 0.25, len(theta))
+for ax, (title, values) in zip(axes, panels.items(), strict=True):
+    for i in range(6):
+        ax.scatter(i + jitter, values[:, i], s=6, alpha=0.4, color=plotting.COLORS["grid"])
+        ax.hlines(identity[i], i - 0.4, i + 0.4, color="black", lw=1.5)
+    ax.set(title=title, xticks=range(6), xticklabels=entries)
+axes[0].set_ylabel("value before training")
+
+# %% [markdown]
+# Each dot is one digit, each black line the identity. On the left all dots lie on the lines. On
+# the right `theta` is a cloud around zero. That is not a harmless kind of noise: where the first
+# and the fifth number are near zero, all output pixels read from nearly *the same point*, and the
+# digit is gone. See what such a network would hand to its classifier.
+
+
+# %%
+def random_start(seed):
+    """What the digits look like through a head that starts at random."""
+    training.set_seed(seed)
+    network = keras.Sequential([models.localization(), layers.Dense(6)])
+    return distortions.warp(x_test, np.asarray(network(x_test)))
+
+
+seen = [random_start(seed) for seed in range(RANDOM_STARTS)]
+
+# %% mystnb={"image": {"alt": "Four rows of ten digits. The first row, identity start, shows clear digits. The other three rows, random starts, show blurred grey blobs, smears and empty frames."}} tags=["hide-input"]
+rows = [x_test, *seen[:3]]
+names = ["identity", "random 1", "random 2", "random 3"]
+plotting.strip(
+    np.concatenate([images[first_of_each] for images in rows]),
+    titles=[title for name in names for title in [name] + [""] * 9],
+    columns=10,
+)
+# %%
+through = [training.accuracy(fcn, images, y_test) for images in seen]
+display(
+    Markdown(f"""
+The trained FCN reads {worth["original"]:.0%} of the digits through the identity. Through {RANDOM_STARTS} random starts it reads
+**{np.median(through):.0%}** (median; best {max(through):.0%}), where guessing gives 10%.""")
+)
+
+# %% [markdown]
+# A classifier behind such a start has to learn from smears. It cannot tell the transformer what
+# to do better, because it cannot read anything itself, and where the transformer looks past the
+# image altogether, all is black and no small change helps. People who forgot the identity have
+# met just that: training does not take off, or only with luck.
+#
+# ## Can zeros learn?
+#
+# You may have learned never to start a layer at zero. In the middle of a network, with all units
+# equal, that is sound advice: the units get equal gradients and stay equal. Is our head stuck as
+# well? The chain rule says
+#
+# $$
+# \frac{\partial \mathcal{L}}{\partial W} = \frac{\partial \mathcal{L}}{\partial \theta}\, h^{\mathsf T}, \qquad
+# \frac{\partial \mathcal{L}}{\partial h} = W^{\mathsf T}\, \frac{\partial \mathcal{L}}{\partial \theta} .
+# $$
+#
+# The gradient of the *kernel* contains the features, not the kernel. It is not zero. The gradient
+# that is passed on to the *features* contains the kernel, and is zero, but only for the first
+# step. We check both. For a loss we use what we know today, the distance to the true inverse
+# poses.
+
+
+# %%
+def gradient_sizes(network, images, target):
+    """Largest gradient in each layer that has weights."""
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((network(images) - target) ** 2)
+    gradients = tape.gradient(loss, network.trainable_variables)
+    names = [variable.path for variable in network.trainable_variables]
+    return gradients, {n: float(tf.reduce_max(tf.abs(g))) for n, g in zip(names, gradients, strict=True)}
+
+
+images, target = distorted.images[:100], undo[:100]
+gradients, first = gradient_sizes(localizer, images, target)
+keras.optimizers.SGD(0.1).apply(gradients, localizer.trainable_variables)
+_, second = gradient_sizes(localizer, images, target)
+
+# %% tags=["hide-input"]
+lines = "\n".join(f"| `{name}` | {first[name]:.4f} | {second[name]:.4f} |" for name in first if "kernel" in name)
+display(Markdown(f"| largest gradient of | first step | second step |\n|---|--:|--:|\n{lines}"))
+kernels = [name for name in first if "kernel" in name]
+assert first[kernels[-1]] > 0 and all(first[name] == 0 for name in kernels[:-1])
+assert all(second[name] > 0 for name in kernels)
+
+# %% [markdown]
+# In the first step only the head moves. From the second step on its kernel is no longer zero, and
+# everything before it learns too. The six outputs do not stay equal either, for each has a
+# different task. Zeros are safe *here*, in a last layer.
+#
+# ## What does it cost?
+#
+# A convolution has one small window for each pair of input and output channel, and a bias; a
+# dense layer has one weight for each pair of units, and a bias:
+#
+# $$
+# n_\text{conv} = (k \cdot k \cdot C_\text{in} + 1)\, C_\text{out}, \qquad n_\text{dense} = (n_\text{in} + 1)\, n_\text{out} .
+# $$
+
+# %%
+by_hand = {
+    "conv 5×5, 6": (5 * 5 * 1 + 1) * 6,
+    "conv 3×3, 16": (3 * 3 * 6 + 1) * 16,
+    "dense 128": (5 * 5 * 16 + 1) * 128,
+    "dense 64": (128 + 1) * 64,
+    "head 6": (64 + 1) * 6,
+}
+assert sum(by_hand.values()) == localizer.count_params()
+
+# %% mystnb={"image": {"alt": "Horizontal bars with the number of parameters of each layer of the localization network. The first dense layer has by far the longest bar; the head's is hardly visible."}} tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(6.8, 2.8))
+bars = ax.barh(list(by_hand), list(by_hand.values()), color=plotting.COLORS["grid"])
+ax.bar_label(bars, fmt="{:,.0f}", padding=4)
+ax.invert_yaxis()
+ax.set(xlabel="parameters", xlim=(0, 1.15 * max(by_hand.values())))
+# %%
+sizes = {
+    "localization with head": localizer.count_params(),
+    "FCN": models.fcn().count_params(),
+    "CNN": models.cnn().count_params(),
+}
+print(" · ".join(f"{name} {size:,}" for name, size in sizes.items()))
+assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
+
+# %% [markdown]
+# Nearly all parameters sit in one place, the first dense layer, where 400 numbers meet 128 units.
+# The head, which does all the talking, is the smallest part but one. Together the localization
+# network is larger than the article's whole CNN and smaller than its FCN: not free, but no giant
+# either. (When you compare networks with and without a transformer, remember this.
+# {doc}`06_training` does.)
+#
+# So far the network can speak, but what it says is always the same: "leave it". Next we need a
+# machine that *does* what it says: one that takes six numbers and works out, for each pixel of
+# the output, which point of the input it wants. That is {doc}`04_grid_generator`.
+#
+# ## Recap
+#
+# - You measured the prize: with the true pose undone, a network that saw only upright digits
+#   reads most distorted ones.
+# - You counted what trying all poses would cost, and gave four reasons to regress `theta`
+#   instead.
+# - You built the localization network: two convolutions with pools, two dense layers, a linear
+#   head, `(B, 28, 28, 1)` to `(B, 6)`.
+# - You started its head at the identity, so that the transformer begins by doing nothing. Started
+#   at random, it hands over smears.
+# - You saw that zeros do not block learning: the head moves in the first step, the rest from the
+#   second.
+# - You counted the parameters: the first dense layer holds most of them.
+#
+# ## Exercises
+#
+# :::{exercise} An identity for a smaller vocabulary
+# :label: ex-attention-head
+#
+# Suppose that the transformer may only zoom and shift: `theta` is $(s, t_x, t_y)$ and stands for
+# the matrix $\begin{pmatrix} s & 0 & t_x \\ 0 & s & t_y \end{pmatrix}$. How many units does the
+# head need, and which bias makes it start at the identity? Check with `transforms.identity`.
+# :::
+#
+# :::{solution-start} ex-attention-head
+# :class: dropdown
+# :::
+
+# %%
+attention = transforms.identity("attention")
+print("theta ", attention)
+print("matrix", np.asarray(transforms.matrix("attention", attention[None])).tolist())
+
+# %% [markdown]
+# Three units; zoom 1 and shifts 0. The kernel starts at zero as before: the rule is to start at
+# whatever `theta` means "no change", and that is not always $(1, 0, 0, 0, 1, 0)$.
+#
+# :::{solution-end}
+# :::
+#
+# :::{exercise} A larger image
+# :label: ex-larger-image
+#
+# Without building it: how many parameters has this localization network, head included, for
+# images of 60 by 60 pixels? Which layer is to blame? Then build it and check.
+# :::
+#
+# :::{solution-start} ex-larger-image
+# :class: dropdown
+# :::
+
+# %%
+side = ((60 - 4) // 2 - 2) // 2  # convolve 5x5, pool, convolve 3x3, pool
+first_dense = (side * side * 16 + 1) * 128
+guess = sum(by_hand.values()) - by_hand["dense 128"] + first_dense
+assert guess == models.localization(input_shape=(60, 60, 1)).count_params() + by_hand["head 6"]
+print(f"{guess:,} parameters, {first_dense / guess:.0%} of them in the first dense layer")
+
+# %% [markdown]
+# The convolutions cost the same as before. The first dense layer grows with the area of the
+# image. That is why larger images are first made smaller for the localization network, or pooled
+# once more.
+#
+# :::{solution-end}
+# :::
+#
+# :::{exercise} Learn from a teacher
+# :label: ex-teacher
+#
+# We know the true inverse poses of the training images that we distort. Train `localizer` on them
+# with mean squared error. Undo the poses that it predicts on the distorted *test* digits, and let
+# the clean FCN read the result. How much of the prize do you get?
+# :::
+#
+# :::{solution-start} ex-teacher
+# :class: dropdown
+# :::
+
+# %%
+copies = np.repeat(x_train, 6, axis=0)
+lesson = distortions.distort(copies, "article", seed=SEED + 2)
+answers = np.asarray(transforms.invert(lesson.theta)).reshape(-1, 6)
+
+localizer.compile(optimizer="adam", loss="mse", jit_compile=False)
+localizer.fit(lesson.images, answers, batch_size=64, epochs=4, verbose=0)
+predicted = localizer.predict(distorted.images, verbose=0)
+straightened = distortions.warp(distorted.images, predicted)
+
+# %% mystnb={"image": {"alt": "Two rows of ten digits: distorted ones, and the same after undoing the predicted pose: more upright, larger and more central than above."}}
+worth["straightened"] = training.accuracy(fcn, straightened, y_test)
+print({name: round(value, 3) for name, value in worth.items()})
+assert worth["straightened"] > worth["distorted"] + 0.1
+plotting.strip(
+    np.concatenate([distorted.images[first_of_each], straightened[first_of_each]]),
+    titles=["distorted"] + [""] * 9 + ["straightened"] + [""] * 9,
+    columns=10,
+)
+
+# %% [markdown]
+# A good part of it. So a pose *can* be read off the pixels, by a network as small as this one,
+# and straightening alone makes the clean FCN much better. Only, nobody labels poses: here we
+# could because we did the damage ourselves. In the next three chapters the classifier's loss
+# takes the teacher's place.
+#
+# :::{solution-end}
+# :::

@@ -63,6 +63,8 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 # %% mystnb={"image": {"alt": "Ten handwritten digits, one of each class from 0 to 9, upright, centred and white on black."}} tags=["hide-input"]
 first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
 plotting.strip(x_test[first_of_each], titles=[str(label) for label in range(10)], columns=5)
+plt.show()
+
 # %% [markdown]
 # Look at what they share: upright, about the same size, and in the middle of the frame. Somebody
 # took care of that before you came. Nothing in the task "name this digit" demands it.
@@ -129,6 +131,8 @@ print("images", turning_two.shape, "→ probabilities", p.shape)
 shown = np.flatnonzero(ANGLES % 30 == 0)
 titles = [f"{ANGLES[i]:+d}°: “{answer[i]}”" for i in shown]
 plotting.strip(turning_two[shown], titles=titles, columns=7)
+plt.show()
+
 # %% [markdown]
 # The number in quotation marks is the network's answer. In the middle it says 2. Go far enough to
 # either side and it names another digit, though you never stopped seeing a 2. Where exactly does
@@ -153,6 +157,8 @@ ax.annotate(
     color=plotting.COLORS["input"],
 )
 ax.set(xlabel="angle in degrees", ylabel="probability", xticks=ANGLES[::3], ylim=(0, 1.15))
+plt.show()
+
 # %% [markdown]
 # Each curve is the network's belief in one digit. The blue one belongs to the 2. Where it falls,
 # another rises: the network does not become unsure, it becomes sure of something else. The cell
@@ -215,6 +221,8 @@ for k in order:
             va="center",
         )
 ax.set(xlabel="angle in degrees", ylabel="share of all twos", xticks=ANGLES[::3], xlim=(-90, 90), ylim=(0, 1))
+plt.show()
+
 # %%
 quarter_left, quarter_right = shares[-1].argmax(), shares[0].argmax()
 most_8 = shares[:, 8].argmax()
@@ -272,6 +280,7 @@ for ax, (values, result, label) in zip(axes, sweeps, strict=True):
     ax.set(xlabel=label, ylim=(0, 1.02))
 axes[0].set_ylabel("accuracy")
 axes[0].text(-88, 0.115, "guessing", fontsize=9, va="bottom")
+plt.show()
 
 # %% [markdown]
 # Blue is the accuracy over all digits, each thin grey line one class. Every blue curve is a
@@ -362,6 +371,8 @@ plotting.curve(ax, ANGLES[::3], to_two.mean(axis=1), label="to the nearest 2", c
 ax.plot(ANGLES[::3], to_other.mean(axis=1), "--", color=plotting.COLORS["neutral"], label="to the nearest other digit")
 ax.set(xlabel="angle in degrees", ylabel="distance, mean over twos", xticks=ANGLES[::3])
 ax.legend()
+plt.show()
+
 # %%
 assert closer_to_other[0] > 0.5 > closer_to_other[6] and closer_to_other[-1] > 0.5
 display(
@@ -452,7 +463,7 @@ def scramble(images):
 
 
 # %% [markdown]
-# Below the figures stands what the network now has to read.
+# The figure shows what it now has to read.
 
 # %% mystnb={"image": {"alt": "Left: a handwritten 2. Right: the same pixels shuffled, grey noise."}}
 training.set_seed(SEED)
@@ -462,6 +473,8 @@ training.fit(scrambled_fcn, scramble(x_train), y_train, epochs=EPOCHS, batch_siz
 scrambled_accuracy = training.accuracy(scrambled_fcn, scramble(x_test), y_test)
 print(f"upright {upright_accuracy:.3f}, scrambled {scrambled_accuracy:.3f}")
 plotting.strip(np.concatenate([two, scramble(two)]), titles=["a 2", "the same 2, scrambled"])
+plt.show()
+
 # %% [markdown]
 # It learns just as well. To a dense layer the order of the pixels carries no meaning, so
 # destroying it destroys nothing. You, on the other hand, can no longer read a single digit. All

@@ -71,8 +71,10 @@ plotting.strip(
     titles=["original"] + [""] * 9 + ["distorted"] + [""] * 9,
     columns=10,
 )
+plt.show()
+
 # %% [markdown]
-# Above the originals, below what becomes of them. You can still read nearly all. These are the
+# Above the originals, below what becomes of them. You can still read most of them. These are the
 # two exams from now on: the *original* test digits and the *distorted* ones. No network sees a
 # test digit in training, in either form.
 #
@@ -135,8 +137,8 @@ print("stroke in column 4:", slide(np.roll(image, 2, axis=1), stencil))
 
 # %% [markdown]
 # The response is as strong as before. It has just moved, by as many pixels as the stroke did. So
-# a convolution is not invariant to a shift, but the next best thing, **equivariant**: moving
-# first and convolving then equals convolving first and moving then,
+# a convolution is not invariant to a shift, but the next best thing, **equivariant**: "move, then
+# convolve" gives the same as "convolve, then move",
 #
 # $$
 # \mathrm{conv}(T x) = T\,\mathrm{conv}(x) .
@@ -194,6 +196,8 @@ for i, (name, color) in enumerate(zip(networks, colors, strict=True)):
     ax.bar_label(bars, fmt="%.2f", fontsize=10)
 ax.set(xticks=[0, 1], xticklabels=exams, ylim=(0, 1.25), ylabel="accuracy")
 ax.legend(loc="upper center", ncols=3)
+plt.show()
+
 # %%
 gain_data = scores["FCN mixed"]["distorted"] - scores["FCN clean"]["distorted"]
 gain_conv = scores["CNN"]["distorted"] - scores["FCN mixed"]["distorted"]
@@ -230,6 +234,8 @@ matrices = {name: confusion_matrix(networks[name], distorted.images) for name in
 fig, ax = plt.subplots(figsize=(5.6, 5.6))
 plotting.confusion(ax, matrices["CNN"])
 ax.set_title("CNN, distorted digits, % of each row")
+plt.show()
+
 # %% [markdown]
 # Read along a row: where does that digit go when it goes wrong? Are the errors spread evenly over
 # all pairs, or do they gather?
@@ -244,8 +250,9 @@ for name, matrix in matrices.items():
     assert errors[:10].sum() > 2 * errors.sum() * 10 / 90
 
 # %% [markdown]
-# They gather, in pairs that a turn, a shear or a squeeze makes alike. Such pairs are told apart
-# by the pose: if you knew how the digit had been moved, there would be less to confuse.
+# They gather. Once any turn, shear or squeeze is allowed, some digits become look-alikes, and it
+# is the pose that tells them apart: if you knew how the digit had been moved, there would be less
+# to confuse.
 #
 # ## What does a pool forgive?
 #
@@ -280,6 +287,7 @@ for row, (size, images) in zip(axes, pools.items(), strict=True):
     for step, ax in enumerate(row):
         plotting.show(ax, images[step], title=f"moved {step} px" if size == 1 else None)
     row[0].set_ylabel("no pool" if size == 1 else f"pool {size}×{size}", fontsize=11)
+plt.show()
 
 # %% [markdown]
 # Look along the middle row: the second picture differs a little from the first, and the third is
@@ -296,6 +304,21 @@ assert not np.array_equal(pools[2][1], one_pooled_pixel)  # ... nor the old map 
 # All three hold. A shift by two is passed on as a shift by one. A shift by one gives a picture
 # that is neither the old one nor a moved copy of it, so even the equivariance of the convolution
 # is damaged. {cite:t}`zhang2019shift` traces this to sampling without blurring first.
+#
+# In a CNN the pool sits behind a convolution. The instrument below puts it there: a digit, the
+# edges that a convolution finds in it, and the largest of each block. Drag the digit by one
+# pixel, then by two. A cross marks every cell that changed by more than a fifth. Then change the
+# size of the pool.
+
+# %%
+from stnlib.widgets import PoolingProbe
+
+PoolingProbe(image=two[0])
+
+# %% [markdown]
+# One pixel is enough to put crosses on many pooled cells, and the chart under the pictures falls
+# on both sides of zero, for the pooled cells more slowly than for the others. A larger pool keeps
+# more, of a picture that says less.
 #
 # ## What does it cost?
 #
@@ -326,6 +349,8 @@ for size, accuracy, color, marker in zip(SIZES, forgiven, shades, "os^Dvx", stri
     ax.plot(MOVES, accuracy, color=color, marker=marker, ms=5, label="no pool" if size == 1 else f"pool {size}")
 ax.set(xlabel="moved right, pixels", ylabel="accuracy of the nearest image", ylim=(0, 1.02))
 ax.legend(ncols=2)
+plt.show()
+
 # %% [markdown]
 # Go through the curves from small pools to large ones. The left ends sink: even in its own place
 # a digit is less and less readable. In return the curves get flatter. The last one, one number
@@ -407,6 +432,7 @@ for ax, values, result in ((axes[0], ANGLES, by_turn), (axes[1], SHIFTS, by_push
 axes[0].set(xlabel="turned, degrees", ylabel="accuracy", ylim=(0, 1.02), xticks=ANGLES[::2])
 axes[1].set(xlabel="moved right, pixels")
 axes[0].legend(loc="lower center")
+plt.show()
 
 # %% [markdown]
 # The narrow peak of chapter 1 is the dotted curve. Data and convolution widen it into a hill,

@@ -78,6 +78,8 @@ plotting.strip(
     titles=[title for name in stages for title in [name] + [""] * 9],
     columns=10,
 )
+plt.show()
+
 # %% [markdown]
 # The third row is the first again, a little softer, for every move resamples the pixels; what had
 # left the frame is lost for good. Now let the weakest reader that we have judge: the dense
@@ -154,6 +156,8 @@ nudged = distortions.warp(np.repeat(x_test[first_of_each[2:3]], 7, axis=0), np.v
 # %% mystnb={"image": {"alt": "Seven pictures of one digit: unchanged, then with each of the six numbers of theta raised by 0.4. Raising the first narrows it, the second and fourth shear it, the third moves it left, the fifth flattens it, the sixth moves it up."}} tags=["hide-input"]
 names = ["identity"] + [rf"$\theta_{{{r}{c}}}$ + 0.4" for r in (1, 2) for c in (1, 2, 3)]
 plotting.strip(nudged, titles=names, columns=7)
+plt.show()
+
 # %% [markdown]
 # Two numbers stretch, two shear, two shift, and a turn is a blend of the first four. (If the
 # directions surprise you, a larger number making a narrower digit: `theta` says where to *read*.
@@ -272,6 +276,7 @@ for ax, (title, values) in zip(axes, panels.items(), strict=True):
         ax.hlines(identity[i], i - 0.4, i + 0.4, color="black", lw=1.5)
     ax.set(title=title, xticks=range(6), xticklabels=entries)
 axes[0].set_ylabel("value before training")
+plt.show()
 
 # %% [markdown]
 # Each dot is one digit, each black line the identity. On the left all dots lie on the lines. On
@@ -298,6 +303,8 @@ plotting.strip(
     titles=[title for name in names for title in [name] + [""] * 9],
     columns=10,
 )
+plt.show()
+
 # %%
 through = [training.accuracy(fcn, images, y_test) for images in seen]
 display(
@@ -381,6 +388,8 @@ bars = ax.barh(list(by_hand), list(by_hand.values()), color=plotting.COLORS["gri
 ax.bar_label(bars, fmt="{:,.0f}", padding=4)
 ax.invert_yaxis()
 ax.set(xlabel="parameters", xlim=(0, 1.15 * max(by_hand.values())))
+plt.show()
+
 # %%
 sizes = {
     "localization with head": localizer.count_params(),
@@ -498,6 +507,7 @@ plotting.strip(
     titles=["distorted"] + [""] * 9 + ["straightened"] + [""] * 9,
     columns=10,
 )
+plt.show()
 
 # %% [markdown]
 # A good part of it. So a pose *can* be read off the pixels, by a network as small as this one,

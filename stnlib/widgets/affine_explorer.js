@@ -1,58 +1,39 @@
 // AffineExplorer: the sampling grid over the input, the output beside it, and theta in every form between.
 
 import { affineGrid, gridSample, toPixels, toNormalised, axisCoordinates, clamp } from "./sampling.js";
-import { makeStage, watchLooks, palette, toBitmap, drawPixels, makeView, strokeCased, strokeLine, drawRing } from "./draw.js";
-import { adopt, oncePerFrame, bindChoice, bindNumber, bindArrows, bindHandles, announcer, format, prefersCalm } from "./controls.js";
+import { makeStage, toBitmap, drawPixels, makeView, strokeCased, drawRing } from "./draw.js";
+import { bindChoice, bindNumber, bindArrows, bindHandles, format, prefersCalm } from "./controls.js";
 import { NEUTRAL, PRESETS, thetaOf, partsOf, applyTheta, moveCentre, moveCorner, moveEdge, rollDice, describe } from "./affine_math.js";
+import { makeBackdrop, paintBackdrop, paintGrid, arrowPaths } from "./grid_view.js";
 import { makeLibrary, encodeImage } from "./pictures.js";
 import { makePad } from "./pad.js";
+import { Instrument } from "./instrument.js";
 import TEMPLATE from "./affine_explorer.html";
 
+const TRAITS = ["theta", "picture", "mode", "padding_mode", "align_corners", "output_size", "image", "drawing"];
 const MARGIN = 1.5;
 const STEP = 0.05;
 const FINE_STEP = 0.01;
-const DOTS_UP_TO = 32;
-const LINES = 8;
 
-class Explorer {
+class Explorer extends Instrument {
   constructor(model, el) {
-    this.model = model;
-    this.el = el;
-    this.refs = adopt(el, TEMPLATE, "affine_explorer");
+    super(model, el, TEMPLATE, "affine_explorer");
     this.library = makeLibrary(model);
     this.parts = NEUTRAL;
     this.pixel = [0.27, 0.56];
-    this.say = announcer(this.refs.live);
-    this.request = oncePerFrame(() => this.frame());
-    this.input = makeStage(this.refs.inputCanvas, (...canvas) => this.paintInput(...canvas));
-    this.output = makeStage(this.refs.outputCanvas, (...canvas) => this.paintOutput(...canvas));
+    this.input = makeStage(this.refs.inputCanvas, (context) => this.paintInput(context));
+    this.output = makeStage(this.refs.outputCanvas, (context, width, height) => {
+      drawPixels(context, this.bitmap, 0, 0, width, height);
+    });
     this.bindTheta();
     this.bindOptions();
     this.bindProbe();
-    this.bindModel();
-    const canvases = [this.refs.inputCanvas, this.refs.outputCanvas];
-    this.stopWatching = watchLooks(canvases, () => this.remeasure());
-    this.readModel();
-    this.remeasure();
-  }
-
-  stop() {
-    this.stopWatching();
-    this.request.cancel();
-    cancelAnimationFrame(this.moving);
-    for (const [event, call] of this.subscriptions) this.model.off(event, call);
+    this.listen("image", () => this.library.forget("own"));
+    this.listen("drawing", () => this.pad.drawing || this.library.forget("drawing"));
+    this.live(TRAITS, [this.input, this.output]);
   }
 
   // ---- from and to the model
-
-  bindModel() {
-    const reread = () => this.readModel();
-    const names = ["theta", "picture", "mode", "padding_mode", "align_corners", "output_size", "image", "drawing"];
-    this.subscriptions = names.map((name) => [`change:${name}`, reread]);
-    for (const [event, call] of this.subscriptions) this.model.on(event, call);
-    this.model.on("change:image", () => this.library.forget("own"));
-    this.model.on("change:drawing", () => this.pad.drawing || this.library.forget("drawing"));
-  }
 
   readModel() {
     const get = (name) => this.model.get(name);
@@ -64,11 +45,6 @@ class Explorer {
     this.showOptions();
     this.backdrop = null;
     this.request();
-  }
-
-  set(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
   }
 
   // `parts` where the reader chose them (a slider, a preset); else they are read from theta.
@@ -232,13 +208,6 @@ class Explorer {
 
   // ---- pictures
 
-  remeasure() {
-    this.colours = palette(this.el);
-    this.input.measure();
-    this.output.measure();
-    this.frame();
-  }
-
   frame() {
     const { image, theta, options, outputSize, input } = this;
     if (!input.width) return;
@@ -254,71 +223,15 @@ class Explorer {
     this.showProbe();
   }
 
-  paintOutput(context, width, height) {
-    drawPixels(context, this.bitmap, 0, 0, width, height);
-  }
-
-  paintInput(context, width, height) {
-    this.paintBackdrop(context, width, height);
-    this.paintGrid(context);
+  paintInput(context) {
+    this.backdrop ||= makeBackdrop(this.image, this.options.paddingMode);
+    paintBackdrop(context, this.backdrop, this.view, this.input, this.colours);
+    paintGrid(context, { ...this, place: (x, y) => this.place(x, y) });
     const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([u, v]) => this.place(...applyTheta(this.theta, u, v)));
     strokeCased(context, corners, this.colours.grid, 2, true);
     const [row, column] = this.probed();
     const at = 2 * (row * this.outputSize[1] + column);
     drawRing(context, ...this.place(this.grid[at], this.grid[at + 1]), 6, this.colours.grid);
-  }
-
-  // The image, and around it, faded, what the padding makes of the plane outside.
-  paintBackdrop(context, width, height) {
-    const { image, view, colours } = this;
-    this.backdrop ||= { inner: toBitmap(image, image.low, image.high), outer: this.makeOuter() };
-    context.fillStyle = colours.beyond;
-    context.fillRect(0, 0, width, height);
-    const outer = [view.left - view.width, view.top - view.height, 3 * view.width, 3 * view.height];
-    context.globalAlpha = 0.3;
-    drawPixels(context, this.backdrop.outer, ...outer);
-    context.globalAlpha = 1;
-    drawPixels(context, this.backdrop.inner, view.left, view.top, view.width, view.height);
-    context.strokeStyle = colours.input;
-    context.lineWidth = 2;
-    context.strokeRect(view.left - 1, view.top - 1, view.width + 2, view.height + 2);
-  }
-
-  makeOuter() {
-    const { image, options } = this;
-    const { width, height, channels, low, high } = image;
-    const grid = [];
-    for (let row = -height; row < 2 * height; row++) {
-      for (let column = -width; column < 2 * width; column++) {
-        grid.push((2 * column + 1) / width - 1, (2 * row + 1) / height - 1);
-      }
-    }
-    const data = gridSample(image, grid, { mode: "nearest", paddingMode: options.paddingMode });
-    return toBitmap({ data, width: 3 * width, height: 3 * height, channels }, low, high);
-  }
-
-  // A dot for each output pixel where they are few, else a mesh of lines.
-  paintGrid(context) {
-    const [height, width] = this.outputSize;
-    if (Math.max(height, width) <= DOTS_UP_TO) return this.paintDots(context);
-    context.strokeStyle = this.colours.grid;
-    context.lineWidth = 1;
-    for (let i = 1; i < LINES; i++) {
-      const t = (2 * i) / LINES - 1;
-      strokeLine(context, [[-1, t], [1, t]].map(([u, v]) => this.place(...applyTheta(this.theta, u, v))));
-      strokeLine(context, [[t, -1], [t, 1]].map(([u, v]) => this.place(...applyTheta(this.theta, u, v))));
-    }
-  }
-
-  paintDots(context) {
-    const [a, b, , c, d] = this.theta;
-    const spacing = Math.sqrt(Math.abs(a * d - b * c)) * this.view.width / Math.max(...this.outputSize);
-    const side = clamp(spacing / 3, 1, 4);
-    context.fillStyle = this.colours.grid;
-    for (let i = 0; i < this.grid.length; i += 2) {
-      const [x, y] = this.place(this.grid[i], this.grid[i + 1]);
-      context.fillRect(x - side / 2, y - side / 2, side, side);
-    }
   }
 
   placeHandles() {
@@ -393,12 +306,7 @@ class Explorer {
     const start = [from.left - box.left + x, from.top - box.top + y];
     const [endX, endY] = this.view.keepInside(inX, inY, 4);
     const end = [to.left - box.left + endX, to.top - box.top + endY];
-    const length = Math.hypot(end[0] - start[0], end[1] - start[1]) || 1;
-    const [dx, dy] = [(end[0] - start[0]) / length, (end[1] - start[1]) / length];
-    const tip = [end[0] - 8 * dx, end[1] - 8 * dy];
-    const base = [tip[0] - 10 * dx, tip[1] - 10 * dy];
-    const shaft = `M${start[0] + rim * dx} ${start[1] + rim * dy}L${base}`;
-    const head = `M${tip}L${base[0] - 5 * dy} ${base[1] + 5 * dx}L${base[0] + 5 * dy} ${base[1] - 5 * dx}Z`;
+    const [shaft, head] = arrowPaths(start, end, rim);
     [shaft, shaft, head].forEach((path, i) => link.children[i].setAttribute("d", path));
   }
 }
@@ -416,7 +324,6 @@ function bracket(value) {
 
 function render({ model, el }) {
   const explorer = new Explorer(model, el);
-  el.instrument = explorer;
   return () => explorer.stop();
 }
 

@@ -2,8 +2,6 @@
 //
 // The linear part is rotation . shear . scale; as y points down, positive angles turn clockwise on the screen.
 
-import { clamp } from "./sampling.js";
-
 const DEGREE = Math.PI / 180;
 
 export const NEUTRAL = { angle: 0, scaleX: 1, scaleY: 1, shear: 0, moveX: 0, moveY: 0 };

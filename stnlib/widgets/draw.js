@@ -3,11 +3,12 @@
 import { clamp } from "./sampling.js";
 
 // A canvas that fills its element at the device's resolution. `paint(context, width, height)` gets CSS pixels;
-// it is called at most once a frame, after `invalidate()`, a change of size, or a change of theme.
+// measure() follows a change of the element's size.
 export function makeStage(canvas, paint) {
   const context = canvas.getContext("2d");
   let size = { width: 0, height: 0 };
   const stage = {
+    canvas,
     get width() { return size.width; },
     get height() { return size.height; },
     paint() {

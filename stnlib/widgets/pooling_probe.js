@@ -1,52 +1,33 @@
 // PoolingProbe: a digit slides through convolution and max-pooling; which activations stay, and how far?
 
 import { clamp, affineGrid, gridSample } from "./sampling.js";
-import { makeStage, watchLooks, palette, toBitmap, drawPixels, strokeLine } from "./draw.js";
-import { adopt, oncePerFrame, bindChoice, bindNumber, bindArrows, bindHandles, announcer, format } from "./controls.js";
+import { makeStage, toBitmap, drawPixels, strokeLine } from "./draw.js";
+import { bindChoice, bindNumber, bindArrows, bindHandles, format } from "./controls.js";
 import { FILTERS, edges, maxPool, compare, shareKept } from "./convolution.js";
 import { paintChart } from "./chart.js";
 import { makeLibrary } from "./pictures.js";
+import { Instrument } from "./instrument.js";
 import TEMPLATE from "./pooling_probe.html";
 
 const REACH = 8;
 const NAMES = { 2: "2\u00d72", 4: "4\u00d74" };
 
-class Probe {
+class Probe extends Instrument {
   constructor(model, el) {
-    this.model = model;
-    this.el = el;
-    this.refs = adopt(el, TEMPLATE, "pooling_probe");
+    super(model, el, TEMPLATE, "pooling_probe");
     this.library = makeLibrary(model);
-    this.say = announcer(this.refs.live);
-    this.request = oncePerFrame(() => this.frame());
     const { inputCanvas, edgesCanvas, pooledCanvas, chart } = this.refs;
-    this.stages = [
-      makeStage(inputCanvas, (context, width, height) => this.paintInput(context, width, height)),
-      makeStage(edgesCanvas, (...canvas) => this.paintCells(...canvas, "edges")),
-      makeStage(pooledCanvas, (...canvas) => this.paintCells(...canvas, "pooled")),
-      makeStage(chart, (...canvas) => (this.chartView = paintChart(...canvas, this))),
-    ];
     this.bindControls();
-    this.bindModel();
-    this.stopWatching = watchLooks([inputCanvas, edgesCanvas, pooledCanvas, chart], () => this.remeasure());
-    this.readModel();
-    this.remeasure();
-  }
-
-  stop() {
-    this.stopWatching();
-    this.request.cancel();
-    for (const [event, call] of this.subscriptions) this.model.off(event, call);
+    this.listen("image", () => this.library.forget("own"));
+    this.live(["image", "picture", "shift", "edge", "pool"], [
+      makeStage(inputCanvas, (...target) => this.paintInput(...target)),
+      makeStage(edgesCanvas, (...target) => this.paintCells(...target, "edges")),
+      makeStage(pooledCanvas, (...target) => this.paintCells(...target, "pooled")),
+      makeStage(chart, (...target) => (this.chartView = paintChart(...target, this))),
+    ]);
   }
 
   // ---- from and to the model
-
-  bindModel() {
-    const names = ["image", "picture", "shift", "edge", "pool"];
-    this.model.on("change:image", (this.forget = () => this.library.forget("own")));
-    this.subscriptions = [["change:image", this.forget], ...names.map((name) => [`change:${name}`, () => this.readModel()])];
-    for (const [event, call] of this.subscriptions.slice(1)) this.model.on(event, call);
-  }
 
   readModel() {
     const get = (name) => this.model.get(name);
@@ -62,11 +43,6 @@ class Probe {
       this.refs[canvas].style.setProperty("--stn-ratio", clamp(this.image.width / this.image.height, 0.5, 2));
     }
     this.request();
-  }
-
-  set(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
   }
 
   moveTo(x, y) {
@@ -140,12 +116,6 @@ class Probe {
   }
 
   // ---- pictures
-
-  remeasure() {
-    this.colours = palette(this.el);
-    for (const stage of this.stages) stage.measure();
-    this.frame();
-  }
 
   frame() {
     if (!this.stages[0].width) return;
@@ -221,7 +191,6 @@ function paintCross(context, left, top, width, height, colour) {
 
 function render({ model, el }) {
   const probe = new Probe(model, el);
-  el.instrument = probe;
   return () => probe.stop();
 }
 

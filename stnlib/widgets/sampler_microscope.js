@@ -1,11 +1,12 @@
 // SamplerMicroscope: one sampling point among the pixels, the weights, the value and its gradient.
 
 import { clamp } from "./sampling.js";
-import { makeStage, watchLooks, palette, toBitmap, drawPixels, makeView, strokeCased } from "./draw.js";
-import { adopt, oncePerFrame, bindChoice, bindNumber, bindArrows, bindHandles, announcer, format, prefersCalm } from "./controls.js";
+import { makeStage, toBitmap, drawPixels, makeView, strokeCased } from "./draw.js";
+import { bindChoice, bindNumber, bindArrows, bindHandles, format, prefersCalm } from "./controls.js";
 import { magnify } from "./kernels.js";
 import { paintStrip } from "./strip.js";
 import { paintLoupe } from "./loupe.js";
+import { Instrument } from "./instrument.js";
 import TEMPLATE from "./sampler_microscope.html";
 
 const MARGIN = 1.22;
@@ -14,38 +15,20 @@ const STEP = 0.1;
 const FINE_STEP = 0.02;
 const CLIMB = { steps: 90, rate: 0.06, least: 1e-3 };
 
-class Microscope {
+class Microscope extends Instrument {
   constructor(model, el) {
-    this.model = model;
-    this.el = el;
-    this.refs = adopt(el, TEMPLATE, "sampler_microscope");
-    this.say = announcer(this.refs.live);
-    this.request = oncePerFrame(() => this.frame());
-    this.stage = makeStage(this.refs.canvas, (...canvas) => this.paintPixels(...canvas));
-    this.strip = makeStage(this.refs.strip, (context, width, height) => {
-      this.stripView = paintStrip(context, width, height, this);
-    });
-    this.loupe = makeStage(this.refs.loupe, (context, width) => paintLoupe(context, width, this));
+    super(model, el, TEMPLATE, "sampler_microscope");
+    const { canvas, strip, loupe } = this.refs;
+    this.stage = makeStage(canvas, (context) => this.paintPixels(context));
     this.bindControls();
-    this.bindModel();
-    this.stopWatching = watchLooks([this.refs.canvas, this.refs.strip], () => this.remeasure());
-    this.readModel();
-    this.remeasure();
-  }
-
-  stop() {
-    this.stopWatching();
-    this.request.cancel();
-    cancelAnimationFrame(this.climbing);
-    for (const [event, call] of this.subscriptions) this.model.off(event, call);
+    this.live(["patch", "point", "mode"], [
+      this.stage,
+      makeStage(strip, (...target) => (this.stripView = paintStrip(...target, this))),
+      makeStage(loupe, (context, width) => paintLoupe(context, width, this)),
+    ]);
   }
 
   // ---- from and to the model
-
-  bindModel() {
-    this.subscriptions = ["patch", "point", "mode"].map((name) => [`change:${name}`, () => this.readModel()]);
-    for (const [event, call] of this.subscriptions) this.model.on(event, call);
-  }
 
   readModel() {
     const rows = this.model.get("patch");
@@ -60,11 +43,6 @@ class Microscope {
     this.request();
   }
 
-  set(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
-  }
-
   moveTo(x, y) {
     this.set("point", [this.within(x, this.patch.width), this.within(y, this.patch.height)]);
   }
@@ -77,7 +55,7 @@ class Microscope {
 
   bindControls() {
     const { refs } = this;
-    const halt = () => cancelAnimationFrame(this.climbing);
+    const halt = () => cancelAnimationFrame(this.moving);
     this.choice = bindChoice(refs.mode, (mode) => this.set("mode", mode));
     this.numbers = [
       bindNumber(refs.x, (x) => this.moveTo(x, this.y), 2),
@@ -110,7 +88,7 @@ class Microscope {
 
   // Gradient ascent on V: what training does to theta, with the brightest place as the aim.
   climb() {
-    cancelAnimationFrame(this.climbing);
+    cancelAnimationFrame(this.moving);
     let left = CLIMB.steps;
     const step = () => {
       const { dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
@@ -120,7 +98,7 @@ class Microscope {
       return true;
     };
     const animate = () => {
-      if (step()) this.climbing = requestAnimationFrame(animate);
+      if (step()) this.moving = requestAnimationFrame(animate);
       else this.sayReading();
     };
     const { dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
@@ -138,22 +116,12 @@ class Microscope {
 
   // ---- pictures
 
-  remeasure() {
-    this.colours = palette(this.el);
-    this.stage.measure();
-    this.strip.measure();
-    this.loupe.measure();
-    this.frame();
-  }
-
   frame() {
     const { patch, stage } = this;
     if (!stage.width) return;
     this.view = makeView(patch.width, patch.height, stage.width, stage.height, MARGIN);
     this.reading = magnify(patch, this.x, this.y, this.mode);
-    stage.paint();
-    this.strip.paint();
-    this.loupe.paint();
+    for (const painted of this.stages) painted.paint();
     const [left, top] = this.view.place(this.x, this.y);
     this.refs.point.style.transform = `translate(${left}px, ${top}px)`;
     this.showNumbers();
@@ -274,7 +242,6 @@ class Microscope {
 
 function render({ model, el }) {
   const microscope = new Microscope(model, el);
-  el.instrument = microscope;
   return () => microscope.stop();
 }
 

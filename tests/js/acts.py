@@ -1,0 +1,59 @@
+"""What a reader does to a widget on a page, and what the widget then holds."""
+
+
+def centre(page, selector):
+    """The middle of an element in the viewport."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def mouse_drag(page, selector, dx, dy):
+    """Drag an element by the mouse."""
+    x, y = centre(page, selector)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx / 2, y + dy / 2)
+    page.mouse.move(x + dx, y + dy)
+    page.mouse.up()
+    settle(page)
+
+
+def touch_drag(page, x, y, dx, dy, steps=8):
+    """Drag by one finger, as the browser's own input gives it to the page."""
+    session = page.context.new_cdp_session(page)
+
+    def send(kind, points):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", [{"x": x, "y": y}])
+    for i in range(1, steps + 1):
+        send("touchMove", [{"x": x + dx * i / steps, "y": y + dy * i / steps}])
+    send("touchEnd", [])
+    settle(page)
+
+
+def settle(page):
+    """Wait for two frames."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def get(page, name):
+    """A trait of the page's model."""
+    return page.evaluate("(name) => document.querySelector('.stn-widget').model.get(name)", name)
+
+
+def put(page, name, value):
+    """Set a trait of the page's model, as Python would."""
+    page.evaluate("([name, value]) => document.querySelector('.stn-widget').model.set(name, value)", [name, value])
+    settle(page)
+
+
+def picture(page, name):
+    """A canvas as a data URI."""
+    return page.evaluate("(name) => document.querySelector(`[data-ref=${name}]`).toDataURL()", name)
+
+
+def text(page, name):
+    """The text of a referenced element, with true minus signs made plain."""
+    return page.locator(f"[data-ref={name}]").inner_text().replace("\u2212", "-")

@@ -1,0 +1,173 @@
+"""SamplerMicroscope and PoolingProbe in the page."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy import ndimage, signal
+
+import stnlib
+from stnlib.widgets import PoolingProbe, SamplerMicroscope, _images
+from tests.js.acts import centre, get, mouse_drag, picture, put, settle, text, touch_drag
+
+MODES = ("nearest", "bilinear", "bicubic")
+POINT = "[data-ref=point]"
+
+
+def read(patch, x, y, mode):
+    """stnlib's value at a point in pixels, float64."""
+    height, width = patch.shape
+    grid = np.array([[[[(2 * x + 1) / width - 1, (2 * y + 1) / height - 1]]]])
+    return np.asarray(stnlib.grid_sample(patch[None, :, :, None], grid, mode=mode)).item()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_value_and_slopes_are_those_of_stnlib(open_widget, mode):
+    random = np.random.default_rng(5)
+    patch = random.random((6, 6)).round(3)
+    page = open_widget(SamplerMicroscope(patch, mode=mode))
+    step = 1e-5
+    for x, y in random.uniform(-0.45, 5.45, (12, 2)).round(3) + 0.0004:
+        put(page, "point", [x, y])
+        reading = page.evaluate("document.querySelector('.stn-widget').instrument.reading")
+        slopes = [
+            (read(patch, x + step, y, mode) - read(patch, x - step, y, mode)) / (2 * step),
+            (read(patch, x, y + step, mode) - read(patch, x, y - step, mode)) / (2 * step),
+        ]
+        assert reading["value"] == pytest.approx(read(patch, x, y, mode), abs=1e-6)
+        assert [reading["dx"], reading["dy"]] == pytest.approx(slopes, abs=1e-5)
+        assert sum(term["weight"] for term in reading["terms"]) == pytest.approx(1)
+        assert float(text(page, "value")) == pytest.approx(reading["value"], abs=0.00051)
+        assert float(text(page, "dx")) == pytest.approx(reading["dx"], abs=0.00051)
+
+
+def test_on_the_lattice_the_slope_is_the_one_from_the_right(open_widget):
+    page = open_widget(SamplerMicroscope([[0, 0.5, 0.75], [0, 0.5, 0.75]], point=(1, 0)))
+    assert text(page, "dx") == "0.250"
+    assert "kink" in text(page, "lesson")
+
+
+def test_the_point_is_dragged_by_mouse_touch_and_keys(open_widget):
+    page = open_widget(SamplerMicroscope(point=(2, 2)), has_touch=True)
+    scale = page.evaluate("document.querySelector('.stn-widget').instrument.view.scale")
+    before = picture(page, "canvas"), picture(page, "strip")
+    mouse_drag(page, POINT, 30, -20)
+    np.testing.assert_allclose(get(page, "point"), [2 + 30 / scale, 2 - 20 / scale], atol=1e-6)
+    assert (picture(page, "canvas"), picture(page, "strip")) != before
+    put(page, "point", [2, 2])
+    touch_drag(page, *centre(page, POINT), 0, 40)
+    np.testing.assert_allclose(get(page, "point"), [2, 2 + 40 / scale], atol=0.02)
+    put(page, "point", [2, 2])
+    page.locator(POINT).press("ArrowLeft")
+    page.locator(POINT).press("Shift+ArrowDown")
+    np.testing.assert_allclose(get(page, "point"), [1.9, 2.02], atol=1e-9)
+
+
+def test_the_point_stays_on_the_patch(open_widget):
+    page = open_widget(SamplerMicroscope(point=(2, 2)))
+    mouse_drag(page, POINT, 900, -900)
+    assert get(page, "point") == [5.5, -0.5]
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_uphill_the_point_climbs_by_bilinear_and_is_stuck_by_nearest(open_widget, motion):
+    page = open_widget(SamplerMicroscope(point=(2.2, 2.2), mode="nearest"), reduced_motion=motion)
+    page.locator("[data-ref=climb]").click()
+    page.wait_for_timeout(300)
+    assert get(page, "point") == [2.2, 2.2]
+    assert "does not move" in text(page, "lesson")
+    low = float(text(page, "value"))
+    page.get_by_label("bilinear").check()
+    page.locator("[data-ref=climb]").click()
+    page.wait_for_timeout(2500 if motion == "no-preference" else 100)
+    assert float(text(page, "value")) > low + 0.2
+
+
+def test_the_strip_sets_x(open_widget):
+    page = open_widget(SamplerMicroscope(point=(2, 2)))
+    box = page.locator("[data-ref=strip]").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
+    x, y = get(page, "point")
+    assert 3.5 < x < 5
+    assert y == 2
+
+
+# ---- PoolingProbe
+
+SOBEL = np.outer([1, 2, 1], [-1, 0, 1]) / 4
+FILTERS = {"left": SOBEL, "right": -SOBEL, "top": SOBEL.T, "bottom": -SOBEL.T}
+
+
+def maps(image, shift, pool):
+    """Edge maps and pooled maps by SciPy."""
+    moved = ndimage.shift(image, (shift[1], shift[0]), order=1, mode="grid-constant")
+    edges = [np.maximum(signal.correlate2d(moved, kernel, "valid"), 0) for kernel in FILTERS.values()]
+    rows, columns = (side // pool * pool for side in edges[0].shape)
+    blocks = [edge[:rows, :columns].reshape(rows // pool, pool, columns // pool, pool) for edge in edges]
+    return edges, [block.max(axis=(1, 3)) for block in blocks]
+
+
+@pytest.mark.parametrize(("shift", "pool"), [((0, 0), 2), ((1, 0), 2), ((-2.5, 3), 4), ((0.5, -0.5), 2)])
+def test_the_maps_are_those_of_scipy(open_widget, shift, pool):
+    image = np.random.default_rng(2).random((28, 23)).astype("float32")
+    page = open_widget(PoolingProbe(image, shift=shift, pool=pool))
+    edges, pooled = maps(image.astype("float64"), shift, pool)
+    shown = page.evaluate(
+        "(() => { const { now } = document.querySelector('.stn-widget').instrument;"
+        " return ['edges', 'pooled'].map((layer) => now[layer].map((map) => Array.from(map.data))); })()"
+    )
+    np.testing.assert_allclose(shown[0], [edge.ravel() for edge in edges], atol=1e-5)
+    np.testing.assert_allclose(shown[1], [map_.ravel() for map_ in pooled], atol=1e-5)
+
+
+def test_the_shares_are_those_of_the_definition(open_widget):
+    image = _images.digits()["digit 2"][..., 0] / 255
+    page = open_widget(PoolingProbe(shift=(1.5, -1)))
+    for layer, index in (("edges", 0), ("pooled", 1)):
+        before, after = maps(image, (0, 0), 2)[index], maps(image, (1.5, -1), 2)[index]
+        kept = active = 0
+        for old, new in zip(before, after, strict=True):
+            larger = np.maximum(old, new)
+            loud = larger >= 0.1 * old.max()
+            active += loud.sum()
+            kept += (loud & (abs(old - new) <= 0.2 * larger)).sum()
+        shown = page.evaluate(f"document.querySelector('.stn-widget').instrument.shares.{layer}")
+        assert shown == pytest.approx(kept / active, abs=0.01)
+        assert re.search(rf"\b{round(100 * shown)}\s%", text(page, "verdict"))
+
+
+def test_in_place_everything_stays(open_widget):
+    page = open_widget(PoolingProbe())
+    shares = page.evaluate("document.querySelector('.stn-widget').instrument.shares")
+    assert set(shares.values()) == {1}
+
+
+def test_the_digit_is_slid_by_mouse_keys_numbers_and_chart(open_widget):
+    page = open_widget(PoolingProbe())
+    width = page.locator("[data-ref=inputCanvas]").bounding_box()["width"]
+    before = [picture(page, name) for name in ("inputCanvas", "edgesCanvas", "pooledCanvas", "chart")]
+    mouse_drag(page, "[data-ref=handle]", 2.6 * width / 28, -width / 28)
+    assert get(page, "shift") == [2.5, -1]
+    after = [picture(page, name) for name in ("inputCanvas", "edgesCanvas", "pooledCanvas", "chart")]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    page.locator("[data-ref=handle]").press("ArrowLeft")
+    page.locator("[data-ref=handle]").press("Shift+ArrowDown")
+    assert get(page, "shift") == [1.5, -0.5]
+    page.locator("[data-ref=x]").fill("3")
+    assert get(page, "shift") == [3, -0.5]
+    box = page.locator("[data-ref=chart]").bounding_box()
+    page.mouse.click(box["x"] + 46, box["y"] + 40)
+    assert get(page, "shift") == [-8, -0.5]
+    page.locator("[data-ref=reset]").click()
+    settle(page)
+    assert get(page, "shift") == [0, 0]
+
+
+def test_the_choices_of_the_probe_set_its_traits(open_widget):
+    page = open_widget(PoolingProbe(shift=(1, 0)))
+    for label, trait, value in (("7", "picture", "digit 7"), ("bottom", "edge", "bottom"), ("4×4", "pool", 4)):
+        before = picture(page, "pooledCanvas")
+        page.get_by_label(label, exact=True).check()
+        settle(page)
+        assert get(page, trait) == value
+        assert picture(page, "pooledCanvas") != before

@@ -27,6 +27,7 @@ CAUSES = [
             "SSLError",
             "Connection refused",
             "Network is unreachable",
+            "(from versions: none)",
         ),
         "the package index cannot be reached: check the network, then run the same command again",
     ),

@@ -1,0 +1,315 @@
+"""Set-up, packaging and publishing: pins, messages, the wheel, the README, the workflows."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import build_book
+import chapter_rules
+import check_publish
+import colab_check
+import notebooks
+import numpy as np
+import pytest
+import setup_env
+import yaml
+from packaging.requirements import Requirement
+
+pytestmark = pytest.mark.repository
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ["requirements.txt", "requirements-backends.txt"]
+PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[\w.]+( ; [\w.<>=!' ()]+)?")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+def unwanted_lines(lock):
+    """The lines of a lock that are neither a plain pin nor a comment on one."""
+    lines = [line for line in lock.splitlines() if line.strip()]
+    return [
+        line
+        for line in lines
+        if not (PIN.fullmatch(line) or re.fullmatch(r"#.*|    # (via.*|  .*)", line))
+        or re.search(r"https?:|file:|/", line)
+    ]
+
+
+def pins(name):
+    """The pinned requirements of a lock."""
+    lines = (ROOT / name).read_text().splitlines()
+    return [Requirement(line) for line in lines if line and not line.lstrip().startswith("#")]
+
+
+def version_for(lock, name, python):
+    """The version of a package that a lock gives to a Python on Linux."""
+    system = {"python_version": python, "python_full_version": f"{python}.7", "sys_platform": "linux"}
+    system |= {"platform_machine": "x86_64", "implementation_name": "cpython", "platform_system": "Linux"}
+    found = [pin for pin in lock if pin.name == name and (not pin.marker or pin.marker.evaluate(system))]
+    return next(iter(found[0].specifier)).version if len(found) == 1 else None
+
+
+class TestLocks:
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_holds_plain_pins_only(self, name):
+        assert unwanted_lines((ROOT / name).read_text()) == []
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "--index-url https://example.org/simple",
+            "--find-links wheels",
+            "-e .",
+            "numpy>=2",
+            "stnlib @ file:///here",
+            "./wheels/a.whl",
+            "a==1 # https://example.org",
+            "    # via -r /home/me/in.txt",
+        ],
+    )
+    def test_anything_else_is_noticed(self, line):
+        assert unwanted_lines(f"numpy==2.1.0\n    # via keras\n{line}\n") == [line]
+
+    @pytest.mark.parametrize("python", PYTHONS)
+    @pytest.mark.parametrize(("name", "extras"), [(LOCKS[0], ("book", "test")), (LOCKS[1], ("backends",))])
+    def test_pins_every_direct_dependency_within_its_range(self, name, extras, python):
+        lock = pins(name)
+        wanted = [*PROJECT["dependencies"]]
+        for extra in extras:
+            wanted += PROJECT["optional-dependencies"][extra]
+        for requirement in map(Requirement, wanted):
+            version = version_for(lock, requirement.name, python)
+            assert version, f"{requirement.name} has no single pin for Python {python}"
+            assert requirement.specifier.contains(version), requirement
+
+    def test_the_book_needs_no_other_backend(self):
+        assert not {pin.name for pin in pins(LOCKS[0])} & {"torch", "jax", "opencv-python-headless"}
+
+    def test_the_ranges_admit_a_colab_runtime(self):
+        lines = colab_check.RUNTIME.read_text().splitlines()
+        runtime = dict(line.split("==") for line in lines if "==" in line)
+        for requirement in map(Requirement, PROJECT["dependencies"]):
+            assert requirement.specifier.contains(runtime[requirement.name]), requirement
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize(("version", "word"), [((3, 8), "old"), ((3, 10), "old"), ((3, 14), "new")])
+    def test_an_unfit_python_is_told_so_in_one_line(self, version, word):
+        problem = setup_env.python_problem(version)
+        assert f"Python {version[0]}.{version[1]} is too {word}" in problem
+        assert "3.11, 3.12 or 3.13" in problem
+        assert "\n" not in problem
+
+    @pytest.mark.parametrize("version", [(3, 11), (3, 12, 1), (3, 13)])
+    def test_a_fit_python_passes(self, version):
+        assert setup_env.python_problem(version) is None
+
+    def test_the_range_is_the_packages(self):
+        assert PROJECT["requires-python"] == ">={}.{},<{}.{}".format(
+            *setup_env.OLDEST, setup_env.NEWEST[0], setup_env.NEWEST[1] + 1
+        )
+
+    def test_the_script_is_readable_to_an_old_python(self):
+        ast.parse(Path(setup_env.__file__).read_text(), feature_version=(3, 4))
+
+    def test_main_stops_before_touching_anything(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+        monkeypatch.setattr(sys, "argv", ["setup_env.py", str(tmp_path / "new"), "requirements.txt"])
+        with pytest.raises(SystemExit, match="too old"):
+            setup_env.main()
+        assert not (tmp_path / "new").exists()
+
+    @pytest.mark.parametrize(
+        ("output", "cause"),
+        [
+            ("WARNING: Retrying ... NewConnectionError('...: Failed to establish')", "network"),
+            ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk"),
+            ("ERROR: No matching distribution found for numpy==9", "numpy==9"),
+        ],
+    )
+    def test_a_failed_installation_is_explained_in_one_line(self, output, cause):
+        problem = setup_env.pip_problem(output)
+        assert cause in problem
+        assert "\n" not in problem
+
+    def test_an_unreachable_index_stops_with_that_line(self, tmp_path):
+        offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_CONFIG_FILE": os.devnull}
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+        script = (
+            "import setup_env, sys; "
+            "setup_env.pip_install(sys.executable, '--ignore-installed', '--target', sys.argv[1], 'six==1.16.0')"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, tmp_path],
+            env=clean | offline,
+            cwd=ROOT / "tools",
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode != 0
+        assert done.stderr.strip().splitlines()[-1].startswith("The installation stopped: the package index cannot")
+
+
+class TestBook:
+    def test_the_cache_follows_what_cells_depend_on(self, tmp_path):
+        for name in ("stnlib", "results"):
+            (tmp_path / name).mkdir()
+        module = tmp_path / "stnlib" / "grid.py"
+        module.write_text("a = 1\n")
+        (tmp_path / "requirements.txt").write_text("numpy==2.1.0\n")
+
+        def key(dataset="uci"):
+            return build_book.fingerprint(build_book.EXECUTION, dataset, root=tmp_path)
+
+        first = key()
+        assert key() == first != key("mnist")
+        module.write_text("a = 2\n")
+        second = key()
+        (tmp_path / "stnlib" / "__pycache__").mkdir()
+        (tmp_path / "stnlib" / "__pycache__" / "grid.pyc").write_text("x")
+        assert key() == second != first
+        (tmp_path / "results" / "a.json").write_text("{}")
+        assert key() not in (first, second)
+
+    def test_old_caches_go(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(build_book, "BUILD", tmp_path)
+        for number in range(6):
+            folder = tmp_path / "cache" / str(number)
+            folder.mkdir(parents=True)
+            os.utime(folder, (number, number))
+        kept = build_book.execution_cache("uci")
+        left = {path.name for path in (tmp_path / "cache").iterdir()}
+        assert left == {kept.name, "5", "4", "3"}
+
+    def test_the_configuration_fails_on_a_failing_cell(self):
+        execute = yaml.safe_load((ROOT / "_config.yml").read_text())["execute"]
+        assert execute["raise_on_error"] is True
+        assert execute["timeout"] >= 900
+
+    def test_a_failing_cell_fails_its_chapter(self, tmp_path):
+        # The real thing, at its smallest: nbmake on a notebook that the generator made.
+        text = notebooks.generate("# %%\n1 / 0\n", "https://github.com/OWNER/a")
+        (tmp_path / "broken.ipynb").write_text(text)
+        command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "no:cacheprovider", str(tmp_path)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "ZeroDivisionError" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The files of the wheel, built without network from this tree."""
+    folder = tmp_path_factory.mktemp("wheel")
+    script = f"from hatchling.build import build_wheel; print(build_wheel({str(folder)!r}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(folder / done.stdout.split()[-1]) as archive:
+        return set(archive.namelist())
+
+
+class TestPackage:
+    def test_the_wheel_holds_every_module_and_asset(self, wheel):
+        files = {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / "stnlib").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        assert {".py", ".js", ".css"} <= {Path(file).suffix for file in files}
+        assert files <= wheel
+
+    def test_the_wheel_holds_nothing_else(self, wheel):
+        strays = {file for file in wheel if not file.startswith(("stnlib/", "stnlib-"))}
+        assert strays == set()
+
+
+class TestReadme:
+    text = (ROOT / "README.md").read_text()
+
+    @pytest.mark.tensorflow
+    def test_the_layer_in_ten_lines_runs(self):
+        (example,) = re.findall(r"```python\n(.*?)```", self.text, re.S)
+        assert len([line for line in example.splitlines() if line]) <= 12
+        namespace = {}
+        exec(example, namespace)
+        images = np.random.default_rng(0).random((2, 28, 28, 1), dtype="float32")
+        assert namespace["model"](images).shape == (2, 10)
+        theta = namespace["model"].layers[0].theta(images)
+        np.testing.assert_array_equal(theta, [[1, 0, 0, 0, 1, 0]] * 2)
+
+    def test_its_picture_and_folders_exist(self):
+        for path in re.findall(r"\]\(([^)]+)\)", self.text) + re.findall(r"`(\w+)/`", self.text):
+            assert (ROOT / path).exists(), path
+
+    def test_its_targets_and_the_guides_exist(self):
+        makefile = (ROOT / "Makefile").read_text()
+        guide = (ROOT / "CONTRIBUTING.md").read_text()
+        for target in set(re.findall(r"(?:`|^)make ([a-z-]+)\b", self.text + guide, re.M)):
+            assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+CONFIG = "title: A\nrepository:\n  # where\n  url: https://github.com/a/b\n  branch: main\nhtml:\n  url: https://c.d\n"
+
+
+class TestPublishing:
+    def test_another_address_is_refused(self):
+        assert check_publish.address_problem(CONFIG, "https://github.com/a/b") is None
+        assert "github.com/a/b" in check_publish.address_problem(CONFIG, "https://github.com/me/fork")
+        assert check_publish.address_problem("title: A\n", "https://github.com/a/b")
+
+    def test_reads_the_address_as_the_generator_does(self):
+        text = (ROOT / "_config.yml").read_text()
+        assert check_publish.address_problem(text, notebooks.repository_url()) is None
+
+    def test_the_fallback_digits_are_refused(self):
+        assert check_publish.dataset_problem('{"dataset": "mnist"}') is None
+        assert "uci" in check_publish.dataset_problem('{"dataset": "uci"}')
+
+    def test_the_script_fails_with_the_problem(self, tmp_path):
+        (tmp_path / "book.json").write_text('{"dataset": "uci"}')
+        command = [sys.executable, check_publish.__file__, "dataset", tmp_path / "book.json"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr.startswith("Not published:")
+
+
+def schema_errors(path):
+    """What GitHub's schema for workflows says of a file; empty if it is valid."""
+    command = [Path(sys.executable).with_name("check-jsonschema")]
+    command += ["--builtin-schema", "vendor.github-workflows", path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+class TestWorkflows:
+    workflow = ROOT / ".github" / "workflows" / "ci.yml"
+
+    def test_follow_githubs_schema(self):
+        for path in self.workflow.parent.iterdir():
+            assert schema_errors(path) == ""
+
+    def test_a_broken_workflow_is_noticed(self, tmp_path):
+        broken = tmp_path / "ci.yml"
+        broken.write_text(self.workflow.read_text().replace("runs-on", "runs_on"))
+        assert "runs_on" in schema_errors(broken)
+
+    def test_publishing_waits_for_the_tests_and_the_checks(self):
+        jobs = yaml.safe_load(self.workflow.read_text())["jobs"]
+        commands = [step.get("run", step.get("uses")) for step in jobs["publish"]["steps"]]
+        assert jobs["publish"]["needs"] == "test"
+        assert jobs["publish"]["env"]["STNLIB_DATASET"] == "mnist"
+        assert "bash .ci/run" in [step.get("run") for step in jobs["test"]["steps"]]
+        order = ["check_publish.py address", "make book", "check_publish.py dataset", "deploy-pages"]
+        found = [next(i for i, text in enumerate(commands) if part in text) for part in order]
+        assert found == sorted(found)
+
+    def test_tests_every_supported_python(self):
+        jobs = yaml.safe_load(self.workflow.read_text())["jobs"]
+        assert tuple(jobs["test"]["strategy"]["matrix"]["python"]) == PYTHONS
+
+
+def test_the_colab_cell_is_no_listing():
+    assert not chapter_rules.LISTING.search(notebooks.COLAB_CELL)

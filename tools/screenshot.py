@@ -1,0 +1,42 @@
+"""Take the README's picture: the affine explorer of the built introduction, part of the way to a turn.
+
+usage: python tools/screenshot.py     (after `make book`, with Chromium on the PATH)
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import build_book
+from playwright.sync_api import sync_playwright
+
+PICTURE = build_book.ROOT / ".github" / "explorer.png"
+PAGE = build_book.INDEX.parent / "book" / "intro.html"
+WIDGET = ".stn-widget"
+
+
+def main() -> None:
+    """Open the page, turn the grid with the keyboard, photograph the widget."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        sys.exit("No Chromium on the PATH: install Debian's package chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        view = {"width": 900, "height": 1200}
+        page = browser.new_page(viewport=view, device_scale_factor=2, color_scheme="light")
+        page.goto(PAGE.as_uri())
+        widget = page.locator(WIDGET).first
+        widget.scroll_into_view_if_needed()
+        handle = widget.locator("[tabindex='0']").first
+        handle.focus()
+        for _ in range(6):
+            page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(300)
+        widget.screenshot(path=PICTURE)
+        browser.close()
+    print(f"wrote {PICTURE.relative_to(build_book.ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -71,21 +71,33 @@ def colab_button(buttons, is_notebook):
     return kept
 
 
-def defer_scripts(scripts):
+def polish(body):
+    """Return a page's text with the chapter's number bare and with roles that browsers know.
+
+    >>> polish('<h1><span class="section-number">4. </span>Why?</h1>')
+    '<h1><span class="section-number">4</span>Why?</h1>'
+    """
+    body = body.replace('role="doc-biblioentry"', 'role="listitem"').replace(' role="doc-backlink"', "")
+    return CHAPTER_NUMBER.sub(r"\1\2", body)
+
+
+def defer_scripts(scripts, wait):
     """Let script files wait, but for the one whose values the inline scripts read at once."""
     for script in scripts:
-        if script.filename and "documentation_options" not in str(script.filename):
+        script.attributes.pop("defer", None)  # pages share these objects
+        if wait and script.filename and "documentation_options" not in str(script.filename):
             script.attributes["defer"] = "defer"
 
 
 def trim_page(app, pagename, templatename, context, doctree):
     """Drop the assets that this page does not use, and defer its scripts."""
     body = context.get("body") or ""
-    context["body"] = CHAPTER_NUMBER.sub(r"\1\2", body)
+    if body:
+        context["body"] = polish(body)
     for kind in ("css_files", "script_files"):
         context[kind] = [asset for asset in context.get(kind, []) if is_needed(asset, body)]
-    if pagename != "search":  # its own scripts expect the others to be there
-        defer_scripts(context["script_files"])
+    # The search page's own scripts expect the others to be there.
+    defer_scripts(context["script_files"], wait=pagename != "search")
     is_notebook = str(app.env.doc2path(pagename)).endswith(".ipynb")
     context["header_buttons"] = colab_button(context.get("header_buttons", []), is_notebook)
 

@@ -25,4 +25,3 @@ addEventListener("afterprint", () => {
 addEventListener("resize", markScrollers);
 addEventListener("load", markScrollers);
 document.fonts.ready.then(markScrollers);
-markScrollers();

@@ -127,11 +127,11 @@ def test_internal_links_lead_somewhere(site, path):
         target = urlsplit(link.get("href") or link.get("src"))
         if target.scheme or target.netloc:
             continue
-        file = (site / path).parent / unquote(target.path) if target.path else site / path
+        file = ((site / path).parent / unquote(target.path)).resolve() if target.path else site / path
         assert file.is_file(), link
         if target.fragment and file.suffix == ".html":
             if file not in ids:
-                ids[file] = {node["id"] for node in soup(site, file.relative_to(site, walk_up=False)).select("[id]")}
+                ids[file] = {node["id"] for node in soup(site, file.relative_to(site)).select("[id]")}
             assert unquote(target.fragment) in ids[file], link
 
 

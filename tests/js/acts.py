@@ -3,8 +3,9 @@
 
 def centre(page, selector):
     """The middle of an element in the viewport."""
-    page.locator(selector).scroll_into_view_if_needed()
-    box = page.locator(selector).bounding_box()
+    element = page.locator(selector).first
+    element.scroll_into_view_if_needed()
+    box = element.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
@@ -56,4 +57,4 @@ def picture(page, name):
 
 def text(page, name):
     """The text of a referenced element, with true minus signs made plain."""
-    return page.locator(f"[data-ref={name}]").inner_text().replace("\u2212", "-")
+    return page.locator(f"[data-ref={name}]").first.inner_text().replace("\u2212", "-")

@@ -78,7 +78,7 @@ def test_touch_drags_a_handle_and_the_page_stays(open_widget, options):
 def test_a_swipe_over_a_picture_scrolls_the_page(open_widget, canvas):
     page = open_widget(AffineExplorer(), **PHONE)
     box = page.locator(f"[data-ref={canvas}]").bounding_box()
-    x, y = box["x"] + box["width"] * 0.08, box["y"] + box["height"] * 0.8
+    x, y = box["x"] + box["width"] * 0.03, box["y"] + box["height"] * 0.66
     touch_drag(page, x, y, 0, -120)
     page.wait_for_function("scrollY > 20")
     assert get(page, "theta") == [[1, 0, 0], [0, 1, 0]]
@@ -119,7 +119,7 @@ def test_numbers_sliders_and_model_follow_each_other(open_widget):
     np.testing.assert_allclose(shown_theta(page), [[0.5, 0, 0], [0, -0.5, 0.25]])
 
 
-@pytest.mark.parametrize("entry", ["", "-", "1e999"])
+@pytest.mark.parametrize("entry", ["", "-", "e"])
 def test_what_is_no_number_changes_nothing_and_is_marked(open_widget, entry):
     page = open_widget(AffineExplorer())
     field = page.locator('[data-theta="0"]')
@@ -193,13 +193,13 @@ OPTIONS = [
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_output_is_what_stnlib_computes(open_widget, traits, size, channels):
     image = np.random.default_rng(3).random((28, 20, channels))
-    theta = [[0.7, -0.4, 0.31], [0.5, 0.8, -0.2]]
+    theta = np.random.default_rng(4).normal(size=(2, 3))
     if "output_size" not in traits:
         size = image.shape[:2]
     page = open_widget(AffineExplorer(image, theta, **traits))
     shown = page.evaluate("Array.from(document.querySelector('.stn-widget').instrument.result.data)")
     options = {name: value for name, value in traits.items() if name != "output_size"}
-    grid = stnlib.affine_grid(np.array([theta]), size, align_corners=traits.get("align_corners", False))
+    grid = stnlib.affine_grid(theta[None], size, align_corners=traits.get("align_corners", False))
     expected = np.asarray(stnlib.grid_sample(image[None], grid, **options))
     np.testing.assert_allclose(np.reshape(shown, (*size, channels)), expected[0], atol=1e-5)
 

@@ -1,0 +1,100 @@
+"""The widgets on the pages of the built book."""
+
+import pytest
+
+from tests.js.acts import centre, get, mouse_drag, picture, settle, touch_drag
+from tests.site.conftest import DESKTOP, PHONE
+
+pytestmark = pytest.mark.site
+PAGES = [
+    ("book/intro.html", "affine_explorer"),
+    ("book/02_baselines.html", "pooling_probe"),
+    ("book/04_grid_generator.html", "affine_explorer"),
+    ("book/05_sampler.html", "sampler_microscope"),
+]
+HANDLE = {
+    "affine_explorer": '.stn-handle[data-u="1"][data-v="1"]',
+    "pooling_probe": "[data-ref=handle]",
+    "sampler_microscope": "[data-ref=point]",
+}
+CANVAS = {"affine_explorer": "outputCanvas", "pooling_probe": "pooledCanvas", "sampler_microscope": "canvas"}
+TRAIT = {"affine_explorer": "theta", "pooling_probe": "shift", "sampler_microscope": "point"}
+MOBILE = {"size": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach((e) => (sum += e.value)))
+    .observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+
+
+@pytest.fixture
+def widget_page(visit):
+    """A function that opens a page, waits for its first widget, and brings it into view."""
+
+    def opened(path, **options):
+        result = visit(path, **options)
+        result.page.wait_for_function("document.querySelector('.stn-widget')?.instrument")
+        result.page.locator(".stn-widget").first.scroll_into_view_if_needed()
+        return result
+
+    return opened
+
+
+@pytest.mark.parametrize(("path", "widget"), PAGES)
+@pytest.mark.parametrize("over", ["http", "file"])
+def test_the_page_has_its_widget_and_a_dragged_handle_changes_the_picture(widget_page, path, widget, over):
+    opened = widget_page(path, over=over)
+    page = opened.page
+    assert page.locator(".stn-widget").first.get_attribute("data-widget") == widget
+    before = picture(page, CANVAS[widget]), get(page, TRAIT[widget])
+    mouse_drag(page, HANDLE[widget], 21, -18)
+    assert picture(page, CANVAS[widget]) != before[0]
+    assert get(page, TRAIT[widget]) != before[1]
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize(("path", "widget"), PAGES)
+def test_touch_drags_a_handle_and_a_swipe_beside_it_scrolls(widget_page, path, widget):
+    page = widget_page(path, **MOBILE).page
+    before = picture(page, CANVAS[widget])
+    x, y = centre(page, HANDLE[widget])
+    scroll = page.evaluate("scrollY")
+    touch_drag(page, x, y, -18, -18)
+    assert picture(page, CANVAS[widget]) != before
+    assert page.evaluate("scrollY") == scroll
+    box = page.locator(f"[data-ref={CANVAS[widget]}]").first.bounding_box()
+    touch_drag(page, box["x"] + box["width"] * 0.5, box["y"] + 8, 0, -140)
+    page.wait_for_function(f"Math.abs(scrollY - {scroll}) > 20")
+
+
+@pytest.mark.parametrize(("path", "widget"), PAGES)
+def test_keys_change_the_picture(widget_page, path, widget):
+    page = widget_page(path).page
+    before = picture(page, CANVAS[widget])
+    page.locator(HANDLE[widget]).first.press("ArrowRight")
+    settle(page)
+    assert picture(page, CANVAS[widget]) != before
+
+
+@pytest.mark.parametrize(("path", "widget"), PAGES)
+def test_without_javascript_a_picture_stands_in(visit, path, widget):
+    page = visit(path, java_script_enabled=False).page
+    assert page.locator(".stn-fallback svg").first.is_visible()
+    assert page.locator(".stn-app").first.is_hidden()
+
+
+@pytest.mark.parametrize(("path", "widget"), PAGES)
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_nothing_jumps_while_the_page_loads(widget_page, path, widget, size):
+    assert widget_page(path, size=size).page.evaluate(SHIFTS) <= 0.1
+
+
+def test_the_page_s_own_switch_darkens_the_widget(widget_page):
+    page = widget_page("book/intro.html").page
+    colour = "getComputedStyle(document.querySelector('.stn-widget')).backgroundColor"
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    light = page.evaluate(colour)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert page.evaluate(colour) != light

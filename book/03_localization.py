@@ -47,7 +47,7 @@ plotting.use_style()
 SEED = 0
 TRAIN_SIZE = 1_500  # at most this many digits
 TEST_SIZE = 1_000
-EPOCHS = 30
+EPOCHS = 20
 RANDOM_STARTS = 20  # how often we try a head that starts at random
 COPIES = 6  # distorted copies of each training digit
 LESSONS = 4  # epochs for the localization network
@@ -354,7 +354,7 @@ keras.optimizers.SGD(0.1).apply(gradients, localizer.trainable_variables)
 _, second = gradient_sizes(localizer, images, target)
 
 # %% tags=["hide-input"]
-lines = "\n".join(f"| `{name}` | {first[name]:.4f} | {second[name]:.4f} |" for name in first if "kernel" in name)
+lines = "\n".join(f"| `{name}` | {first[name]:.2g} | {second[name]:.2g} |" for name in first if "kernel" in name)
 display(Markdown(f"| largest gradient of | first step | second step |\n|---|--:|--:|\n{lines}"))
 kernels = [name for name in first if "kernel" in name]
 assert first[kernels[-1]] > 0 and all(first[name] == 0 for name in kernels[:-1])
@@ -369,8 +369,8 @@ assert all(second[name] > 0 for name in kernels)
 #
 # It can learn; but can it learn *this*, from the pixels of a distorted digit? We cheat a second
 # time to find out. Since we distort the training digits ourselves, we know the right answer for
-# each, and can teach the network directly, with mean squared error: six numbers told, six numbers
-# expected.
+# each, and can teach the network directly, with mean squared error: it says six numbers, we say
+# which six were right.
 
 # %%
 copies = np.repeat(x_train, COPIES, axis=0)
@@ -536,8 +536,8 @@ print(f"{guess:,} parameters, {first_dense / guess:.0%} of them in the first den
 # :::
 
 # %%
-for name, said, true in zip(entries, predicted.T, undo.T, strict=True):
-    print(name.strip("$").replace("\\theta", "theta"), f"{np.corrcoef(said, true)[0, 1]:.2f}")
+correlation = [np.corrcoef(said, true)[0, 1] for said, true in zip(predicted.T, undo.T, strict=True)]
+print(np.reshape(correlation, (2, 3)).round(2))
 
 # %% [markdown]
 # TODO

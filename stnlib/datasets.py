@@ -95,7 +95,7 @@ def _cache():
 def _read_mnist(path):
     """Read the four arrays and check their content; OSError names the file and what is wrong."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {key: file[key] for key in SHA256}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise OSError(f"{path} is damaged or incomplete ({type(error).__name__}).") from error

@@ -1,0 +1,74 @@
+"""Figures: right pixels, right places, legible."""
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from stnlib import plotting
+from stnlib.grid import affine_grid
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def test_style_is_opaque():
+    with mpl.rc_context():
+        plotting.use_style()
+        assert plt.rcParams["savefig.facecolor"] == "white" and not plt.rcParams["savefig.transparent"]
+
+
+def test_show_draws_exact_pixels_on_a_fixed_scale(ax):
+    image = np.array([[0.2, 0.4], [0.6, 0.3]])
+    plotting.show(ax, image[..., None], "four")
+    np.testing.assert_array_equal(ax.images[0].get_array(), image)
+    assert ax.images[0].get_clim() == (0, 1) and ax.get_title() == "four" and list(ax.get_xticks()) == []
+
+
+def test_show_takes_colour(ax):
+    plotting.show(ax, np.full((2, 2, 3), 1.5))
+    assert ax.images[0].get_array().shape == (2, 2, 3) and ax.images[0].get_array().max() == 1
+
+
+def test_strip_fills_rows():
+    figure = plotting.strip(np.zeros((5, 4, 4, 1)), titles="abcde", columns=3)
+    assert len(figure.axes) == 6 and [ax.get_title() for ax in figure.axes] == ["a", "b", "c", "d", "e", ""]
+    assert [bool(ax.images) for ax in figure.axes] == [True] * 5 + [False]
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_identity_grid_falls_on_the_pixel_centres(ax, align_corners):
+    grid = np.asarray(affine_grid(np.array([[1.0, 0, 0, 0, 1, 0]], "float32"), (3, 4), align_corners))[0]
+    plotting.draw_grid(ax, grid, (3, 4), align_corners)
+    rows = [line.get_xydata() for line in ax.lines[:3]]
+    np.testing.assert_allclose(rows[2], [[0, 2], [1, 2], [2, 2], [3, 2]], atol=1e-6)
+
+
+def test_every_thins_the_lines(ax):
+    plotting.draw_grid(ax, np.zeros((9, 9, 2)), (9, 9), every=3)
+    assert len(ax.lines) == 3 + 3 + 4
+
+
+def test_confusion_shows_shares_of_each_row(ax):
+    plotting.confusion(ax, [[8, 2], [0, 5]])
+    assert sorted(text.get_text() for text in ax.texts) == ["100", "20", "80"]
+
+
+def test_confusion_bears_an_empty_class(ax):
+    plotting.confusion(ax, np.zeros((2, 2)))
+    assert len(ax.texts) == 0
+
+
+def test_curve_and_bars(ax):
+    plotting.curve(ax, [0, 1], [2, 3], "line", "red")
+    assert ax.get_legend_handles_labels()[1] == ["line"]
+    plotting.bars(ax, ["a", "b"], [0.25, 0.5])
+    assert [text.get_text() for text in ax.texts] == ["0.250", "0.500"] and ax.yaxis_inverted()

@@ -1,0 +1,57 @@
+"""Training: repeatable, learns, records theta."""
+
+import keras
+import numpy as np
+import pytest
+
+from stnlib import models, training
+from stnlib.datasets import load
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load("uci")
+    return data.x_train[:320], data.y_train[:320], data.x_test, data.y_test
+
+
+def trained(digits, build=models.fcn, seed=0, **options):
+    training.set_seed(seed)
+    model = training.compile(build())
+    history = training.fit(model, *digits[:2], epochs=2, seed=seed, **options)
+    return model, history
+
+
+def test_fit_learns_and_prints_one_line(digits, capsys):
+    model, history = trained(digits)
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1 and line.startswith("fcn: epoch 1 2, accuracy 0.")
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    assert training.accuracy(model, *digits[2:]) > 0.5
+
+
+def test_the_seed_decides(digits):
+    weights = [np.concatenate([w.ravel() for w in trained(digits, seed=s)[0].get_weights()]) for s in (0, 0, 1)]
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
+    assert np.abs(weights[0] - weights[2]).max() > 0.01
+
+
+def test_probabilities_and_accuracy(digits):
+    model, _ = trained(digits)
+    p = training.probabilities(model, digits[2])
+    assert p.shape == (360, 10) and p.min() >= 0
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert training.accuracy(model, digits[2], p.argmax(axis=1)) == 1
+    assert training.accuracy(model, digits[2], (p.argmax(axis=1) + 1) % 10) == 0
+
+
+def test_theta_history_begins_at_the_identity(digits):
+    watch = training.ThetaHistory(digits[2][:5])
+    trained(digits, models.stn, callbacks=[watch])
+    assert [theta.shape for theta in watch.thetas] == [(5, 6)] * 3
+    np.testing.assert_array_equal(watch.thetas[0], np.tile([1, 0, 0, 0, 1, 0], (5, 1)))
+    assert np.abs(watch.thetas[-1] - watch.thetas[0]).max() > 1e-3
+
+
+def test_learning_rate_is_an_option():
+    model = training.compile(models.fcn(), learning_rate=0.5)
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.5

@@ -4,6 +4,7 @@ BIN := .venv/bin
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+.NOTPARALLEL:
 .PHONY: help book serve notebooks lab lock test lint unit test-notebooks test-site test-colab \
 	test-backends bench experiments fixtures screenshot clean
 

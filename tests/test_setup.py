@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import tomllib
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import colab_check
 import notebooks
 import numpy as np
 import pytest
+import serve
 import setup_env
 import yaml
 from packaging.requirements import Requirement
@@ -199,6 +202,17 @@ class TestBook:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 1
         assert "ZeroDivisionError" in done.stdout
+
+
+def test_serves_the_book_on_this_machine_only(tmp_path, monkeypatch):
+    (tmp_path / "index.html").write_text("the book")
+    monkeypatch.setattr(serve, "BOOK", tmp_path)
+    with serve.server(port=0) as listening:
+        assert listening.server_address[0] == "127.0.0.1"
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{listening.server_port}/") as answer:
+            assert answer.read() == b"the book"
+        listening.shutdown()
 
 
 @pytest.fixture(scope="module")

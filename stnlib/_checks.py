@@ -82,13 +82,20 @@ def precision(*tensors):
     return "float64" if "float64" in names else "float32"
 
 
+def known(tensor):
+    """The values of a tensor as float64 NumPy where they are known now; None for a traced or symbolic one."""
+    if is_symbolic(tensor):
+        return None
+    try:
+        return ops.convert_to_numpy(tensor).astype("float64")
+    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
+        return None
+
+
 def finite(tensor, argument):
     """Refuse NaN and infinity where the values are known now; a traced tensor passes."""
-    try:
-        values = ops.convert_to_numpy(tensor)
-    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
-        return tensor
-    if not np.isfinite(values.astype("float64")).all():
+    values = known(tensor)
+    if values is not None and not np.isfinite(values).all():
         fail(argument, "NaN or infinity", "finite numbers")
     return tensor
 

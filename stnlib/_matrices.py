@@ -63,9 +63,6 @@ def like(m, affine, flat):
 
 def refuse_zero(determinant):
     """Raise ValueError where a determinant is known now and zero."""
-    try:
-        values = ops.convert_to_numpy(determinant)
-    except (TypeError, NotImplementedError, AttributeError, RuntimeError):
-        return
-    if (values == 0).any():
+    values = _checks.known(determinant)
+    if values is not None and (values == 0).any():
         _checks.fail("theta", "a singular matrix", "a matrix with an inverse")

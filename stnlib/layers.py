@@ -140,7 +140,7 @@ def features_shape(localization, input_shape, output_size=None):
         _checks.fail("output_size", "None", f"(height, width) for images of unknown size {tuple(input_shape)}")
     if not localization.built:
         localization.build(input_shape)
-    shape = tuple(localization.compute_output_shape(input_shape))
+    shape = tuple(localization.compute_output_spec(keras.KerasTensor(input_shape)).shape)
     if len(shape) != 2 or shape[-1] is None:
         _checks.fail("localization", f"a result of shape {shape}", "features (B, F)")
     return shape

@@ -1,0 +1,215 @@
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import stnlib
+from stnlib import transforms
+from stnlib.layers import SpatialTransformer
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def localization():
+    return keras.Sequential([layers.Flatten(), layers.Dense(8, activation="relu")], name="look")
+
+
+def images(batch=3, size=(8, 9), channels=2, seed=0):
+    return np.random.default_rng(seed).normal(size=(batch, *size, channels)).astype("float32")
+
+
+def bend(layer, seed=0):
+    """Move the head away from the identity, so that a test sees the transform."""
+    rng = np.random.default_rng(seed)
+    for weight in layer.head.weights:
+        weight.assign(array(weight.value) + rng.normal(size=weight.shape).astype("float32") * 0.05)
+
+
+@pytest.mark.parametrize("transform", transforms.NAMES)
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_every_transform_starts_as_the_exact_identity(transform, align_corners):
+    layer = SpatialTransformer(localization(), transform, align_corners=align_corners)
+    x = images()
+    assert np.abs(array(layer(x)) - x).max() <= 1e-6 * 9 * np.ptp(x)
+    theta = array(layer.theta(x))
+    assert np.array_equal(theta, np.tile(transforms.identity(transform), (3, 1)))
+
+
+def test_the_head_is_a_dense_layer_with_zero_kernel():
+    layer = SpatialTransformer(localization())
+    layer.build((None, 8, 8, 1))
+    assert isinstance(layer.head, layers.Dense)
+    assert not array(layer.head.kernel.value).any()
+    assert array(layer.head.bias.value).tolist() == [1, 0, 0, 0, 1, 0]
+
+
+def test_the_layer_is_theta_then_grid_then_sampler():
+    layer = SpatialTransformer(
+        localization(), output_size=(4, 5), mode="bicubic", padding_mode="border", align_corners=True
+    )
+    x = images()
+    layer(x)
+    bend(layer)
+    grid = stnlib.affine_grid(layer.theta(x), (4, 5), align_corners=True)
+    expected = stnlib.grid_sample(x, grid, "bicubic", "border", align_corners=True)
+    assert np.abs(array(layer(x)) - array(expected)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("output_size", "expected"), [(None, (8, 9)), ((4, 5), (4, 5)), ([1, 1], (1, 1))])
+def test_output_shape(output_size, expected):
+    layer = SpatialTransformer(localization(), output_size=output_size)
+    assert layer.compute_output_shape((None, 8, 9, 2)) == (None, *expected, 2)
+    assert layer(images()).shape == (3, *expected, 2)
+    symbolic = layer(keras.Input((8, 9, 2)))
+    assert tuple(symbolic.shape) == (None, *expected, 2)
+
+
+LOAD = """
+import sys, numpy as np, keras, stnlib
+for case in sys.argv[1:]:
+    stored = np.load(case + ".npz")
+    found = keras.ops.convert_to_numpy(keras.models.load_model(case + ".keras")(stored["x"]))
+    print(float(np.abs(found - stored["y"]).max()))
+"""
+
+
+def test_models_save_and_load_in_a_fresh_process_without_custom_objects(tmp_path):
+    cases = []
+    for name in transforms.NAMES:
+        layer = SpatialTransformer(localization(), name, (5, 6), control_points=(3, 4), padding_mode="reflection")
+        model = keras.Sequential([keras.Input((8, 9, 2)), layer])
+        bend(layer)
+        cases.append(str(tmp_path / name))
+        model.save(cases[-1] + ".keras")
+        np.savez(cases[-1] + ".npz", x=images(), y=array(model(images())))
+    command = [sys.executable, "-c", LOAD, *cases]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    errors = [float(line) for line in run.stdout.split()]
+    assert len(errors) == len(cases)
+    assert max(errors) < 1e-5
+
+
+def test_the_config_is_plain_and_round_trips():
+    layer = SpatialTransformer(localization(), "tps", (4, 4), (2, 3), "bicubic", "border", True, name="eye")
+    config = json.loads(json.dumps(layer.get_config()))
+    again = SpatialTransformer.from_config(config)
+    assert {**again.get_config(), "localization": 0} == {**layer.get_config(), "localization": 0}
+
+
+def test_twice_in_one_functional_model_and_on_feature_maps():
+    inputs = keras.Input((12, 12, 1))
+    first = SpatialTransformer(localization())(inputs)
+    features = layers.Conv2D(5, 3)(first)
+    second = SpatialTransformer(localization(), "attention", output_size=(4, 4))(features)
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(second)))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(images(4, (12, 12), 1), np.array([0, 1, 2, 0]), verbose=0)
+    assert model.predict(images(2, (12, 12), 1), verbose=0).shape == (2, 3)
+
+
+def test_in_a_subclassed_model():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.transformer = SpatialTransformer(localization(), "similarity")
+            self.classify = keras.Sequential([layers.Flatten(), layers.Dense(2)])
+
+        def call(self, x):
+            return self.classify(self.transformer(x))
+
+    model = Net()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(images(), np.array([0, 1, 0]), verbose=0)
+    assert model.predict(images(), verbose=0).shape == (3, 2)
+
+
+@pytest.mark.parametrize(("transform", "jit_compile"), [("affine", True), ("projective", False), ("tps", True)])
+def test_training_moves_theta(transform, jit_compile):
+    if jit_compile and keras.backend.backend() == "torch":
+        pytest.skip("Keras compiles nothing on PyTorch by default")
+    keras.utils.set_random_seed(0)
+    layer = SpatialTransformer(localization(), transform)
+    model = keras.Sequential([keras.Input((8, 9, 2)), layer, layers.Flatten(), layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=jit_compile)
+    x = images(16)
+    model.fit(x, np.zeros((16, 2)), epochs=2, batch_size=8, verbose=0)
+    theta = array(layer.theta(x))
+    assert np.isfinite(theta).all()
+    assert np.abs(theta - transforms.identity(transform)).max() > 1e-4
+
+
+def test_the_batch_may_differ_from_call_to_call_and_be_empty():
+    model = keras.Sequential([keras.Input((8, 9, 2)), SpatialTransformer(localization())])
+    for batch in (1, 5):
+        assert model.predict(images(batch), verbose=0).shape == (batch, 8, 9, 2)
+    assert model(images(0)).shape == (0, 8, 9, 2)
+
+
+def test_mixed_precision_keeps_theta_and_grid_in_float32():
+    """A ramp of 512 pixels: a float16 grid would be off by 0.06 pixels, 1e-4 of the range, and so would its theta."""
+    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
+    layer = SpatialTransformer(localization(), dtype=policy)
+    ramp = np.linspace(0, 1, 512, dtype="float32").reshape(1, 1, 512, 1)
+    output = layer(ramp)
+    assert "float16" in str(output.dtype)
+    assert "float32" in str(layer.theta(ramp).dtype)
+    assert np.abs(array(output).astype("float32") - ramp).max() <= 5e-4  # half a float16 step at 1
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("transform", ["affine", "tps"])
+def test_export_to_savedmodel(transform, tmp_path):
+    import tensorflow as tf
+
+    layer = SpatialTransformer(localization(), transform)
+    model = keras.Sequential([keras.Input((8, 9, 2)), layer])
+    bend(layer)
+    model.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    for batch in (1, 4):
+        x = images(batch)
+        assert np.abs(array(served.serve(x)) - array(model(x))).max() < 1e-5
+
+
+def test_the_functions_draw_functional_models_that_save_and_load(tmp_path):
+    inputs, theta = keras.Input((8, 9, 2)), keras.Input((6,))
+    grid = stnlib.affine_grid(theta, (4, 5))
+    model = keras.Model([inputs, theta], stnlib.grid_sample(inputs, grid, padding_mode="border"))
+    assert model.output_shape == (None, 4, 5, 2)
+    model.save(tmp_path / "drawn.keras")
+    x, numbers = images(), np.tile(np.float32([1, 0.1, 0, 0, 0.9, 0.1]), (3, 1))
+    again = keras.models.load_model(tmp_path / "drawn.keras")
+    assert np.abs(array(again([x, numbers])) - array(model([x, numbers]))).max() < 1e-6
+
+
+class Bad(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: SpatialTransformer(lambda x: x), "localization: expected a Keras layer or model, got function"),
+        (lambda: SpatialTransformer(localization(), "shear"), "transform: expected one of"),
+        (lambda: SpatialTransformer(localization(), output_size=5), "output_size: expected two whole numbers"),
+        (lambda: SpatialTransformer(localization(), control_points=(1, 1)), "control_points: expected .* >= 2"),
+        (lambda: SpatialTransformer(localization(), mode="cubic"), "mode: expected one of"),
+        (lambda: SpatialTransformer(localization(), padding_mode=None), "padding_mode: expected one of"),
+        (lambda: SpatialTransformer(localization(), align_corners="no"), "align_corners: expected True or False"),
+        (lambda: SpatialTransformer(localization()).build((None, 8, 8)), r"images: expected \(B, H, W, C\)"),
+        (lambda: SpatialTransformer(localization()).build((None, None, 8, 1)), "output_size: expected .height, width."),
+        (lambda: SpatialTransformer(Bad()).build((None, 8, 8, 1)), r"localization: expected features \(B, F\)"),
+    ],
+)
+def test_bad_arguments_are_named_on_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)

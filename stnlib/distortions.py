@@ -76,7 +76,7 @@ def distort(images, name="article", seed=0):
     if name == "clutter":
         return _clutter(images, rng, size=60, pieces=6, piece=6)
     if name == "article_clutter":
-        return _clutter(images, rng, size=40, pieces=8, piece=6)
+        return _clutter(images, rng, size=40, pieces=5, piece=5)
     theta = poses.DRAWS[name](rng, len(images)).astype("float32")
     size = (SIZES[name], SIZES[name])
     return Distorted(warp(images, theta, size, poses.TRANSFORMS.get(name, "affine")), theta)

@@ -1,0 +1,95 @@
+"""Command line: `python -m stnlib.experiments article|paper|clutter|addition|all|table`."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from stnlib import datasets
+from stnlib.experiments import files, runs, table
+from stnlib.experiments.measure import measure
+
+EPILOG = """A run that was stopped, in whatever way, goes on from its last epoch and ends with the same numbers.
+Finished runs are skipped. Examples:
+  python -m stnlib.experiments article --model stn_fcn --seed 0
+  python -m stnlib.experiments paper --model st_cnn --transform affine --distortion RTS --epochs 80
+  python -m stnlib.experiments all       (the whole list, days on two CPU cores; stop and start it at will)
+  python -m stnlib.experiments table     (what has been measured, the published figures, what is missing)"""
+
+
+def parser():
+    """Build the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m stnlib.experiments",
+        description="Measure the article's table and the paper's; one JSON a run.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("experiment", choices=[*runs.EPOCHS, "all", "table"], help="what to measure, or 'table' to print")
+    add("--model", choices=sorted({m for models in runs.MODELS.values() for m in models}), help="default: all")
+    add("--transform", choices=runs.TRANSFORMS, help="what the transformer may do; default: all")
+    add("--distortion", choices=[d for listed in runs.DISTORTIONS.values() for d in listed], help="default: all")
+    add("--epochs", type=positive, help="default: " + ", ".join(f"{k} {v}" for k, v in runs.EPOCHS.items()))
+    add("--seed", type=int, default=0, choices=runs.SEEDS, help="default: 0; 'all' takes every seed in turn")
+    add("--dataset", choices=["mnist", "uci"], default="mnist", help="default: mnist")
+    add("--train-size", type=positive, help="use only so many training digits; such runs stay out of the tables")
+    add("--out", type=Path, default=Path("results"), help="folder of the results; default: results")
+    return result
+
+
+def positive(text):
+    """Read a whole number of at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 1")
+    return int(text)
+
+
+def main(arguments=None):
+    """Do what the command line says."""
+    options = vars(parser().parse_args(arguments))
+    experiment, out = options.pop("experiment"), options.pop("out")
+    if experiment == "table":
+        print(table.text(out, options["dataset"]))
+        return
+    todo = chosen(experiment, options)
+    digits = datasets.load(options["dataset"])
+    for run in todo:
+        report(within_budget(run, out), digits, out)
+
+
+def chosen(experiment, options):
+    """List the runs that the options ask for; stops the program where nothing fits."""
+    if experiment == "all":
+        return runs.everything(**{name: options[name] for name in ("epochs", "dataset", "train_size")})
+    try:
+        return runs.select(experiment, **options)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+
+
+def within_budget(run, out):
+    """Give `cnn_long` as many epochs as fit into STN+CNN's processor time with seed 0; other runs stay as they are."""
+    if run.model != "cnn_long":
+        return run
+    seconds = []
+    for model, transform in (("stn_cnn", "affine"), ("cnn", None)):
+        needed = dataclasses.replace(run, model=model, transform=transform, seed=0)
+        path = out / f"{needed.name}.json"
+        if not path.exists():
+            raise SystemExit(f"{run.name} needs {needed.name} first: it sets the time.")
+        seconds.append(files.read_json(path)["cpu_seconds"])
+    return dataclasses.replace(run, epochs=max(run.epochs, round(run.epochs * seconds[0] / seconds[1])))
+
+
+def report(run, digits, out):
+    """Measure a run unless it is there already, and print a line."""
+    if (out / f"{run.name}.json").exists():
+        print(f"{run.name}: measured already")
+        return
+    record = measure(run, digits, out)
+    errors = ", ".join(f"{name} {100 * error:.2f} %" for name, error in record["error"].items())
+    print(f"{run.name}: error {errors}, {record['parameters']:,} parameters, {record['seconds']:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Files that are whole or absent: results, checkpoints, and where a result came from."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import keras
+import numpy as np
+
+PACKAGES = ("stnlib", "keras", "tensorflow", "jax", "torch", "numpy")
+
+
+def write(path, content):
+    """Write bytes so that the file is either as it was or complete, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with open(part, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def save(path, save_to):
+    """Write a file that a library saves under a path of its own, in the same manner."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{os.getpid()}.part-{path.name}")
+    save_to(part)
+    os.replace(part, path)
+
+
+def write_json(path, record):
+    """Write a record as JSON."""
+    write(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def read_json(path):
+    """Read one record."""
+    return json.loads(Path(path).read_text())
+
+
+def read_results(folder):
+    """List all records of a folder, by file name."""
+    return [read_json(path) for path in sorted(Path(folder).glob("*.json"))]
+
+
+def provenance():
+    """Tell what produced a result: versions, backend, commit; no host, no path."""
+    return {
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES if version(p)},
+        "backend": keras.backend.backend(),
+        "commit": commit(),
+    }
+
+
+def version(package):
+    """Return the version of an installed package, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def commit():
+    """Return the commit of this source, or None outside a repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def write_checkpoint(path, state, arrays):
+    """Write a dictionary and a list of arrays into one file."""
+    named = {f"array_{index}": array for index, array in enumerate(arrays)}
+    save(path, lambda part: np.savez(part, state=json.dumps(state), **named))
+
+
+def read_checkpoint(path):
+    """Read what `write_checkpoint` wrote, or None where there is no whole file."""
+    try:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = [file[f"array_{index}"] for index in range(len(file.files) - 1)]
+            return json.loads(str(file["state"])), arrays
+    except (OSError, ValueError, KeyError, EOFError):
+        return None

@@ -1,0 +1,158 @@
+"""One run from start to JSON: train an epoch, test, checkpoint, and go on after a kill as if nothing had happened."""
+
+import dataclasses
+import math
+import os
+import sys
+import time
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from stnlib import training
+from stnlib.experiments import data, files, networks
+
+LEARNING_RATE = 1e-3
+
+
+def measure(run, digits, out):
+    """Train and test one run; write and return its record.
+
+    Convention: checkpoints lie in `out/checkpoints`, networks in `out/networks`.
+    """
+    target = out / f"{run.name}.json"
+    checkpoint = out / "checkpoints" / f"{run.name}.npz"
+    model = compiled(run, digits)
+    state = resume(run, model, checkpoint)
+    tests = data.test_sets(run, digits)
+    with tqdm(total=run.epochs * steps(run, digits), unit="step", desc=run.name, file=sys.stderr) as bar:
+        bar.update(len(state["errors"]) * steps(run, digits))
+        for epoch in range(len(state["errors"]), run.epochs):
+            state = one_epoch(run, model, digits, tests, state, epoch, bar)
+            files.write_checkpoint(checkpoint, state, variables(model))
+    record = describe(run, model, digits, state)
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    files.save(out / "networks" / f"{run.name}.keras", bare.save)
+    files.write_json(target, record)
+    checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def steps(run, digits):
+    """Count the steps of one epoch."""
+    count = len(digits.x_train[: run.train_size])
+    doubled = run.experiment == "article" and run.model != "fcn_clean"
+    return math.ceil(count * (1 + doubled) / run.batch_size)
+
+
+def compiled(run, digits):
+    """Build and compile the run's network, its optimizer's variables in place."""
+    os.environ["TF_DETERMINISTIC_OPS"] = "1"
+    training.set_seed(run.seed)
+    if run.experiment == "article":
+        model = networks.article(run.model, 40 if run.distortion == "article_clutter" else 28)
+        rate = LEARNING_RATE
+    else:
+        model = networks.paper(run.model, run.transform, run.distortion)
+        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.epochs * steps(run, digits))
+    training.compile(model, rate)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def resume(run, model, checkpoint):
+    """Restore the last whole epoch, if there is one of this very run; returns the state."""
+    config = dataclasses.asdict(run)
+    found = files.read_checkpoint(checkpoint)
+    if found is None or found[0]["run"] != config:
+        return {"run": config, "errors": [], "losses": [], "seconds": 0.0, "cpu_seconds": 0.0}
+    state, arrays = found
+    for variable, array in zip(all_variables(model), arrays, strict=True):
+        variable.assign(array)
+    return state
+
+
+def all_variables(model):
+    """List everything that training changes, dropout's seeds aside."""
+    return [*model.weights, *model.optimizer.variables]
+
+
+def variables(model):
+    """Copy everything that training changes."""
+    return [keras.ops.convert_to_numpy(variable) for variable in all_variables(model)]
+
+
+def one_epoch(run, model, digits, tests, state, epoch, bar):
+    """Train and test for one epoch; returns the new state."""
+    begun, cpu = time.perf_counter(), time.process_time()
+    x, y = data.training_set(run, digits, epoch)
+    seed_dropout(model, run.seed, epoch)
+    history = model.fit(x, y, batch_size=run.batch_size, shuffle=False, verbose=0, callbacks=[Progress(bar)]).history
+    errors = {name: 1 - training.accuracy(model, *test) for name, test in tests.items()}
+    bar.set_postfix({name: f"{100 * error:.2f} %" for name, error in errors.items()})
+    return {
+        "run": state["run"],
+        "errors": [*state["errors"], errors],
+        "losses": [*state["losses"], float(history["loss"][-1])],
+        "seconds": state["seconds"] + time.perf_counter() - begun,
+        "cpu_seconds": state["cpu_seconds"] + time.process_time() - cpu,
+    }
+
+
+def seed_dropout(model, seed, epoch):
+    """Make all randomness inside the network a function of seed and epoch."""
+    training.set_seed(seed * 1000 + epoch)
+    states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+    for index, variable in enumerate(states):
+        fresh = np.random.default_rng((seed, epoch, 3, index)).integers(0, 2**32, 2)
+        variable.assign(fresh.astype(np.uint32))
+
+
+class Progress(keras.callbacks.Callback):
+    """Moves a tqdm bar by one for each step."""
+
+    def __init__(self, bar):
+        super().__init__()
+        self.bar = bar
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Count the step."""
+        self.bar.update(1)
+
+
+def describe(run, model, digits, state):
+    """Make the record of a finished run."""
+    return {
+        **dataclasses.asdict(run),
+        "name": run.name,
+        "command": command(run),
+        "parameters": model.count_params(),
+        "train_images": len(digits.x_train[: run.train_size]),
+        "test_images": len(digits.x_test),
+        "batch_size": run.batch_size,
+        "learning_rate": LEARNING_RATE,
+        "schedule": "constant" if run.experiment == "article" else "cosine",
+        "error": state["errors"][-1],
+        "error_per_epoch": state["errors"],
+        "loss_per_epoch": state["losses"],
+        "seconds": round(state["seconds"], 1),
+        "cpu_seconds": round(state["cpu_seconds"], 1),
+        "test_set_sha256": data.checksum(run, digits),
+        **files.provenance(),
+    }
+
+
+def command(run):
+    """Write the command that repeats a run.
+
+    >>> from stnlib.experiments.runs import Run
+    >>> command(Run("article", "cnn", None, "article", seed=1, epochs=5))
+    'python -m stnlib.experiments article --model cnn --distortion article --epochs 5 --seed 1 --dataset mnist'
+    """
+    words = ["python -m stnlib.experiments", run.experiment]
+    for option in ("model", "transform", "distortion", "epochs", "seed", "dataset", "train_size"):
+        if getattr(run, option) is not None:
+            words += [f"--{option.replace('_', '-')}", str(getattr(run, option))]
+    return " ".join(words)

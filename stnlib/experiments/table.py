@@ -1,0 +1,110 @@
+"""The tables: what has been measured, the published figures beside it, and what is missing."""
+
+import statistics
+
+from stnlib.experiments import files, runs
+
+ARTICLE = {  # error in percent, from the article's accuracies: original, distorted
+    ("fcn_clean", "article"): {"original": 2.17, "distorted": 48.20},
+    ("fcn_mixed", "article"): {"original": 2.33, "distorted": 24.31},
+    ("cnn", "article"): {"distorted": 12.0},
+    ("stn_fcn", "article"): {"original": 1.33, "distorted": 10.72},
+    ("fcn_clean", "article_clutter"): {"distorted": 82.50},
+    ("fcn_mixed", "article_clutter"): {"distorted": 24.80},
+    ("stn_fcn", "article_clutter"): {"distorted": 8.60},
+}
+PAPER = {  # error in percent: R, RTS, P, E
+    ("fcn", None): (2.1, 5.2, 3.1, 3.2),
+    ("cnn", None): (1.2, 0.8, 1.5, 1.4),
+    ("st_fcn", "affine"): (1.2, 0.8, 1.5, 2.7),
+    ("st_fcn", "projective"): (1.3, 0.9, 1.4, 2.6),
+    ("st_fcn", "tps"): (1.1, 0.8, 1.4, 2.4),
+    ("st_cnn", "affine"): (0.7, 0.5, 0.8, 1.2),
+    ("st_cnn", "projective"): (0.8, 0.6, 0.8, 1.3),
+    ("st_cnn", "tps"): (0.7, 0.5, 0.8, 1.1),
+}
+CLUTTER = {"fcn": 13.2, "cnn": 3.5, "st_fcn": 2.0, "st_cnn": 1.7}
+ADDITION = {"fcn": 47.7, "cnn": 14.7, "st_fcn": 18.5, "st2_fcn": 5.8}
+
+
+def published(experiment, model, transform, distortion, test="distorted"):
+    """Look up a published error in percent, or None.
+
+    >>> published("paper", "st_cnn", "affine", "RTS"), published("clutter", "cnn", None, "clutter")
+    (0.5, 3.5)
+    """
+    if experiment == "article":
+        return ARTICLE.get((model, distortion), {}).get(test)
+    if experiment == "paper":
+        return PAPER[model, transform][("R", "RTS", "P", "E").index(distortion)]
+    return {"clutter": CLUTTER, "addition": ADDITION}[experiment][model]
+
+
+def rows(folder="results", dataset="mnist"):
+    """List one row for each cell: what it is, ours (mean, spread, seeds, budget) or None, and the published error.
+
+    Convention: errors in percent; of several budgets the longest counts; only runs on all training images.
+    """
+    records = [r for r in files.read_results(folder) if r["dataset"] == dataset and r["train_size"] is None]
+    cells = {(r.experiment, r.model, r.transform, r.distortion): None for r in runs.everything()}
+    tests = {"article": ("original", "distorted")}
+    return [
+        row(cell, test, [r for r in records if key(r) == cell])
+        for cell in cells
+        for test in tests.get(cell[0], ("distorted",))
+    ]
+
+
+def key(record):
+    """What makes records belong to one cell."""
+    return tuple(record[name] for name in ("experiment", "model", "transform", "distortion"))
+
+
+def row(cell, test, records):
+    """Summarise the records of a cell: the longest budget, all its seeds."""
+    names = dict(zip(("experiment", "model", "transform", "distortion"), cell, strict=True))
+    result = {**names, "test": test, "published": published(*cell, test), "mean": None, "seeds": 0}
+    if not records:
+        return result
+    epochs = max(record["epochs"] for record in records)
+    kept = [record for record in records if record["epochs"] == epochs]
+    errors = [100 * record["error"][test] for record in kept]
+    return result | {
+        "mean": statistics.mean(errors),
+        "spread": statistics.stdev(errors) if len(errors) > 1 else None,
+        "seeds": len(errors),
+        "epochs": epochs,
+        "parameters": kept[0]["parameters"],
+        "seconds": statistics.mean(record["seconds"] for record in kept),
+    }
+
+
+def text(folder="results", dataset="mnist"):
+    """Write all tables as text, errors in percent."""
+    lines = [f"Error in percent on the fixed test sets, {dataset}. Spread: standard deviation over seeds.", ""]
+    listed = rows(folder, dataset)
+    for experiment in runs.EPOCHS:
+        lines += [f"{experiment:<11}{'test':<11}{'model':<11}{'transform':<12}{'ours':>8}{'spread':>8}{'seeds':>6}"]
+        lines[-1] += f"{'epochs':>7}{'parameters':>12}{'seconds':>9}{'published':>11}"
+        lines += [line(r) for r in sorted_rows(listed, experiment)] + [""]
+    missing = sum(r["mean"] is None for r in listed)
+    return "\n".join([*lines, f"{len(listed) - missing} of {len(listed)} cells measured; {missing} not run."])
+
+
+def sorted_rows(listed, experiment):
+    """Order an experiment's rows by distortion and test, models in the paper's order."""
+    order = runs.DISTORTIONS[experiment]
+    chosen = [r for r in listed if r["experiment"] == experiment]
+    models = runs.MODELS[experiment]
+    return sorted(chosen, key=lambda r: (order.index(r["distortion"]), r["test"], models.index(r["model"])))
+
+
+def line(r):
+    """Write one row."""
+    head = f"{r['distortion'].removeprefix('article_'):<11}{r['test']:<11}{r['model']:<11}{r['transform'] or '':<12}"
+    reference = "" if r["published"] is None else f"{r['published']:.2f}"
+    if r["mean"] is None:
+        return f"{head}{'not run':>8}{'':>42}{reference:>11}"
+    spread = "" if r["spread"] is None else f"{r['spread']:.2f}"
+    ours = f"{r['mean']:8.2f}{spread:>8}{r['seeds']:6}{r['epochs']:7}{r['parameters']:12,}{r['seconds']:9.0f}"
+    return f"{head}{ours}{reference:>11}"

@@ -22,7 +22,7 @@
 #
 # - distort digits as the article does, and train on the mixture;
 # - compare networks fairly: same test, same number of steps;
-# - read a confusion matrix and find the pairs of digits that a move makes alike;
+# - read a confusion matrix and see whether errors are spread or gather;
 # - show, pixel by pixel, what a convolution and a max-pool do to a shifted digit;
 # - say what pooling buys, what it costs, and why that is not yet a cure.
 #
@@ -36,6 +36,7 @@ from IPython.display import Markdown, display
 from keras import layers
 
 from stnlib import datasets, distortions, models, plotting, training
+from stnlib.widgets import PoolingProbe
 
 plotting.use_style()
 
@@ -312,8 +313,6 @@ assert not np.array_equal(pools[2][1], one_pooled_pixel)  # ... nor the old map 
 # size of the pool.
 
 # %%
-from stnlib.widgets import PoolingProbe
-
 PoolingProbe(image=two[0])
 
 # %% [markdown]
@@ -353,11 +352,12 @@ ax.legend(ncols=2)
 plt.show()
 
 # %% [markdown]
-# Go through the curves from small pools to large ones. The left ends sink: even in its own place
-# a digit is less and less readable. In return the curves get flatter. The last one, one number
-# for the whole image, is perfectly flat, perfectly invariant, and at the level of guessing: it
-# knows how bright the brightest pixel is, which is the same for nearly all digits. **Pooling buys
-# tolerance by throwing away position**, and the position of its strokes is what makes a digit.
+# Go through the curves from small pools to large ones. A pool of two is nearly free. From there
+# on the left ends sink: even in its own place a digit is less and less readable. In return the
+# curves get flatter. The last one, one number for the whole image, is perfectly flat, perfectly
+# invariant, and at the level of guessing: it knows how bright the brightest pixel is, which is
+# the same for nearly all digits. **Pooling buys tolerance by throwing away position**, and the
+# position of its strokes is what makes a digit.
 #
 # And a turn? No block of a pool turns with the digit.
 
@@ -452,7 +452,7 @@ plt.show()
 #   digits for the dense network.
 # - You compared fairly: same exams, same number of steps. The CNN did best, and still lost
 #   accuracy when a digit moved.
-# - You read two confusion matrices: the errors gather in pairs that a move makes alike.
+# - You read a confusion matrix: the errors gather in a few pairs of digits.
 # - You saw a convolution move its answer along with the shift, and a pool of two forgive one
 #   pixel, half of the time.
 # - You measured the price: tolerance is bought with position. Pool everything and all digits are

@@ -68,7 +68,7 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 
 # %%
 distorted = distortions.distort(x_test, "article", seed=SEED + 1)
-undo = np.asarray(transforms.invert(distorted.theta)).reshape(-1, 6)
+undo = np.asarray(transforms.invert(distorted.theta))
 restored = distortions.warp(distorted.images, undo)
 print("theta", distorted.theta.shape, " inverse", undo.shape, " restored", restored.shape)
 
@@ -375,7 +375,7 @@ assert all(second[name] > 0 for name in kernels)
 # %%
 copies = np.repeat(x_train, COPIES, axis=0)
 lesson = distortions.distort(copies, "article", seed=SEED + 2)
-right_answers = np.asarray(transforms.invert(lesson.theta)).reshape(-1, 6)
+right_answers = np.asarray(transforms.invert(lesson.theta))
 
 localizer.compile(optimizer="adam", loss="mse", jit_compile=False)
 localizer.fit(lesson.images, right_answers, batch_size=64, epochs=LESSONS, verbose=0)

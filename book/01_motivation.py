@@ -129,7 +129,7 @@ print("images", turning_two.shape, "→ probabilities", p.shape)
 
 # %% mystnb={"image": {"alt": "Seven pictures of the same handwritten 2, turned from -90 to 90 degrees. Above each stands the angle and the network's answer: 2 in the middle, other digits towards both ends."}} tags=["hide-input"]
 shown = np.flatnonzero(ANGLES % 30 == 0)
-titles = [f"{ANGLES[i]:+d}°: “{answer[i]}”" for i in shown]
+titles = [f"{ANGLES[i]}°: “{answer[i]}”" for i in shown]
 plotting.strip(turning_two[shown], titles=titles, columns=7)
 plt.show()
 
@@ -140,29 +140,19 @@ plt.show()
 
 # %% mystnb={"image": {"alt": "Curves of the network's probability for each digit against the angle. The blue curve of the 2 is close to one around zero degrees and falls to zero on both sides, where the curves of other digits rise in its place."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.8, 3.4))
-plotting.curve(ax, ANGLES, p[:, 2], label="2", color=plotting.COLORS["input"])
 for rival, style in zip(np.unique(answer[answer != 2]), ("--", "-.", ":", "-") * 3, strict=False):
     ax.plot(ANGLES, p[:, rival], style, color=plotting.COLORS["neutral"], lw=1.5)
-    peak = p[:, rival].argmax()
-    ax.annotate(
-        str(rival), (ANGLES[peak], p[peak, rival]), (0, 5), textcoords="offset points", ha="center", weight="bold"
-    )
-ax.annotate(
-    "2",
-    (0, p[ANGLES == 0, 2][0]),
-    (0, 5),
-    textcoords="offset points",
-    ha="center",
-    weight="bold",
-    color=plotting.COLORS["input"],
-)
+plotting.curve(ax, ANGLES, p[:, 2], label="2", color=plotting.COLORS["input"])
+for run in np.split(np.arange(len(ANGLES)), np.flatnonzero(np.diff(answer)) + 1):
+    top = run[confidence[run].argmax()]
+    ax.annotate(str(answer[top]), (ANGLES[top], confidence[top]), (0, 5), textcoords="offset points", weight="bold")
 ax.set(xlabel="angle in degrees", ylabel="probability", xticks=ANGLES[::3], ylim=(0, 1.15))
 plt.show()
 
 # %% [markdown]
-# Each curve is the network's belief in one digit. The blue one belongs to the 2. Where it falls,
-# another rises: the network does not become unsure, it becomes sure of something else. The cell
-# below reads the turning points off the curves.
+# Each curve is the network's belief in one digit, named at its top. The blue one belongs to the
+# 2. Where it falls, another rises: the network does not become unsure, it becomes sure of
+# something else. The cell below reads the turning points off the curves.
 
 # %%
 wrong = answer != 2
@@ -279,7 +269,7 @@ for ax, (values, result, label) in zip(axes, sweeps, strict=True):
     ax.axhline(0.1, color=plotting.COLORS["neutral"], ls=":", lw=1)
     ax.set(xlabel=label, ylim=(0, 1.02))
 axes[0].set_ylabel("accuracy")
-axes[0].text(-88, 0.115, "guessing", fontsize=9, va="bottom")
+axes[1].text(SCALES[-1], 0.11, "guessing", ha="right", va="bottom", fontsize=10)
 plt.show()
 
 # %% [markdown]
@@ -472,7 +462,7 @@ training.compile(scrambled_fcn)
 training.fit(scrambled_fcn, scramble(x_train), y_train, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=SEED)
 scrambled_accuracy = training.accuracy(scrambled_fcn, scramble(x_test), y_test)
 print(f"upright {upright_accuracy:.3f}, scrambled {scrambled_accuracy:.3f}")
-plotting.strip(np.concatenate([two, scramble(two)]), titles=["a 2", "the same 2, scrambled"])
+plotting.strip(np.concatenate([two, scramble(two)]), titles=["a 2", "scrambled"])
 plt.show()
 
 # %% [markdown]

@@ -143,7 +143,8 @@ def compose(a, b):
     """
     a, b = _matrices.as_theta(a, "a"), _matrices.as_theta(b, "b")
     _checks.same_batch(a, b, "b", "a")
-    product = _matrices.product(_matrices.homogeneous(a), _matrices.homogeneous(b))
+    dtype = _checks.precision(a, b)
+    product = _matrices.product(*(ops.cast(_matrices.homogeneous(theta), dtype) for theta in (a, b)))
     flat = len(a.shape) == 2 and len(b.shape) == 2
     return _matrices.like(product, _matrices.is_affine(a) and _matrices.is_affine(b), flat)
 

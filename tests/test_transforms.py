@@ -104,6 +104,10 @@ def test_invert_undoes_and_keeps_the_form(shape):
     assert close(identity.reshape(3, -1)[:, :6], np.tile([1, 0, 0, 0, 1, 0], (3, 1)), 1e-9)
 
 
+def test_composing_float32_with_float64_gives_float64():
+    assert array(transforms.compose(thetas(1).astype("float32"), thetas(2))).dtype == "float64"
+
+
 def test_affine_and_projective_compose_to_projective():
     both = transforms.compose(thetas(7), homographies(8))
     assert tuple(both.shape) == (3, 8)

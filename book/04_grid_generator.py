@@ -47,6 +47,18 @@ DIGIT = 2  # the digit in the pictures
 ANGLE = np.deg2rad(30)  # how far the examples turn
 ZOOM = 1.5  # how much the forward example enlarges
 
+# %% tags=["hide-input"]
+def panels(images, titles):
+    """A strip of large images, each in a thin frame."""
+    fig = plotting.strip(images, titles)
+    side = min(1.8, 5.4 / len(images))
+    fig.set_size_inches(side * len(images), side * images[0].shape[0] / images[0].shape[1] + 0.3)
+    fig.tight_layout(pad=0.3)
+    for ax in fig.axes:
+        ax.spines[:].set(visible=True, color="#999999")
+    return fig
+
+
 # %%
 data = datasets.load()
 digit = data.x_train[data.y_train == DIGIT][0]
@@ -302,7 +314,7 @@ def pull(image, M_inverse, height, width):
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
 identity = np.eye(2, 3)
 pushed, pulled = push(toy, identity, 7, 7), pull(toy, identity, 7, 7)
-fig = plotting.strip([toy, pushed, pulled], ["input", "push", "pull"])
+fig = panels([toy, pushed, pulled], ["input", "push", "pull"])
 print(f"pixels with a value: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)} of 49")
 
 # %% [markdown]
@@ -315,7 +327,7 @@ cos, sin = np.cos(ANGLE), np.sin(ANGLE)
 M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
 M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
 pushed, pulled = push(digit[..., 0], M, 28, 28), pull(digit[..., 0], M_inverse, 28, 28)
-fig = plotting.strip([digit[..., 0], pushed, pulled], ["input", "push", "pull"])
+fig = panels([digit[..., 0], pushed, pulled], ["input", "push", "pull"])
 
 # %% [markdown]
 # The same turn, the same size, and the pushed digit is riddled with holes. To count them, push an
@@ -337,7 +349,7 @@ assert holes > 0
 # others, and the *position* enters by way of reading, which we can make smooth in the next
 # chapter.
 #
-# So here is the rule for the rest of the book, and for every library that descends from the paper:
+# So here is the rule for the rest of the book. PyTorch and Keras follow it as well:
 #
 # :::{important}
 # $\theta$ maps **output to input**. It takes the place of an output pixel (target, $t$) and
@@ -376,8 +388,8 @@ print("the top left output pixel reads at", np.round(looped[0, 0], 3))
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and turned. A line joins the top left output pixel to the point it reads."}}
 fig, axes = plt.subplots(1, 2, figsize=(5.4, 2.9))
 targets = np.array([[x, y] for _, _, x, y in pixel_centres(3, 3)])
-panels = [(targets, "output", "output: targets"), (looped.reshape(-1, 2), "grid", "input: sources")]
-for ax, (points, color, title) in zip(axes, panels):
+sides = [(targets, "output", "output: targets"), (looped.reshape(-1, 2), "grid", "input: sources")]
+for ax, (points, color, title) in zip(axes, sides):
     for edge in np.linspace(-1, 1, 4):
         ax.plot([edge, edge], [-1, 1], color="#bbbbbb", linewidth=1)
         ax.plot([-1, 1], [edge, edge], color="#bbbbbb", linewidth=1)
@@ -433,22 +445,22 @@ print(flat.shape, "->", tuple(affine_grid(flat, (28, 28)).shape))
 # ## Five moves
 #
 # Time to see what $\theta$ does to the 2. The small function below draws the sampling grid over
-# the input, and beside it what the output reads there. (`grid_sample` reads between the pixels;
-# borrow it for now, you build it in {doc}`05_sampler`.) Before you look at each picture, predict
-# what the digit will do.
+# the input (grey: outside the image), and beside it what the output reads there, at the same
+# scale. (`grid_sample` reads between the pixels; borrow it for now, you build it in
+# {doc}`05_sampler`.) Before you look at each picture, predict what the digit will do.
 
 # %% tags=["hide-input"]
 def picture(theta, image=digit):
     """Draw the sampling grid over the input, and the output beside it."""
-    size = image.shape[:2]
+    size, margin = image.shape[:2], 0.26 * image.shape[1]
+    height, width = size[0] + 2 * margin, size[1] + 2 * margin
     grid = affine_grid(np.array([theta], "float32"), size)
-    fig, axes = plt.subplots(1, 2, figsize=(5.4, 2.9))
+    fig, axes = plt.subplots(1, 2, figsize=(5.4, 3.2 * height / width + 0.35), width_ratios=[width, size[1]])
     plotting.show(axes[0], image, "input and grid")
-    plotting.draw_grid(axes[0], np.asarray(grid)[0], size, every=3)
+    plotting.draw_grid(axes[0], np.asarray(grid)[0], size, every=size[1] // 9)
+    axes[0].set(xlim=(-margin, size[1] + margin), ylim=(size[0] + margin, -margin), facecolor="#e6e6e6")
     plotting.show(axes[1], np.asarray(grid_sample(image[None], grid))[0], "output")
-    for ax in axes:  # the same scale, with room for a grid that leaves the image
-        ax.set(xlim=(-0.3 * size[1], 1.3 * size[1]), ylim=(1.3 * size[0], -0.3 * size[0]))
-    fig.tight_layout()
+    fig.tight_layout(pad=0.3)
     return fig
 
 
@@ -641,7 +653,7 @@ images = [digit[None]]
 for matrix in (distort, undo):
     grid = affine_grid(matrix[None, :2].astype("float32"), (28, 28))
     images.append(np.asarray(grid_sample(images[-1], grid)))
-fig = plotting.strip([image[0] for image in images], ["input", "distorted", "restored"])
+fig = panels([image[0] for image in images], ["input", "distorted", "restored"])
 
 # %% [markdown]
 # Position, size and slant are back. Sharpness is not: the distorted 2 was smaller, so it had fewer

@@ -40,6 +40,7 @@ from keras import ops
 from stnlib import affine_grid, datasets, grid_sample, plotting
 from stnlib.grid import affine_points, axis_coordinates
 from stnlib.sampling import to_pixels
+from stnlib.widgets import SamplerMicroscope
 
 plotting.use_style()
 
@@ -55,13 +56,25 @@ U = np.array([[1.0, 2.0, 4.0], [3.0, 8.0, 6.0], [5.0, 7.0, 9.0]])
 x, y = 1.3, 0.6
 H, W = U.shape
 
+# %% tags=["hide-input"]
+def panels(images, titles):
+    """A strip of large images, each in a thin frame."""
+    fig = plotting.strip(images, titles)
+    side = min(1.8, 5.4 / len(images))
+    fig.set_size_inches(side * len(images), side * images[0].shape[0] / images[0].shape[1] + 0.3)
+    fig.tight_layout(pad=0.3)
+    for ax in fig.axes:
+        ax.spines[:].set(visible=True, color="#999999")
+    return fig
+
+
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A 3 by 3 image with the value written in each pixel, columns m and rows n numbered from 0. An orange cross at column 1.3, row 0.6 lies between the pixels 2, 4, 8 and 6."}}
-def draw_patch(ax, U):
-    """Show a small image with its values; columns m, rows n."""
+def draw_patch(ax, U, ink=True):
+    """Show a small image, with its values written in if `ink`; columns m, rows n."""
     ax.imshow(U, cmap="gray", vmin=0, vmax=10)
     for n, m in np.ndindex(U.shape):
-        ink = "black" if U[n, m] > 4.5 else "white"
-        ax.text(m, n, f"{U[n, m]:g}", ha="center", va="center", color=ink, fontsize=13)
+        color = "black" if U[n, m] > 4.5 else "white"
+        ax.text(m, n, f"{U[n, m]:g}" if ink else "", ha="center", va="center", color=color, fontsize=13)
     ax.set(xlabel="x (column m)", ylabel="y (row n)")
     ax.set(xticks=range(U.shape[1]), yticks=range(U.shape[0]))
 
@@ -175,31 +188,29 @@ print(weights.round(2), " sum:", weights.sum().round(6))
 assert np.isclose((weights * U).sum(), V(U, x, y, k_bilinear))
 
 # %% [markdown]
-# At most four pixels count: the corners of the square that the point is in. Their weights always
-# sum to 1. There is a picture to remember them by. The point cuts the square between four pixel
-# centres into four rectangles. The weight of a pixel is the **area of the rectangle opposite to
-# it**.
+# At most four pixels count, and their weights always sum to 1. There is a picture to remember them
+# by. Think of the pixels as squares, and lay a box of the size of one pixel around the point. It
+# covers a part of each neighbour. **The areas of the parts are the weights.**
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The square between four pixel centres, cut into four rectangles by the sampling point. Each rectangle has the colour of the corner diagonally opposite and is labelled with its area, the weight of that corner's pixel."}}
-fig, ax = plt.subplots(figsize=(4.2, 4.2))
-left, top = int(np.floor(x)), int(np.floor(y))
-shades = ["#7FB8DA", "#C9E6F7", "#F3C66B", "#E3B5CE"]
-pixels = [(top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)]
-for shade, (n, m) in zip(shades, pixels):
-    opposite_x, opposite_y = 2 * left + 1 - m, 2 * top + 1 - n
-    ax.add_patch(plt.Rectangle((x, y), opposite_x - x, opposite_y - y, color=shade))
-    ax.text((x + opposite_x) / 2, (y + opposite_y) / 2, f"{weights[n, m]:.2f}",
-            ha="center", va="center", fontsize=12)
-    ax.plot(m, n, "o", color=shade, markersize=30, markeredgecolor="black")
-    ax.text(m, n, f"{U[n, m]:g}", ha="center", va="center", fontsize=12)
-ax.plot(x, y, "X", color="white", markersize=13, markeredgecolor="black")
-ax.set(xlim=(left - 0.2, left + 1.2), ylim=(top + 1.2, top - 0.2), aspect="equal")
-ax.set(xticks=[left, x, left + 1], yticks=[top, y, top + 1], xlabel="x", ylabel="y")
+# %% tags=["hide-input"] mystnb={"image": {"alt": "The four pixels 2, 4, 8 and 6 with an orange box, one pixel wide and high, around the sampling point. It overlaps all four; each overlap is labelled with its area, which is the weight of that pixel."}}
+fig, ax = plt.subplots(figsize=(4.4, 4.2))
+draw_patch(ax, U, ink=False)
+for n, m in np.argwhere(weights > 0):
+    lower, upper = np.maximum([m, n], [x, y]) - 0.5, np.minimum([m, n], [x, y]) + 0.5
+    ax.add_patch(plt.Rectangle(lower, *(upper - lower), facecolor=plotting.COLORS["grid"],
+                               edgecolor="black", linewidth=1.5))
+    ax.text(*(lower + upper) / 2, f"{weights[n, m]:.2f}", ha="center", va="center", fontsize=13)
+    ax.text(m + 0.72 * (m - 1.5), n + 0.6 * (n - 0.5), f"{U[n, m]:g}", ha="center", va="center",
+            fontsize=15, color="black" if U[n, m] > 4.5 else "white")
+ax.plot(x, y, "X", color="white", markersize=11, markeredgecolor="black")
+ax.set(xlim=(0.5, 2.5), ylim=(1.5, -0.5), xticks=[1, 2], yticks=[0, 1])
 fig.tight_layout()
 
 # %% [markdown]
-# The closer the point comes to a pixel, the larger the rectangle on the far side grows. When the
-# point sits on the pixel, that rectangle fills the square and has area 1.
+# Most of the box lies on the 8, so the 8 has most of the say. Slide the box to the right, and what
+# the left neighbours lose the right ones gain, at a steady rate. That is the straight line of the
+# kernel: two segments of length 1 with their centres $|x - m|$ apart overlap by $1 - |x - m|$,
+# until they part.
 #
 # ## From a loop to a batch
 #
@@ -249,8 +260,8 @@ print(np.ravel(read(images, columns, rows)))
 # %% tags=["listing:stnlib.sampling.bilinear"]
 def bilinear(images, x, y):
     _, height, width, _ = ops.shape(images)
-    x = ops.clip(x, -1, width)
-    y = ops.clip(y, -1, height)
+    x = ops.clip(x, -2, width + 1)
+    y = ops.clip(y, -2, height + 1)
     left, top = ops.floor(x), ops.floor(y)
     right, bottom = left + 1, top + 1
     return (
@@ -311,7 +322,7 @@ data = datasets.load()
 digit = data.x_train[data.y_train == 2][:1]
 enlarged = affine_grid([[0.66, -0.24, 0, 0.24, 0.66, 0]], (112, 112))
 readings = [np.asarray(grid_sample(digit, enlarged, mode=mode))[0] for mode in ("nearest", "bilinear")]
-fig = plotting.strip([digit[0], *readings], ["input", "nearest", "bilinear"])
+fig = panels([digit[0], *readings], ["input", "nearest", "bilinear"])
 
 # %% [markdown]
 # Nearest shows the pixels as blocks, each edge a place where a tiny motion makes a jump. Bilinear
@@ -486,7 +497,7 @@ assert runs["bilinear"][0][-1] < 0.2 * runs["bilinear"][0][0]
 
 # %% mystnb={"image": {"alt": "Four digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target."}}
 shifted, stuck = runs["nearest"][1]
-fig = plotting.strip([digit[0], shifted, stuck, runs["bilinear"][1][1]],
+fig = panels([digit[0], shifted, stuck, runs["bilinear"][1][1]],
                      ["target", "shifted", "nearest", "bilinear"])
 
 # %% [markdown]
@@ -534,6 +545,25 @@ for size in (28, 42, 60):
 # bug](https://github.com/jax-ml/jax/issues/3024), and it took a user with an identity transform to
 # find it.
 #
+# ## Under the microscope
+#
+# Here is a small piece of a digit with one sampling point. Move the point, by hand or with the
+# arrow keys, and watch the box, the four weights, the value and the arrow of the gradient. Below,
+# the value along a whole row, and its slope.
+#
+# 1. Move the point across a pixel centre. Which of value and slope jumps?
+# 2. Let the point follow the gradient uphill. Where does it end? Then try the same with *nearest*.
+# 3. Switch to *bicubic*, a smoother kernel of sixteen neighbours {cite}`keys1981bicubic`. What has
+#    become of the jumps?
+
+# %%
+SamplerMicroscope()
+
+# %% [markdown]
+# Across a centre the value goes on smoothly and the slope jumps; the climb ends on a bright pixel,
+# at a kink. With nearest there is no arrow, and the point never starts. With bicubic the slope is
+# continuous, at four times the cost. Most transformers, and this book, stay with bilinear.
+#
 # ## Beyond the border
 #
 # Where the grid reaches beyond the image there is nothing to read, and something has to be made
@@ -544,7 +574,7 @@ zoom_out = affine_grid([[2.2, 0, 0, 0, 2.2, 0]], (56, 56))
 framed = np.clip(digit + 0.25, 0, 1)  # a grey background, to make the border visible
 paddings = ["zeros", "border", "reflection"]
 results = [np.asarray(grid_sample(framed, zoom_out, padding_mode=p))[0] for p in paddings]
-fig = plotting.strip(results, paddings)
+fig = panels(results, paddings)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The value along one row of the 3 by 3 image, read from three pixels before to three pixels after it. Zeros falls to 0 within a pixel, border stays level, reflection mirrors the row."}}
 beyond = np.linspace(-3.5, 5.5, 400)
@@ -607,10 +637,10 @@ for span in (4, 3, 5):
     print(f"scaled to span {span}:", first_row[0].round(2))
 
 # %% [markdown]
-# Only the first line is right. With 3 ([met
-# here](https://github.com/kevinzakka/spatial-transformer-network/issues/13)) the last column is
-# never read, and the rest is stretched to fill its place. With 5 ([met
-# here](https://github.com/tensorflow/models/issues/2016)) the picture is squeezed, and the last
+# Only the first line is right. Span 3 [shipped in a popular
+# STN](https://github.com/kevinzakka/spatial-transformer-network/issues/13): the last column is
+# never read, and the rest is stretched to fill its place. Span 5 [shipped in TensorFlow's
+# models](https://github.com/tensorflow/models/issues/2016): the picture is squeezed, and the last
 # sample falls outside. A ramp shows it at a glance, because its values *are* positions. On a digit
 # you would see a slight zoom, if anything.
 #
@@ -634,17 +664,17 @@ def clipped_bilinear(U, x, y):
 white = np.ones((4, 5))
 columns, rows = np.meshgrid(np.arange(5.0), np.arange(4.0))
 broken = clipped_bilinear(white, columns, rows)
-correct = read_at(white, columns, rows)
-fig = plotting.strip([correct, broken], ["correct", "clipped weights"])
+good = read_at(white, columns, rows)
+fig = panels([good, broken], ["correct", "clipped weights"])
 assert broken[-1].max() == broken[:, -1].max() == 0
 
 # %% [markdown]
 # The last row and column are black. On the last column `left` and `right` are both clipped to 4,
 # so $(right - x)$ and $(x - left)$ are both 0. Outside the image the two weights cancel, so the
 # result looks like zero padding, and nobody suspects anything. MNIST's black frame hides the rest.
-# ([Met here](https://github.com/skaae/transformer_network/issues/2) and in its many descendants.)
-# The cure is the order in which `bilinear` and `read` work: weights from the true neighbours,
-# clipping only for the fetch.
+# Both samplers linked above had this bug, too; people noticed [a row of
+# zeros](https://github.com/skaae/transformer_network/issues/2). The cure is the order in which
+# `bilinear` and `read` work: weights from the true neighbours, clipping only for the fetch.
 #
 # **Bug 3: x and y swapped.** Arrays want the row first, points want x first. Swap them once and
 # the identity transposes the picture; you would notice. Swap them **twice**, in the grid generator
@@ -673,55 +703,60 @@ print("the identity on the ramp and on white: passed")
 letter = np.array([[0, 1, 0, 0, 0.3], [0, 1, 0, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]])
 one_right = np.array([[1, 0, 2 / 4], [0, 1, 0]])
 grid = affine_grid(one_right[None], (4, 5), align_corners=True)
-correct = np.asarray(grid_sample(letter[None, :, :, None], grid, align_corners=True))[0]
+good = np.asarray(grid_sample(letter[None, :, :, None], grid, align_corners=True))[0]
 wrong = swapped(letter, one_right)
-fig = plotting.strip([letter, correct, wrong], ["input", "correct", "swapped"])
-assert np.allclose(correct[:, :4, 0], letter[:, 1:])
+fig = panels([letter, good, wrong], ["input", "correct", "swapped"])
+assert np.allclose(good[:, :4, 0], letter[:, 1:])
 assert not np.allclose(wrong[:, :4], letter[:, 1:])
 
 # %% [markdown]
-# The swapped code moves the L up, not left. ("Met here": the order of `meshgrid` in
-# [deformable-attention](https://github.com/lucidrains/deformable-attention/pull/7), the identity
-# grid of [VoxelMorph](https://github.com/voxelmorph/voxelmorph/pull/652).) A network that learns
-# $\theta$ does not mind, as it can learn the swapped numbers. You mind as soon as you read
-# $\theta$, set it by hand, or load someone else's weights.
+# The swapped code moves the L up, not left (and by less than a pixel, because a unit of y is fewer
+# pixels here). One swap of this kind was in
+# [deformable-attention](https://github.com/lucidrains/deformable-attention/pull/7), in the order
+# of `meshgrid`, and one in the identity grid of
+# [VoxelMorph](https://github.com/voxelmorph/voxelmorph/pull/652). A network that learns $\theta$
+# does not mind, as it can learn the swapped numbers. You mind as soon as you read $\theta$, set it
+# by hand, or load someone else's weights.
 #
-# Three tests, three bugs. Which test catches which? Let the machine fill in the table.
+# Three tests, three bugs. Which test catches which? Give every sampler the same form, image and
+# $\theta$ in, image out. `swapped` has it already.
 
 # %%
-def test_all(sampler):
-    shifted = sampler(letter, one_right)[:, :4]
+def points(U, theta):
+    grid = np.asarray(affine_grid(theta[None], U.shape, align_corners=True))
+    return grid[0, ..., 0], grid[0, ..., 1]
+
+
+def lost(U, theta):
+    (x, y), (H, W) = points(U, theta), U.shape
+    return read_at(U, (x + 1) * (W - 2) / 2, (y + 1) * (H - 2) / 2)
+
+
+def clipped(U, theta):
+    (x, y), (H, W) = points(U, theta), U.shape
+    return clipped_bilinear(U, to_pixels(x, W, True), to_pixels(y, H, True))
+
+
+def correct(U, theta):
+    (x, y), (H, W) = points(U, theta), U.shape
+    return read_at(U, to_pixels(x, W, True), to_pixels(y, H, True))
+
+
+# %% [markdown]
+# Then let the machine fill in the table.
+
+# %%
+def verdicts(sampler):
     return {"ramp": np.allclose(sampler(ramp, np.eye(2, 3)), ramp),
             "white": np.allclose(sampler(white, np.eye(2, 3)), white),
-            "shift": np.allclose(shifted, letter[:, 1:])}
+            "shift": np.allclose(sampler(letter, one_right)[:, :4], letter[:, 1:])}
 
 
-def with_reader(reader):
-    def sampler(U, theta):
-        grid = np.asarray(affine_grid(theta[None], U.shape, align_corners=True))[0]
-        return reader(U, grid[..., 0], grid[..., 1])
-    return sampler
-
-
-# %%
-def span_reader(U, x, y, less):
-    x, y = ((c + 1) * (n - less) / 2 for c, n in ((x, U.shape[1]), (y, U.shape[0])))
-    return read_at(U, x, y)
-
-
-def clipped_reader(U, x, y):
-    return clipped_bilinear(U, to_pixels(x, U.shape[1], True), to_pixels(y, U.shape[0], True))
-
-
-samplers = {"1 span of W - 2": with_reader(lambda U, x, y: span_reader(U, x, y, 2)),
-            "2 clipped weights": with_reader(clipped_reader),
-            "3 swapped twice": swapped,
-            "correct": with_reader(lambda U, x, y: span_reader(U, x, y, 1))}
-for name, sampler in samplers.items():
-    verdicts = [f"{test} {'passed' if ok else 'FAILED'}" for test, ok in test_all(sampler).items()]
-    print(f"{name:18}", "  ".join(verdicts))
-assert all(test_all(samplers["correct"]).values())
-assert not any(test_all(samplers[name])["shift"] for name in list(samplers)[:3])
+table = {sampler.__name__: verdicts(sampler) for sampler in (lost, clipped, swapped, correct)}
+for name, row in table.items():
+    print(f"{name:8}", "  ".join(f"{test} {'ok' if ok else 'FAILS':5}" for test, ok in row.items()))
+assert [row["shift"] for row in table.values()] == [False, False, False, True]
+assert all(table["correct"].values())
 
 # %% [markdown]
 # The shift fails for all three, so if you write one test only, write that one. The ramp and the
@@ -819,7 +854,7 @@ stripes = np.tile(wave, (64, 1))[None, :, :, None]
 small = affine_grid([[1.0, 0, 0, 0, 1, 0]], (16, 16))
 direct = np.asarray(grid_sample(stripes, small))[0]
 pooled = np.asarray(grid_sample(keras.layers.AveragePooling2D(4)(stripes), small))[0]
-fig = plotting.strip([stripes[0], direct, pooled], ["64 pixels", "direct", "pooled first"])
+fig = panels([stripes[0], direct, pooled], ["64 pixels", "direct", "pooled first"])
 print(f"contrast that is left: direct {np.ptp(direct):.2f}, pooled first {np.ptp(pooled):.2f}")
 
 # %% [markdown]

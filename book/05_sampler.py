@@ -188,9 +188,9 @@ print(weights.round(2), " sum:", weights.sum().round(6))
 assert np.isclose((weights * U).sum(), V(U, x, y, k_bilinear))
 
 # %% [markdown]
-# At most four pixels count, and their weights always sum to 1. There is a picture to remember them
-# by. Think of the pixels as squares, and lay a box of the size of one pixel around the point. It
-# covers a part of each neighbour. **The areas of the parts are the weights.**
+# At most four pixels count, and inside the image their weights sum to 1. There is a picture to
+# remember them by. Think of the pixels as squares, and lay a box of the size of one pixel around
+# the point. It covers a part of each neighbour. **The areas of the parts are the weights.**
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The four pixels 2, 4, 8 and 6 with an orange box, one pixel wide and high, around the sampling point. It overlaps all four; each overlap is labelled with its area, which is the weight of that pixel."}}
 fig, ax = plt.subplots(figsize=(4.4, 4.2))
@@ -214,7 +214,7 @@ fig.tight_layout()
 #
 # ## From a loop to a batch
 #
-# Read a whole grid now. The turned grid of the last chapter, 3 by 3 points, in pixels:
+# Read a whole grid now: 3 by 3 points, turned as in the last chapter, brought to pixels.
 
 # %%
 theta = np.array([[[0.6, -0.35, 0.1], [0.35, 0.6, -0.05]]])
@@ -406,6 +406,9 @@ def autodiff(core, U, x, y):
     return [np.squeeze(gradient) for gradient in gradients]
 
 
+# %% [markdown]
+# Ask all three at the cross.
+
 # %%
 h = 1e-5
 auto_U, auto_x, auto_y = autodiff(bilinear, U, x, y)
@@ -484,6 +487,9 @@ def straighten(mode):
     return losses, [shifted[0], restored[0]]
 
 
+# %% [markdown]
+# The other four numbers stay at the identity. Run both, and watch the loss.
+
 # %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero."}}
 runs = {mode: straighten(mode) for mode in ("nearest", "bilinear")}
 fig, ax = plt.subplots(figsize=(5, 2.8))
@@ -494,6 +500,9 @@ ax.legend()
 fig.tight_layout()
 assert runs["nearest"][0][-1] == runs["nearest"][0][0]
 assert runs["bilinear"][0][-1] < 0.2 * runs["bilinear"][0][0]
+
+# %% [markdown]
+# One falls, one does not move at all. Where have the digits ended up?
 
 # %% mystnb={"image": {"alt": "Four digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target."}}
 shifted, stuck = runs["nearest"][1]
@@ -562,7 +571,8 @@ SamplerMicroscope()
 # %% [markdown]
 # Across a centre the value goes on smoothly and the slope jumps; the climb ends on a bright pixel,
 # at a kink. With nearest there is no arrow, and the point never starts. With bicubic the slope is
-# continuous, at four times the cost. Most transformers, and this book, stay with bilinear.
+# continuous, for sixteen reads in place of four. Most transformers, and this book, stay with
+# bilinear.
 #
 # ## Beyond the border
 #
@@ -575,6 +585,9 @@ framed = np.clip(digit + 0.25, 0, 1)  # a grey background, to make the border vi
 paddings = ["zeros", "border", "reflection"]
 results = [np.asarray(grid_sample(framed, zoom_out, padding_mode=p))[0] for p in paddings]
 fig = panels(results, paddings)
+
+# %% [markdown]
+# The same along the middle row of $U$, from far left to far right of the image:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The value along one row of the 3 by 3 image, read from three pixels before to three pixels after it. Zeros falls to 0 within a pixel, border stays level, reflection mirrors the row."}}
 beyond = np.linspace(-3.5, 5.5, 400)
@@ -599,7 +612,8 @@ fig.tight_layout()
 # ## Exact at the identity
 #
 # A transformer that starts as the identity should start by changing *nothing*. How close does the
-# sampler come, in 32 bit numbers, for both conventions? One digit, enlarged to several sizes:
+# sampler come, in 32 bit numbers, for both conventions? Noise shows every error; take it in
+# several sizes.
 
 # %%
 for size in (28, 60, 224, 1000):
@@ -613,9 +627,10 @@ for size in (28, 60, 224, 1000):
     print(f"{size:4} pixels: False {errors[False]:.1e}, True {errors[True]:.1e}")
 
 # %% [markdown]
-# Not always zero, because a position such as 0.982 of an axis cannot be stored exactly, but far
-# below anything visible. The error grows with the size, as the same rounding of a coordinate is a
-# larger part of a pixel.
+# Not always zero, because most normalised coordinates cannot be stored exactly. But the errors are
+# far below one grey level, 1/255. They grow with the size, as the same rounding of a coordinate is
+# a larger part of a pixel. The cell asserts what stnlib promises: a millionth for each pixel along
+# the axis, at most.
 #
 # ## Three bugs you will meet
 #

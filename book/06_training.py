@@ -55,7 +55,7 @@ COPIES = 14
 # $$
 #
 # and as shapes `(B, H, W, C)` → `(B, 6)` → `(B, H', W', 2)` → `(B, H', W', C)`. A Keras layer has
-# to do little more than own the weights and make the three calls. Three small helpers check what it
+# to do little more than own the weights and make the three calls. A few small helpers check what it
 # is given and make the head; everything else is here, as it stands in `stnlib`. Read `theta` and
 # `call` first: they are the equations. The rest is what Keras asks of any layer that can be saved.
 
@@ -161,6 +161,7 @@ figure = plotting.strip(np.concatenate([x_test[firsts], x_bent[firsts]]), column
 #
 # `models.stn(head)` is a sequence of two: the layer above with chapter 3's localization network,
 # then the very classifier that it competes with. Nothing else differs.
+
 
 # %%
 def stn_fcn():
@@ -436,15 +437,8 @@ assert spread_after.mean() < spread_before.mean()
 # %% tags=["hide-input"] mystnb={"image": {"alt": "For each digit class two vertical bars: grey, the spread of the turn applied, and a shorter green one, the spread of the turn that remains, with a dot at its mean. The dots lie a few degrees above or below zero."}}
 figure, ax = plt.subplots(figsize=(8, 3.4))
 digits = np.arange(10)
-ax.errorbar(
-    digits - 0.12,
-    0 * digits,
-    spread_before,
-    fmt="none",
-    color=plotting.COLORS["neutral"],
-    lw=5,
-    alpha=0.4,
-    label="applied",
+ax.vlines(
+    digits - 0.12, -spread_before, spread_before, color=plotting.COLORS["neutral"], lw=5, alpha=0.4, label="applied"
 )
 ax.errorbar(digits + 0.12, means, spread_after, fmt="o", color=plotting.COLORS["output"], lw=2, label="remaining")
 ax.set(xlabel="digit", ylabel="turn (degrees)", xticks=digits)
@@ -575,7 +569,7 @@ _, plain_accuracy = hurry(models.fcn, 0.03)
 rushed, rushed_accuracy = hurry(stn_fcn, 0.03)
 ink = np.sum(rushed.get_layer("transformer")(x_bent)) / np.sum(x_bent)
 print(f"accuracy: FCN {plain_accuracy:.3f}, STN+FCN {rushed_accuracy:.3f}; ink that is left: {ink:.3f}")
-assert rushed_accuracy < plain_accuracy
+assert plain_accuracy > 0.2 > rushed_accuracy
 assert ink < 0.1
 
 # %% [markdown]
@@ -641,18 +635,13 @@ assert pooled < 1e-6 < flat
 # one thing: a network that turns your images into a vector. It brings its own head.
 
 # %%
-localization = keras.Sequential(
-    [
-        keras.layers.AveragePooling2D(2),
-        keras.layers.Conv2D(16, 5, activation="relu"),
-        keras.layers.MaxPooling2D(2),
-        keras.layers.Flatten(),
-        keras.layers.Dense(32, activation="relu"),
-    ]
-)
-convolution = keras.layers.Conv2D(32, 3, activation="relu")
-classifier = keras.Sequential([convolution, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5)])
-transform = SpatialTransformer(localization, output_size=(32, 32))
+see = [keras.layers.AveragePooling2D(2), keras.layers.Conv2D(16, 5, activation="relu"), keras.layers.MaxPooling2D(2)]
+decide = [keras.layers.Flatten(), keras.layers.Dense(32, activation="relu")]
+transform = SpatialTransformer(keras.Sequential([*see, *decide]), output_size=(32, 32))
+
+convolution, pool = keras.layers.Conv2D(32, 3, activation="relu"), keras.layers.GlobalAveragePooling2D()
+classifier = keras.Sequential([convolution, pool, keras.layers.Dense(5)])
+
 model = keras.Sequential([keras.Input((48, 64, 3)), transform, classifier])
 
 # %% [markdown]
@@ -735,14 +724,14 @@ twice = transforms.compose(once, second_look)
 for name, theta in (("no look", np.stack(maps["turn"])), ("one look", once), ("two looks", twice)):
     turn = parts(theta)["turn"]
     print(f"{name}: spread within a class {np.mean([turn[members].std() for members in classes]):.1f} degrees")
-print(
-    f"right after one look {bent['STN+CNN']:.3f}, after two {training.accuracy(trained['STN+CNN'], straightened, y_test):.3f}"
-)
+right = training.accuracy(trained["STN+CNN"], straightened, y_test)
+print(f"bent digits named correctly after one look: {bent['STN+CNN']:.3f}, after two: {right:.3f}")
 
 # %% [markdown]
-# The second look often helps, although the layer was never trained for it: what it sees then is a
-# digit that is turned less. But each look resamples the picture once more, and blurs it. Composing
-# the maps first and sampling once avoids that; {cite:t}`lin2017icstn` build a network on this idea.
+# Compare the lines for one look and two. The layer was never trained for a second look; what it
+# sees then is simply a digit that is bent less. But each look resamples the picture once more, and
+# blurs it. Composing the maps first and sampling once avoids that; {cite:t}`lin2017icstn` build a
+# network on this idea.
 #
 # ```{solution-end}
 # ```
@@ -805,10 +794,10 @@ stranger = training.accuracy(trained["FCN clean"], straightened, y_test)
 print(f"FCN clean reads {bent['FCN clean']:.3f} of the bent digits, {stranger:.3f} of the straightened ones")
 
 # %% [markdown]
-# The two have never been introduced, so any gain means that the transformer's pose is near the one
-# that people write in. Any gap to FCN clean's accuracy on upright digits means that it is not the
-# same: the transformer chose a size and place that suits its *own* classifier. Consistent, not
-# upright.
+# The two have never been introduced, so what is gained means that the transformer's pose is near
+# the one that people write in. The gap that remains to *FCN clean*'s accuracy on upright digits has
+# three sources: what was cut off by the frame, turns that were left over, and a size that suits the
+# transformer's *own* classifier rather than this one. Consistent, not upright.
 #
 # ```{solution-end}
 # ```

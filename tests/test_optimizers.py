@@ -1,0 +1,71 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import stnlib
+from stnlib.optimizers import SlowAdam
+
+
+def model():
+    keras.utils.set_random_seed(0)
+    look = keras.Sequential([layers.Flatten(), layers.Dense(4)])
+    return keras.Sequential(
+        [keras.Input((6, 6, 1)), stnlib.SpatialTransformer(look, name="transformer"), layers.Flatten(), layers.Dense(3)]
+    )
+
+
+def first_step(net, optimizer, **options):
+    """How far each weight moves in one step of training, by its place in the model."""
+    before = [ops.convert_to_numpy(weight.value) for weight in net.trainable_variables]
+    net.compile(optimizer, "mse", **options)
+    x = np.random.default_rng(0).normal(size=(8, 6, 6, 1)).astype("float32")
+    net.train_on_batch(x, np.ones((8, 3), "float32"))
+    after = [ops.convert_to_numpy(weight.value) for weight in net.trainable_variables]
+    return [np.abs(b - a).max() for a, b in zip(before, after, strict=True)]
+
+
+@pytest.mark.parametrize("jit_compile", [False, "auto"])
+def test_only_the_slow_layer_takes_shorter_steps(jit_compile):
+    plain, slow = model(), model()
+    usual = first_step(plain, keras.optimizers.Adam(0.01), jit_compile=jit_compile)
+    optimizer = SlowAdam(slow.get_layer("transformer"), factor=0.1, learning_rate=0.01)
+    found = first_step(slow, optimizer, jit_compile=jit_compile)
+    localized = {weight.path for weight in slow.get_layer("transformer").trainable_variables}
+    for weight, a, b in zip(slow.trainable_variables, usual, found, strict=True):
+        assert b == pytest.approx(a * (0.1 if weight.path in localized else 1), rel=1e-3, abs=1e-8)
+    assert max(usual) == pytest.approx(0.01, rel=1e-2)  # the first step of Adam is the learning rate
+
+
+def test_scaling_the_gradient_instead_does_nothing_under_adam():
+    """Why the class exists: a tenth of the gradient, the same step."""
+    weight = keras.Variable([1.0])
+    steps = []
+    for scale in (1.0, 0.1):
+        weight.assign([1.0])
+        keras.optimizers.Adam(0.01).apply([ops.convert_to_tensor([2.0 * scale])], [weight])
+        steps.append(1 - float(ops.convert_to_numpy(weight.value)[0]))
+    assert steps[0] == pytest.approx(steps[1], rel=1e-4)
+
+
+def test_a_compiled_model_keeps_its_slow_weights_when_saved(tmp_path):
+    net = model()
+    net.compile(SlowAdam(net.get_layer("transformer"), factor=0.2), "mse")
+    net.save(tmp_path / "net.keras")
+    optimizer = keras.models.load_model(tmp_path / "net.keras").optimizer
+    assert optimizer.factor == 0.2
+    assert optimizer.slow == net.optimizer.slow
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((layers.Flatten(),), "slow: expected a built layer with weights to train"),
+        ((3,), "slow: expected a built layer"),
+        ((["head/kernel"], 0), "factor: expected a number above 0, got 0"),
+        ((["head/kernel"], "slow"), "factor: expected a number above 0"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SlowAdam(*arguments)

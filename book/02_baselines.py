@@ -40,12 +40,18 @@ from stnlib.widgets import PoolingProbe
 
 plotting.use_style()
 
+# %% [markdown]
+# What you may want to change:
+
 # %%
 SEED = 0
 TRAIN_SIZE = 1_500  # at most this many different digits to learn from
 TEST_SIZE = 1_000
 COPIES = 14  # distorted copies of each training digit
 EPOCHS = 3
+
+# %% [markdown]
+# The digits, as before, but fewer: this time there will be copies.
 
 # %%
 digits = datasets.load()

@@ -1,4 +1,4 @@
-"""Take the README's picture: the affine explorer of the built introduction, part of the way to a turn.
+"""Take the README's picture: the affine explorer of the built introduction, its grid a little turned.
 
 usage: python tools/screenshot.py     (after `make book`, with Chromium on the PATH)
 """
@@ -24,16 +24,18 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         view = {"width": 900, "height": 1200}
-        page = browser.new_page(viewport=view, device_scale_factor=2, color_scheme="light")
+        page = browser.new_page(viewport=view, device_scale_factor=1.5, color_scheme="light")
         page.goto(PAGE.as_uri())
         widget = page.locator(WIDGET).first
-        widget.scroll_into_view_if_needed()
-        handle = widget.locator("[tabindex='0']").first
-        handle.focus()
+        widget.locator(".stn-handle.stn-corner").first.focus()
         for _ in range(6):
             page.keyboard.press("ArrowDown")
+        page.evaluate("document.activeElement.blur()")
         page.wait_for_timeout(300)
-        widget.screenshot(path=PICTURE)
+        clip = widget.bounding_box()
+        below = widget.get_by_role("button", name="identity").bounding_box()
+        clip["height"] = below["y"] - clip["y"] - 8
+        page.screenshot(path=PICTURE, clip=clip, full_page=True)
         browser.close()
     print(f"wrote {PICTURE.relative_to(build_book.ROOT)}")
 

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+import zipfile
 from pathlib import Path
 
 import keras
@@ -85,5 +86,5 @@ def read_checkpoint(path):
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = [file[f"array_{index}"] for index in range(len(file.files) - 1)]
             return json.loads(str(file["state"])), arrays
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

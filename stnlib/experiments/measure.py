@@ -23,6 +23,7 @@ def measure(run, digits, out):
     """
     target = out / f"{run.name}.json"
     checkpoint = out / "checkpoints" / f"{run.name}.npz"
+    source = files.provenance()
     model = compiled(run, digits)
     state = resume(run, model, checkpoint)
     tests = data.test_sets(run, digits)
@@ -31,7 +32,7 @@ def measure(run, digits, out):
         for epoch in range(len(state["errors"]), run.epochs):
             state = one_epoch(run, model, digits, tests, state, epoch, bar)
             files.write_checkpoint(checkpoint, state, variables(model))
-    record = describe(run, model, digits, state)
+    record = describe(run, model, digits, state) | source
     bare = keras.models.clone_model(model)
     bare.set_weights(model.get_weights())
     files.save(out / "networks" / f"{run.name}.keras", bare.save)
@@ -129,6 +130,7 @@ def describe(run, model, digits, state):
         "name": run.name,
         "command": command(run),
         "parameters": model.count_params(),
+        "widths": widths(model),
         "train_images": len(digits.x_train[: run.train_size]),
         "test_images": len(digits.x_test),
         "batch_size": run.batch_size,
@@ -140,8 +142,21 @@ def describe(run, model, digits, state):
         "seconds": round(state["seconds"], 1),
         "cpu_seconds": round(state["cpu_seconds"], 1),
         "test_set_sha256": data.checksum(run, digits),
-        **files.provenance(),
     }
+
+
+def widths(model):
+    """List the filters and units of a network's layers, those inside its parts included.
+
+    >>> widths(networks.sized("fcn", None, "R", 5))
+    [5, 5, 10]
+    """
+    found = []
+    for layer in model.layers:
+        layer = getattr(layer, "localization", layer)
+        width = getattr(layer, "filters", getattr(layer, "units", None))
+        found += widths(layer) if hasattr(layer, "layers") else [width] if width else []
+    return found
 
 
 def command(run):

@@ -11,7 +11,6 @@ from stnlib.layers import SpatialTransformer
 TARGET = 400_000
 SIZES = {"R": 28, "P": 28, "E": 28, "RTS": 42, "clutter": 60, "addition": 42}
 POOLED = ("RTS", "clutter", "addition")
-WIDEST = 2048
 
 
 def paper(model, transform, distortion):
@@ -34,7 +33,10 @@ def matched_width(count, target=TARGET):
     >>> matched_width(lambda width: width**2, target=101)
     10
     """
-    low, high = 1, WIDEST
+    high = 2
+    while count(high) <= target:
+        high *= 2
+    low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) <= target else (low, middle)

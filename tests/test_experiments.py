@@ -1,0 +1,236 @@
+"""The measurements: lists, matched sizes, fixed tests, whole files, and a killed run that goes on as if unharmed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from stnlib.datasets import load
+from stnlib.experiments import __main__ as command_line
+from stnlib.experiments import data, files, measure, networks, runs, table
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("uci")
+
+
+def tiny(model="fcn_mixed", distortion="article", **options):
+    options = {"epochs": 1, "dataset": "uci", "train_size": 40, "seed": 0} | options
+    experiment = "article" if distortion.startswith("article") else "paper"
+    transform = "affine" if model.startswith("st") else None
+    return runs.Run(experiment, model, transform, distortion, **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "transform", "distortion"),
+    [
+        ("fcn", None, "R"),
+        ("cnn", None, "E"),
+        ("cnn", None, "RTS"),
+        ("st_fcn", "tps", "P"),
+        ("st_cnn", "projective", "R"),
+        ("st_cnn", "affine", "RTS"),
+        ("cnn", None, "clutter"),
+        ("st2_fcn", "affine", "addition"),
+    ],
+)
+def test_paper_networks_have_matched_sizes(model, transform, distortion):
+    network = networks.paper(model, transform, distortion)
+    assert abs(network.count_params() / networks.TARGET - 1) < 0.1
+    assert network.output_shape[-1] == (19 if distortion == "addition" else 10)
+    assert measure.widths(network)[-1] == network.output_shape[-1]
+
+
+@pytest.mark.parametrize("size", [28, 40])
+def test_wide_cnn_matches_the_whole_transformer_network(size):
+    counts = [networks.article(model, size).count_params() for model in ("cnn_wide", "stn_cnn")]
+    assert abs(counts[0] / counts[1] - 1) < 0.1
+
+
+@pytest.mark.parametrize("model", ["st_fcn", "st_cnn", "st2_fcn"])
+def test_paper_transformers_start_as_the_identity(model):
+    network = networks.sized(model, "affine", "addition", 4)
+    images = np.random.default_rng(0).uniform(size=(2, 42, 42, 2)).astype("float32")
+    output = keras.ops.convert_to_numpy(network.get_layer("transformer")(images))
+    np.testing.assert_allclose(output, images, atol=5e-5)
+
+
+def test_list_of_everything():
+    listed = runs.everything()
+    names = [run.name for run in listed]
+    assert len(set(names)) == len(names) == 3 * (2 * 7 + 4 * (2 + 2 * 3) + 4 + 4)
+    first = [names.index(n) for n in names if n.startswith("paper-") and n.endswith("seed-0")]
+    kinds = [listed[i].transform for i in first]
+    assert kinds == ["affine"] * 8 + [None] * 8 + kinds[16:] and "affine" not in kinds[16:]
+    assert [run.seed for run in listed] == sorted(run.seed for run in listed)
+
+
+def test_nothing_fits():
+    with pytest.raises(ValueError, match="no run fits"):
+        runs.select("paper", model="fcn", transform="tps")
+
+
+@pytest.mark.parametrize("distortion", ["article", "article_clutter", "R", "RTS", "P", "E", "clutter", "addition"])
+def test_test_sets_are_fixed_and_training_images_are_fresh(digits, distortion):
+    run = tiny(distortion=distortion)
+    other = tiny(distortion=distortion, seed=1, epochs=9)
+    assert data.checksum(run, digits) == data.checksum(other, digits)
+    one, two, again = (data.training_set(run, digits, epoch) for epoch in (0, 1, 0))
+    np.testing.assert_array_equal(one[0], again[0])
+    np.testing.assert_array_equal(one[1], again[1])
+    assert np.abs(one[0] - two[0]).max() > 0.1
+    assert one[0].shape[1:] == data.test_sets(run, digits)["distorted"][0].shape[1:]
+
+
+CHECKSUMS = {
+    "article": "7668c99e83cb93c9099c4d61ae1a3cb5329314146d4d967eda1d98ce5f32be8c",
+    "article_clutter": "405fb81cd08470c7c07c30c49d67bea02883f4582c28d35bba3a129d9eecd3b1",
+    "R": "4da34012bdbb84642b19097b264a99e208258464a764efc4f41641cb85852ae4",
+    "RTS": "d1a9b8909ffd7d1df19074f472ef3f499470b8a659b96f46ba4fad799b40f728",
+    "P": "5b4266f84dd83568804b2ba18ccdfec310de96ce3761b9fe65ecafe1bc057aaf",
+    "E": "cd73e4d7873d0a025b90fd1e67a3d034f7e394b5ca42a359b8c19f78a1d00235",
+    "clutter": "17f63a4a67a972ca901a8f17cd0b42ae42f7916ae052cbc4190d43b8e2a8d3b3",
+    "addition": "62f7b28efa7ff6e705d6713f74e20928bc34f0b806c3cc5786be5517a4f2f16c",
+}
+
+
+@pytest.mark.parametrize("distortion", CHECKSUMS)
+def test_test_sets_have_not_changed(digits, distortion):
+    assert data.checksum(tiny(distortion=distortion), digits) == CHECKSUMS[distortion]
+
+
+def test_the_clean_network_sees_clean_digits_only(digits):
+    x, _ = data.training_set(tiny("fcn_clean"), digits, 0)
+    seen = {image.tobytes() for image in x}
+    assert len(x) == 40 and seen == {image.tobytes() for image in digits.x_train[:40]}
+    assert len(data.training_set(tiny("fcn_mixed"), digits, 0)[0]) == 80
+
+
+def test_write_leaves_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "record.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        files.write_json(path, {"a": object()})
+    assert files.read_json(path) == {"a": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_damaged_checkpoint_counts_as_none(tmp_path):
+    path = tmp_path / "run.npz"
+    assert files.read_checkpoint(path) is None
+    files.write_checkpoint(path, {"epoch": 1}, [np.arange(3), np.ones((2, 2))])
+    state, arrays = files.read_checkpoint(path)
+    assert state == {"epoch": 1} and arrays[0].tolist() == [0, 1, 2] and arrays[1].shape == (2, 2)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert files.read_checkpoint(path) is None
+
+
+def test_record_holds_what_was_promised_and_no_paths(digits, tmp_path):
+    run = tiny()
+    record = measure.measure(run, digits, tmp_path)
+    assert record == files.read_json(tmp_path / f"{run.name}.json")
+    wanted = "model transform distortion seed epochs parameters error error_per_epoch seconds versions backend commit"
+    assert set(wanted.split()) <= set(record)
+    assert set(record["error"]) == {"original", "distorted"} and len(record["error_per_epoch"]) == 1
+    assert not any(word in json.dumps(record) for word in (str(tmp_path), str(ROOT), os.uname().nodename))
+    network = keras.models.load_model(tmp_path / "networks" / f"{run.name}.keras")
+    assert network.count_params() == record["parameters"]
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_checkpoint_of_another_run_is_not_used(digits, tmp_path):
+    model = measure.compiled(tiny(), digits)
+    path = tmp_path / "run.npz"
+    files.write_checkpoint(path, {"run": {"seed": 5}, "errors": [{}]}, measure.variables(model))
+    assert measure.resume(tiny(), model, path)["errors"] == []
+
+
+def record_of(run, error, **more):
+    return {**vars(run), "error": {"distorted": error, "original": error}, "parameters": 5, "seconds": 7.0, **more}
+
+
+def test_table_shows_mean_spread_and_what_is_missing(tmp_path):
+    for seed, error in enumerate((0.01, 0.02, 0.03)):
+        run = runs.select("paper", "st_cnn", "affine", "RTS", seed)[0]
+        files.write_json(tmp_path / f"{run.name}.json", record_of(run, error))
+    short = runs.select("paper", "st_cnn", "affine", "RTS", 0, epochs=1)[0]
+    files.write_json(tmp_path / f"{short.name}.json", record_of(short, 0.5))
+    few = runs.select("paper", "cnn", None, "RTS", 0, train_size=10)[0]
+    files.write_json(tmp_path / f"{few.name}.json", record_of(few, 0.5))
+    cells = {
+        tuple(r[k] for k in ("experiment", "model", "transform", "distortion", "test")): r for r in table.rows(tmp_path)
+    }
+    ours = cells["paper", "st_cnn", "affine", "RTS", "distorted"]
+    assert ours["mean"] == pytest.approx(2) and ours["spread"] == pytest.approx(1) and ours["seeds"] == 3
+    assert ours["published"] == 0.5 and ours["epochs"] == 80
+    assert cells["paper", "cnn", None, "RTS", "distorted"]["mean"] is None
+    text = table.text(tmp_path)
+    assert text.count("not run") == len(cells) - 1 + 1 and f"1 of {len(cells)} cells" in text
+
+
+def test_the_table_needs_no_data(tmp_path, capsys):
+    command_line.main(["table", "--out", str(tmp_path)])
+    assert "0 of" in capsys.readouterr().out
+
+
+def test_time_budget_comes_from_the_measured_runs(tmp_path):
+    long = runs.select("article", "cnn_long", None, "article", seed=2)[0]
+    with pytest.raises(SystemExit, match="needs article-article-stn_cnn"):
+        command_line.within_budget(long, tmp_path)
+    for model, transform, seconds in (("stn_cnn", "affine", 40.0), ("cnn", None, 10.0)):
+        run = runs.select("article", model, transform, "article")[0]
+        files.write_json(tmp_path / f"{run.name}.json", record_of(run, 0.1, cpu_seconds=seconds))
+    assert command_line.within_budget(long, tmp_path).epochs == 20
+
+
+@pytest.mark.parametrize("arguments", [["paper", "--epochs", "0"], ["paper", "--model", "rnn"], ["books"]])
+def test_bad_arguments(arguments, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(arguments)
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_model_of_another_experiment(capsys):
+    with pytest.raises(SystemExit, match="no run fits"):
+        command_line.main(["clutter", "--model", "st2_fcn"])
+
+
+def start(out, *options):
+    words = ["article", "--model", "stn_fcn", "--distortion", "article", "--dataset", "uci", "--train-size", "64"]
+    command = [sys.executable, "-m", "stnlib.experiments", *words, "--epochs", "3", "--out", str(out), *options]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_killed_run_ends_with_the_same_bits(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    processes = [start(whole), start(broken)]
+    deadline = time.monotonic() + 300
+    while not list(broken.glob("checkpoints/*.npz")):
+        assert time.monotonic() < deadline and processes[1].poll() is None
+        time.sleep(0.02)
+    processes[1].send_signal(signal.SIGKILL)
+    processes[1].communicate()
+    assert not list(broken.glob("*.json"))
+    processes.append(start(broken))
+    for process in (processes[0], processes[2]):
+        assert process.communicate(timeout=300) and process.returncode == 0
+    first, second = (files.read_results(folder)[0] for folder in (whole, broken))
+    for record in (first, second):
+        for changing in ("seconds", "cpu_seconds", "commit"):
+            del record[changing]
+    assert first == second
+    weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole, broken)]
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))

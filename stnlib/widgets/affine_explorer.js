@@ -2,7 +2,7 @@
 
 import { affineGrid, gridSample, toPixels, toNormalised, axisCoordinates, clamp } from "./sampling.js";
 import { makeStage, toBitmap, drawPixels, makeView, strokeCased, drawRing } from "./draw.js";
-import { bindChoice, bindNumber, bindArrows, bindHandles, format, prefersCalm } from "./controls.js";
+import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText, prefersCalm } from "./controls.js";
 import { NEUTRAL, PRESETS, thetaOf, partsOf, applyTheta, moveCentre, moveCorner, moveEdge, rollDice, describe } from "./affine_math.js";
 import { makeBackdrop, paintBackdrop, paintGrid, arrowPaths } from "./grid_view.js";
 import { makeLibrary, encodeImage } from "./pictures.js";
@@ -20,6 +20,7 @@ class Explorer extends Instrument {
     super(model, el, TEMPLATE, "affine_explorer");
     this.library = makeLibrary(model);
     this.parts = NEUTRAL;
+    this.shown = [];
     this.pixel = [0.27, 0.56];
     this.input = makeStage(this.refs.inputCanvas, (context) => this.paintInput(context));
     this.output = makeStage(this.refs.outputCanvas, (context, width, height) => {
@@ -42,8 +43,12 @@ class Explorer extends Instrument {
     if (!this.ownParts) this.parts = partsOf(this.theta, this.parts);
     this.image = this.library(get("picture"));
     this.outputSize = get("output_size") || [this.image.height, this.image.width];
-    this.showOptions();
-    this.backdrop = null;
+    const shown = [...Object.values(this.options), get("picture"), get("image"), get("drawing"), get("output_size")];
+    if (shown.some((value, i) => value !== this.shown[i])) {
+      this.shown = shown;
+      this.backdrop = null;
+      this.showOptions();
+    }
     this.request();
   }
 
@@ -208,6 +213,17 @@ class Explorer extends Instrument {
 
   // ---- pictures
 
+  // Where the two canvases lie in the panels, for the arrow between them.
+  remeasure() {
+    const box = this.refs.panels.getBoundingClientRect();
+    const corner = (canvas) => {
+      const { left, top } = canvas.getBoundingClientRect();
+      return [left - box.left, top - box.top];
+    };
+    this.places = { from: corner(this.refs.outputCanvas), to: corner(this.refs.inputCanvas) };
+    super.remeasure();
+  }
+
   frame() {
     const { image, theta, options, outputSize, input } = this;
     if (!input.width) return;
@@ -250,12 +266,12 @@ class Explorer extends Instrument {
       const value = this.parts[name];
       const text = name === "angle" || name === "shear" ? `${format(value, 0)}\u00b0` : format(value);
       control.show(value);
-      out.textContent = text;
-      input.setAttribute("aria-valuetext", text);
+      setText(out, text);
+      if (input.ariaValueText !== text) input.ariaValueText = text;
     }
     const [grid, output] = describe(this.parts, this.theta);
-    this.refs.storyGrid.textContent = grid || "in place. Drag a handle, or try a preset below.";
-    this.refs.storyOutput.textContent = output ? `shows the input ${output}.` : "is a copy of the input.";
+    setText(this.refs.storyGrid, grid || "in place. Drag a handle, or try a preset below.");
+    setText(this.refs.storyOutput, output ? `shows the input ${output}.` : "is a copy of the input.");
   }
 
   showProbe() {
@@ -266,10 +282,14 @@ class Explorer extends Instrument {
     const [inX, inY] = applyTheta(theta, x, y);
     const pixelX = toPixels(inX, image.width, options.alignCorners);
     const pixelY = toPixels(inY, image.height, options.alignCorners);
-    refs.outX.textContent = format(x);
-    refs.outY.textContent = format(y);
-    refs.sumX.innerHTML = sum("x", theta.slice(0, 3), x, y, inX, pixelX, "column");
-    refs.sumY.innerHTML = sum("y", theta.slice(3), x, y, inY, pixelY, "row");
+    setText(refs.outX, format(x));
+    setText(refs.outY, format(y));
+    setText(refs.productX, product(theta.slice(0, 3), x, y));
+    setText(refs.productY, product(theta.slice(3), x, y));
+    setText(refs.inX, format(inX));
+    setText(refs.inY, format(inY));
+    setText(refs.pixelX, format(pixelX, 1));
+    setText(refs.pixelY, format(pixelY, 1));
     this.showValue(row, column);
     this.placeProbe(row, column, inX, inY);
     if (this.sayProbe) this.say(`Output row ${row}, column ${column} reads input column ${format(pixelX, 1)}, row ${format(pixelY, 1)}`);
@@ -283,7 +303,7 @@ class Explorer extends Instrument {
     const { low, high } = this.image;
     const bytes = values.map((v) => Math.round((255 * (v - low)) / (high - low)));
     this.refs.swatch.style.background = `rgb(${channels === 3 ? bytes : [bytes[0], bytes[0], bytes[0]]})`;
-    this.refs.value.textContent = `row ${row}, column ${column} reads ${values.map((v) => format(v)).join(", ")}`;
+    setText(this.refs.value, `row ${row}, column ${column} reads ${values.map((v) => format(v)).join(", ")}`);
   }
 
   placeProbe(row, column, inX, inY) {
@@ -299,23 +319,16 @@ class Explorer extends Instrument {
 
   // An arrow from the output pixel to the point that it reads.
   drawLink(x, y, rim, inX, inY) {
-    const { outputStage, outputCanvas, inputStage, panels, link } = this.refs;
-    const box = panels.getBoundingClientRect();
-    const from = outputCanvas.getBoundingClientRect();
-    const to = inputStage.getBoundingClientRect();
-    const start = [from.left - box.left + x, from.top - box.top + y];
+    const { from, to } = this.places;
     const [endX, endY] = this.view.keepInside(inX, inY, 4);
-    const end = [to.left - box.left + endX, to.top - box.top + endY];
-    const [shaft, head] = arrowPaths(start, end, rim);
-    [shaft, shaft, head].forEach((path, i) => link.children[i].setAttribute("d", path));
+    const [shaft, head] = arrowPaths([from[0] + x, from[1] + y], [to[0] + endX, to[1] + endY], rim);
+    [shaft, shaft, head].forEach((path, i) => this.refs.link.children[i].setAttribute("d", path));
   }
 }
 
-// One row of the product, spelled out.
-function sum(axis, [a, b, t], x, y, value, pixel, name) {
-  const product = `${format(a)}\u00b7${bracket(x)} + ${bracket(b)}\u00b7${bracket(y)} + ${bracket(t)}`;
-  const input = `<i>${axis}<sub>in</sub></i>`;
-  return `<span>${input} = ${product}</span> <span>= <b>${format(value)}</b>, that is ${name} <b>${format(pixel, 1)}</b></span>`;
+// One row of theta times the output point, spelled out.
+function product([a, b, t], x, y) {
+  return `${format(a)}\u00b7${bracket(x)} + ${bracket(b)}\u00b7${bracket(y)} + ${bracket(t)}`;
 }
 
 function bracket(value) {

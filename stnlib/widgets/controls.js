@@ -59,7 +59,8 @@ export function bindNumber(input, change, digits) {
   const control = {
     show(value) {
       control.value = value;
-      if (!typing) input.value = value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
+      const text = value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
+      if (!typing && text !== input.value) input.value = text;
     },
   };
   input.addEventListener("change", rest);
@@ -140,6 +141,11 @@ export function announcer(element) {
 export function format(value, digits = 2) {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+}
+
+// Change an element's text, and leave the page's layout alone where it is the same.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 export function prefersCalm() {

@@ -55,7 +55,13 @@ export function linearWeights(t) {
 
 // Keys's cubic weights (a = -0.75) of the four neighbours floor(x) - 1 .. floor(x) + 2.
 export function cubicWeights(t) {
-  return [cubicFar(t + 1), cubicNear(t), cubicNear(1 - t), cubicFar(2 - t)];
+  return [0, 1, 2, 3].map((k) => cubicWeight(k, t));
+}
+
+function cubicWeight(k, t) {
+  if (k === 0) return cubicFar(t + 1);
+  if (k === 1) return cubicNear(t);
+  return k === 2 ? cubicNear(1 - t) : cubicFar(2 - t);
 }
 
 const CUBIC = -0.75;
@@ -113,29 +119,44 @@ function readNearest(image, x, y, padding, alignCorners, out, at) {
 }
 
 function readBilinear(image, x, y, padding, alignCorners, out, at) {
-  const px = pad(x, image.width, padding, alignCorners);
-  const py = pad(y, image.height, padding, alignCorners);
+  const { width, height, channels, data } = image;
+  const px = pad(x, width, padding, alignCorners);
+  const py = pad(y, height, padding, alignCorners);
   const column = Math.floor(px);
   const row = Math.floor(py);
   const tx = px - column;
   const ty = py - row;
+  if (row >= 0 && row < height - 1 && column >= 0 && column < width - 1) {
+    const upper = (row * width + column) * channels;
+    const lower = upper + width * channels;
+    for (let c = 0; c < channels; c++) {
+      const top = (1 - tx) * data[upper + c] + tx * data[upper + channels + c];
+      const bottom = (1 - tx) * data[lower + c] + tx * data[lower + channels + c];
+      out[at + c] = (1 - ty) * top + ty * bottom;
+    }
+    return;
+  }
   accumulate(image, row, column, (1 - ty) * (1 - tx), out, at);
-  if (tx > 0) accumulate(image, row, column + 1, (1 - ty) * tx, out, at);
-  if (ty > 0) accumulate(image, row + 1, column, ty * (1 - tx), out, at);
-  if (tx > 0 && ty > 0) accumulate(image, row + 1, column + 1, ty * tx, out, at);
+  accumulate(image, row, column + 1, (1 - ty) * tx, out, at);
+  accumulate(image, row + 1, column, ty * (1 - tx), out, at);
+  accumulate(image, row + 1, column + 1, ty * tx, out, at);
 }
+
+const ROW_WEIGHTS = new Float64Array(4);
 
 // The padding acts on each of the sixteen neighbours, not on the sampling point.
 function readBicubic(image, x, y, padding, alignCorners, out, at) {
-  const column = Math.floor(x);
-  const row = Math.floor(y);
-  const wx = cubicWeights(x - column);
-  const wy = cubicWeights(y - row);
+  const column = Math.floor(x) - 1;
+  const row = Math.floor(y) - 1;
+  const tx = x - column - 1;
+  const ty = y - row - 1;
+  for (let j = 0; j < 4; j++) ROW_WEIGHTS[j] = cubicWeight(j, tx);
   for (let i = 0; i < 4; i++) {
-    const r = pad(row - 1 + i, image.height, padding, alignCorners);
+    const r = pad(row + i, image.height, padding, alignCorners);
+    const wy = cubicWeight(i, ty);
     for (let j = 0; j < 4; j++) {
-      const c = pad(column - 1 + j, image.width, padding, alignCorners);
-      accumulate(image, r, c, wy[i] * wx[j], out, at);
+      const c = pad(column + j, image.width, padding, alignCorners);
+      accumulate(image, r, c, wy * ROW_WEIGHTS[j], out, at);
     }
   }
 }

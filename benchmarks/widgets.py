@@ -1,0 +1,125 @@
+"""Times a frame of each widget while it is dragged, and writes `results/bench-widgets.json`.
+
+    python benchmarks/widgets.py [--frames N] [--output FILE]
+
+A frame is everything that one move of a handle costs the page: theta, grid, samples, bitmaps, canvases, the numbers
+and words, and the browser's style and layout. Frames are spaced as on a screen; the browser is headless Chromium.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import sys
+
+from playwright.sync_api import sync_playwright
+
+from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope
+
+OUTPUT = pathlib.Path(__file__).parents[1] / "results" / "bench-widgets.json"
+FRAMES = 300
+SHOWN = 300
+THETA = [[0.8, -0.3, 0.1], [0.3, 0.8, 0.0]]
+CASES = {
+    "explorer, digit 28x28": lambda: AffineExplorer(theta=THETA),
+    "explorer, photo 128x128 RGB": lambda: AffineExplorer(theta=THETA, picture="photo"),
+    "explorer, photo 128x128 RGB, bicubic": lambda: AffineExplorer(theta=THETA, picture="photo", mode="bicubic"),
+    "microscope, 6x6": SamplerMicroscope,
+    "probe, digit 28x28": PoolingProbe,
+}
+PAGE = '<!doctype html><meta charset="utf-8"><body style="margin: 0"><main style="width: {width}px">{widget}</main>'
+DRAG = """async (frames) => {
+  const { instrument } = document.querySelector(".stn-widget");
+  const handle = document.querySelector(".stn-corner, .stn-handle");
+  const move = (angle) => {
+    const [x, y] = [180 + 90 * Math.cos(angle), 180 + 90 * Math.sin(angle)];
+    if (instrument.dragHandle) instrument.dragHandle(handle, x, y);
+    else if (instrument.shiftAt) instrument.moveTo(...instrument.shiftAt(x, y));
+    else instrument.moveTo(...instrument.view.read(x, y));
+  };
+  const times = [];
+  for (let i = 0; i < frames; i++) {
+    await new Promise(requestAnimationFrame);
+    const start = performance.now();
+    move((2 * Math.PI * i) / 60);
+    instrument.request.cancel();
+    instrument.frame();
+    document.body.getBoundingClientRect();
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+
+
+def page_width(browser):
+    """The width of the page at which the explorer shows its output SHOWN pixels wide."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_content(PAGE.format(width=760, widget=AffineExplorer().to_html()))
+    page.wait_for_function("document.querySelector('.stn-widget').instrument")
+    for width in range(700, 900, 2):
+        page.evaluate("(width) => (document.querySelector('main').style.width = `${width}px`)", width)
+        if page.locator("[data-ref=outputCanvas]").bounding_box()["width"] >= SHOWN:
+            break
+    page.close()
+    return width
+
+
+def measure(browser, widget, width, scale, frames):
+    """Milliseconds a frame of one widget, a tenth of the frames to warm up first."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1400}, device_scale_factor=scale)
+    page = context.new_page()
+    page.set_content(PAGE.format(width=width, widget=widget.to_html()))
+    page.wait_for_function("document.querySelector('.stn-widget').instrument")
+    page.evaluate(DRAG, max(10, frames // 10))
+    times = sorted(page.evaluate(DRAG, frames))
+    context.close()
+    return {
+        "median_ms": round(statistics.median(times), 2),
+        "p95_ms": round(times[int(0.95 * (len(times) - 1))], 2),
+        "frames": frames,
+    }
+
+
+def run(frames=FRAMES):
+    """The whole benchmark as a JSON-ready dictionary."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        width = page_width(browser)
+        results = {}
+        for name, make in CASES.items():
+            for scale in (1, 2):
+                results[f"{name}, {scale}x"] = entry = measure(browser, make(), width, scale, frames)
+                print(f"{name}, {scale}x: {entry['median_ms']} ms (95 %: {entry['p95_ms']} ms)", flush=True)
+        version = browser.version
+        browser.close()
+    return {
+        "benchmark": "widgets",
+        "date": datetime.date.today().isoformat(),
+        "machine": {"architecture": platform.machine(), "processors": os.cpu_count(), "system": platform.system()},
+        "unit": "ms a frame while dragging; 1x and 2x are device pixels for each CSS pixel",
+        "output_shown_px": SHOWN,
+        "versions": {"chromium": version, "python": platform.python_version()},
+        "results": results,
+    }
+
+
+def main(arguments=None):
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Milliseconds a frame of each widget while it is dragged.")
+    parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    options = parser.parse_args(arguments)
+    report = run(options.frames)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    part = options.output.with_suffix(".part")
+    part.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    part.replace(options.output)
+    print("written:", options.output.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

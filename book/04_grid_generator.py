@@ -47,18 +47,6 @@ DIGIT = 2  # the digit in the pictures
 ANGLE = np.deg2rad(30)  # how far the examples turn
 ZOOM = 1.5  # how much the forward example enlarges
 
-# %% tags=["hide-input"]
-def panels(images, titles):
-    """A strip of large images, each in a thin frame."""
-    fig = plotting.strip(images, titles)
-    side = min(1.8, 5.4 / len(images))
-    fig.set_size_inches(side * len(images), side * images[0].shape[0] / images[0].shape[1] + 0.3)
-    fig.tight_layout(pad=0.3)
-    for ax in fig.axes:
-        ax.spines[:].set(visible=True, color="#999999")
-    return fig
-
-
 # %%
 data = datasets.load()
 digit = data.x_train[data.y_train == DIGIT][0]
@@ -176,8 +164,10 @@ print("turn, then shift, sends the centre to", (shift @ turn)[:2, 2])
 # at
 #
 # $$
-# x_i = \frac{2i + 1}{n} - 1 \quad \text{(False)}, \qquad\qquad
-# x_i = \frac{2i}{n - 1} - 1 \quad \text{(True)}.
+# x_i = \begin{cases}
+# \dfrac{2i + 1}{n} - 1 & \text{(False)} \\[2ex]
+# \dfrac{2i}{n - 1} - 1 & \text{(True)}
+# \end{cases}
 # $$
 #
 # The first comes from stretching $0 \dots n$ to $-1 \dots 1$, the centre of pixel $i$ being at
@@ -191,6 +181,17 @@ for align_corners, row in by_hand.items():
     print(f"{align_corners!s:5}", " ".join(f"{x:+.3f}" for x in row))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same four pixels drawn twice with an axis below. With align_corners False the axis from -1 to 1 spans the outer edges of the first and last pixel. With True it spans the centres of the first and last pixel, so half a pixel sticks out on each side."}}
+def panels(images, titles):
+    """A strip of large images, each in a thin frame."""
+    fig = plotting.strip(images, titles)
+    side = min(1.8, 5.4 / len(images))
+    fig.set_size_inches(side * len(images), side * images[0].shape[0] / images[0].shape[1] + 0.3)
+    fig.tight_layout(pad=0.3)
+    for ax in fig.axes:
+        ax.spines[:].set(visible=True, color="#999999")
+    return fig
+
+
 fig, axes = plt.subplots(2, 1, figsize=(5.4, 4))
 for ax, (align_corners, row) in zip(axes, by_hand.items()):
     for i, x in enumerate(row):
@@ -225,15 +226,17 @@ def axis_coordinates(size, align_corners=False):
 # %%
 for align_corners, row in by_hand.items():
     assert np.allclose(axis_coordinates(4, align_corners), row)
-    print(align_corners, "one pixel:", np.asarray(axis_coordinates(1, align_corners)))
+    print(align_corners, "one pixel:", axis_coordinates(1, align_corners))
 
 # %% [markdown]
 # We shall also need the way back, from normalised to pixel units, in which pixel $i$ has its
 # centre at $i$. Solve the two formulas for $i$:
 #
 # $$
-# i = \frac{(x + 1)\,n - 1}{2} \quad \text{(False)}, \qquad\qquad
-# i = \frac{(x + 1)(n - 1)}{2} \quad \text{(True)}.
+# i = \begin{cases}
+# \dfrac{(x + 1)\,n - 1}{2} & \text{(False)} \\[2ex]
+# \dfrac{(x + 1)(n - 1)}{2} & \text{(True)}
+# \end{cases}
 # $$
 
 # %% tags=["listing:stnlib.sampling.to_pixels"]
@@ -249,7 +252,7 @@ def to_pixels(coordinate, size, align_corners=False):
 # %%
 for there, back in [(False, False), (True, True), (True, False)]:
     pixels = to_pixels(axis_coordinates(4, there), 4, back)
-    print(f"there with {there!s:5}, back with {back!s:5}:", np.round(pixels, 3))
+    print(f"there {there!s:5} back {back!s:5}", np.round(pixels, 3))
 
 # %% [markdown]
 # The last line is what happens when a grid made with one convention is read with the other. The
@@ -280,7 +283,7 @@ def nearest_pixel(x, y, height, width):
 
 def pixel_centres(height, width):
     xs, ys = axis_coordinates(width, False), axis_coordinates(height, False)
-    return [(i, j, float(xs[j]), float(ys[i])) for i in range(height) for j in range(width)]
+    return [(i, j, xs[j], ys[i]) for i, j in np.ndindex(height, width)]
 
 
 # %% [markdown]
@@ -315,7 +318,7 @@ toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
 identity = np.eye(2, 3)
 pushed, pulled = push(toy, identity, 7, 7), pull(toy, identity, 7, 7)
 fig = panels([toy, pushed, pulled], ["input", "push", "pull"])
-print(f"pixels with a value: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)} of 49")
+print(f"of 49: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)}")
 
 # %% [markdown]
 # Nine input pixels can write at most nine output pixels. The others are **holes**: nobody landed
@@ -326,8 +329,9 @@ print(f"pixels with a value: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)
 cos, sin = np.cos(ANGLE), np.sin(ANGLE)
 M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
 M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
-pushed, pulled = push(digit[..., 0], M, 28, 28), pull(digit[..., 0], M_inverse, 28, 28)
-fig = panels([digit[..., 0], pushed, pulled], ["input", "push", "pull"])
+two = digit[..., 0]
+pushed, pulled = push(two, M, 28, 28), pull(two, M_inverse, 28, 28)
+fig = panels([two, pushed, pulled], ["input", "push", "pull"])
 
 # %% [markdown]
 # The same turn, the same size, and the pushed digit is riddled with holes. To count them, push an
@@ -336,9 +340,10 @@ fig = panels([digit[..., 0], pushed, pulled], ["input", "push", "pull"])
 
 # %%
 white = np.ones((28, 28))
-reached, wanted = push(white, M, 28, 28) > 0, pull(white, M_inverse, 28, 28) > 0
+reached = push(white, M, 28, 28) > 0
+wanted = pull(white, M_inverse, 28, 28) > 0
 holes = np.sum(wanted & ~reached)
-print(f"{holes} of {np.sum(wanted)} pixels that should have a value have none")
+print(f"{holes} holes in {np.sum(wanted)} pixels")
 assert holes > 0
 
 # %% [markdown]
@@ -380,7 +385,7 @@ theta = 0.7 * np.array([[cos, -sin, 0], [sin, cos, 0]])
 looped = np.zeros((3, 3, 2))
 for i, j, x_t, y_t in pixel_centres(3, 3):
     looped[i, j] = theta @ [x_t, y_t, 1]
-print("the top left output pixel reads at", np.round(looped[0, 0], 3))
+print("the first reads at", np.round(looped[0, 0], 3))
 
 # %% [markdown]
 # A list of nine points is hard to judge. Draw them where they belong.
@@ -430,7 +435,7 @@ def affine_points(theta, height, width, align_corners=False):
 # %%
 grid = affine_points(ops.convert_to_tensor(theta[None]), 3, 3)
 difference = np.abs(grid[0] - looped).max()
-print(f"shape {tuple(grid.shape)}, largest difference from the loop {difference:.0e}")
+print(tuple(grid.shape), f"difference from the loop {difference:.0e}")
 assert difference < 1e-6
 
 # %% [markdown]
@@ -533,9 +538,11 @@ fig = picture(normalised_turn, wide)
 # $R$, and come back:
 #
 # $$
-# D = \begin{pmatrix} W/2 & 0 \\ 0 & H/2 \end{pmatrix}, \qquad
-# D^{-1} R\, D =
-# \begin{pmatrix} \cos\alpha & -\frac{H}{W} \sin\alpha \\ \frac{W}{H} \sin\alpha & \cos\alpha \end{pmatrix}
+# \begin{aligned}
+# D &= \begin{pmatrix} W/2 & 0 \\ 0 & H/2 \end{pmatrix} \\[1ex]
+# D^{-1} R\, D &= \begin{pmatrix} \cos\alpha & -\frac{H}{W} \sin\alpha \\
+# \frac{W}{H} \sin\alpha & \cos\alpha \end{pmatrix}
+# \end{aligned}
 # $$
 #
 # shapes: `(2, 2) @ (2, 2) @ (2, 2)` → `(2, 2)`
@@ -558,8 +565,8 @@ def angle_between_axes(theta):
     return np.degrees(np.arccos(cosine))
 
 
-for name, matrix in [("normalised turn", normalised_turn), ("pixel turn", pixel_turn)]:
-    print(f"{name}: {angle_between_axes(matrix):.1f} degrees between the axes")
+for name, matrix in {"normalised": normalised_turn, "pixel": pixel_turn}.items():
+    print(f"{name} turn: {angle_between_axes(matrix):.1f} degrees")
 assert np.isclose(angle_between_axes(pixel_turn), 90)
 
 # %% [markdown]
@@ -623,7 +630,7 @@ AffineExplorer(image=digit)
 # %%
 quarter = np.array([[0.5, 0, 0.5, 0, 0.5, -0.5]], "float32")
 crop = np.asarray(grid_sample(digit[None], affine_grid(quarter, (14, 14))))[0]
-print("largest difference from the slice:", f"{np.abs(crop - digit[:14, 14:]).max():.1e}")
+print(f"largest difference: {np.abs(crop - digit[:14, 14:]).max():.1e}")
 assert np.allclose(crop, digit[:14, 14:], atol=1e-5)
 
 # %% [markdown]
@@ -647,13 +654,16 @@ assert np.allclose(crop, digit[:14, 14:], atol=1e-5)
 # Append the row $(0, 0, 1)$, invert, drop the row again.
 
 # %% mystnb={"image": {"alt": "The 2, the distorted 2, and the restored 2, which looks like the first but softer."}}
-distort = np.array([[1.4 * cos, -1.4 * sin, 0.2], [1.4 * sin, 1.4 * cos, -0.1], [0, 0, 1]])
+distort = np.array([[1.4 * cos, -1.4 * sin, 0.2],
+                    [1.4 * sin, 1.4 * cos, -0.1],
+                    [0, 0, 1]])
 undo = np.linalg.inv(distort)
 images = [digit[None]]
+names = ["input", "distorted", "restored"]
 for matrix in (distort, undo):
     grid = affine_grid(matrix[None, :2].astype("float32"), (28, 28))
     images.append(np.asarray(grid_sample(images[-1], grid)))
-fig = panels([image[0] for image in images], ["input", "distorted", "restored"])
+fig = panels([image[0] for image in images], names)
 
 # %% [markdown]
 # Position, size and slant are back. Sharpness is not: the distorted 2 was smaller, so it had fewer
@@ -677,7 +687,7 @@ fig = panels([image[0] for image in images], ["input", "distorted", "restored"])
 
 # %%
 n = 28
-error = np.asarray(to_pixels(axis_coordinates(n, True), n, False)) - np.arange(n)
+error = to_pixels(axis_coordinates(n, True), n, False) - np.arange(n)
 for column in (0, 7, 13, 14, 20, 27):
     print(f"column {column:2}: {error[column]:+.3f} pixels")
 mended = to_pixels(axis_coordinates(n, True) * (n - 1) / n, n, False)

@@ -9,10 +9,10 @@
 # %% [markdown]
 # # Put together: does it learn to straighten digits by itself?
 #
-# You have the parts: a network that proposes $\theta$ ({doc}`03_localization`), a grid that says
-# where to read ({doc}`04_grid_generator`), a sampler that reads there and lets gradients through
-# ({doc}`05_sampler`). Nobody has told any of them what "upright" means, and nobody will. The only
-# teacher is the class label at the far end. Is that enough?
+# You have the parts: a network that proposes $\theta$ ({doc}`chapter 3 <03_localization>`), a grid
+# that says where to read ({doc}`chapter 4 <04_grid_generator>`), a sampler that reads there and
+# lets gradients through ({doc}`chapter 5 <05_sampler>`). Nobody has told any of them what "upright"
+# means, and nobody will. The only teacher is the class label at the far end. Is that enough?
 #
 # After this chapter you can
 #
@@ -32,8 +32,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from IPython.display import Markdown
+from keras import layers
 
-from stnlib import affine_grid, datasets, distortions, grid_sample, models, plotting, training, transforms
+import stnlib
+from stnlib import datasets, distortions, models, plotting, training, transforms
+from stnlib.distortions import affine_theta, warp
 
 plotting.use_style()
 
@@ -68,8 +71,9 @@ from stnlib.sampling import sample
 # %% tags=["listing:stnlib.layers.SpatialTransformer"]
 @keras.saving.register_keras_serializable(package="stnlib")
 class SpatialTransformer(keras.layers.Layer):
-    def __init__(self, localization, transform="affine", output_size=None, control_points=(4, 4),
-                 mode="bilinear", padding_mode="zeros", align_corners=False, **kwargs):  # fmt: skip
+    def __init__(self, localization, transform="affine", output_size=None,
+                 control_points=(4, 4), mode="bilinear", padding_mode="zeros",
+                 align_corners=False, **kwargs):  # fmt: skip
         super().__init__(**kwargs)
         self.localization = checked_localization(localization)
         values = (transform, output_size, control_points, mode, padding_mode, align_corners)
@@ -117,15 +121,15 @@ print(np.asarray(layer.theta(toy)))
 
 # %% [markdown]
 # A new layer returns its input: its head starts with a zero kernel and the identity as bias.
-# ({doc}`03_localization` showed what happens otherwise.) Now change the bias by hand. A pixel of
-# three is $\tfrac{2}{3}$ wide, so adding $\tfrac{2}{3}$ to $\theta_{13}$ moves every sampling point
-# one pixel to the right. Which way does the picture go?
+# ({doc}`Chapter 3 <03_localization>` showed what happens otherwise.) Now change the bias by hand. A
+# pixel of three is $\tfrac{2}{3}$ wide, so adding $\tfrac{2}{3}$ to $\theta_{13}$ moves every
+# sampling point one pixel to the right. Which way does the picture go?
 
 # %%
 shift = np.array([1, 0, 2 / 3, 0, 1, 0], "float32")
 layer.head.bias.assign(shift)
 
-by_hand = grid_sample(toy, affine_grid(shift[None], (3, 3)))
+by_hand = stnlib.grid_sample(toy, stnlib.affine_grid(shift[None], (3, 3)))
 np.testing.assert_allclose(layer(toy), by_hand, atol=1e-6)
 print(np.asarray(by_hand)[0, :, :, 0].round(3))
 
@@ -136,9 +140,10 @@ print(np.asarray(by_hand)[0, :, :, 0].round(3))
 # ## The same digits for everyone
 #
 # A fair comparison changes one thing at a time. All models below take the same number of training
-# steps from the same seed. *FCN clean* sees upright digits alone, as in {doc}`01_motivation`, and
-# sees them so much more often. The other four see the very same mixture: the upright digits and
-# bent copies of them. All five are tested on the same two sets, one upright, one bent.
+# steps from the same seed. *FCN clean* sees upright digits alone, as in {doc}`chapter 1
+# <01_motivation>`, and sees them so much more often. The other four see the very same mixture: the
+# upright digits and bent copies of them. All five are tested on the same two sets, one upright, one
+# bent.
 
 # %%
 data = datasets.load()
@@ -146,14 +151,16 @@ x, y = data.x_train[:TRAIN_SIZE], data.y_train[:TRAIN_SIZE]
 x_mixed, y_mixed = distortions.mixed(x, y, copies=COPIES, seed=SEED)
 x_test, y_test = data.x_test[:2000], data.y_test[:2000]
 x_bent, theta_bent = distortions.distort(x_test, "article", seed=SEED + 1)
-print(f"{data.name}: trained on {len(x):,} or {len(x_mixed):,} digits, tested on {len(x_test):,}")
+classes = [y_test == digit for digit in range(10)]
+print(f"{data.name}: {len(x):,} upright and {len(x_mixed):,} mixed digits to train on")
+print(f"{len(x_test):,} digits to test on, upright and bent")
 
 # %% [markdown]
 # "Bent" is the article's recipe: scaled, shifted, turned, sheared, or all four at once. Here is one
 # test digit of each class, as it is and as it gets bent.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of ten handwritten digits, 0 to 9. Above they stand upright; below the same digits are turned, shrunk, slanted or pushed towards an edge."}}
-firsts = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
+firsts = [np.flatnonzero(members)[0] for members in classes]
 figure = plotting.strip(np.concatenate([x_test[firsts], x_bent[firsts]]), columns=10)
 
 # %% [markdown]
@@ -172,7 +179,12 @@ def stn_cnn():
     return models.stn(head="cnn")
 
 
-contestants = {"FCN mixed": models.fcn, "CNN": models.cnn, "STN+FCN": stn_fcn, "STN+CNN": stn_cnn}
+contestants = {
+    "FCN mixed": models.fcn,
+    "CNN": models.cnn,
+    "STN+FCN": stn_fcn,
+    "STN+CNN": stn_cnn,
+}
 
 # %% [markdown]
 # While the transformer trains you will want to watch. A callback notes the $\theta$ that it chooses
@@ -181,8 +193,8 @@ contestants = {"FCN mixed": models.fcn, "CNN": models.cnn, "STN+FCN": stn_fcn, "
 
 # %%
 turns, moves = np.radians(np.linspace(-60, 60, 7)), np.linspace(-0.4, 0.4, 7)
-swing = [distortions.affine_theta(angle=t, translation=(m, 0)) for t, m in zip(turns, moves)]
-seven_twos = distortions.warp(np.repeat(x_test[firsts[2:3]], 7, axis=0), swing)
+swing = [affine_theta(angle=t, translation=(m, 0)) for t, m in zip(turns, moves)]
+seven_twos = warp(np.repeat(x_test[firsts[2:3]], 7, axis=0), swing)
 
 watched = np.concatenate([x_bent[firsts], seven_twos])
 watch = training.ThetaHistory(watched)
@@ -198,8 +210,8 @@ training.fit(trained["FCN clean"], x, y, epochs=EPOCHS * (COPIES + 1), seed=SEED
 for name, build in contestants.items():
     training.set_seed(SEED)
     trained[name] = training.compile(build())
-    callbacks = [watch] if name == "STN+CNN" else []
-    training.fit(trained[name], x_mixed, y_mixed, epochs=EPOCHS, seed=SEED, callbacks=callbacks)
+    watchers = [watch] if name == "STN+CNN" else []
+    training.fit(trained[name], x_mixed, y_mixed, EPOCHS, seed=SEED, callbacks=watchers)
 
 # %% [markdown]
 # ## The table
@@ -208,7 +220,8 @@ for name, build in contestants.items():
 # quoted here so that you can hold yours beside them. It gives none for STN+CNN.
 
 # %%
-ARTICLE = {  # quoted from the article: accuracy on MNIST, original and affine-distorted, 5 epochs on all digits
+# Quoted: accuracy on MNIST, original and affine-distorted; 5 epochs on all 60,000 digits.
+ARTICLE = {
     "FCN clean": (0.9783, 0.5180),
     "FCN mixed": (0.9767, 0.7569),
     "CNN": (None, 0.88),
@@ -221,8 +234,10 @@ ARTICLE = {  # quoted from the article: accuracy on MNIST, original and affine-d
 # the table, the cell states which order it expects, and stops if the numbers do not bear it out.
 
 # %%
-upright = {name: training.accuracy(model, x_test, y_test) for name, model in trained.items()}
-bent = {name: training.accuracy(model, x_bent, y_test) for name, model in trained.items()}
+upright, bent = {}, {}
+for name, model in trained.items():
+    upright[name] = training.accuracy(model, x_test, y_test)
+    bent[name] = training.accuracy(model, x_bent, y_test)
 
 assert bent["FCN clean"] < bent["FCN mixed"] < bent["STN+FCN"]
 assert bent["CNN"] < bent["STN+CNN"]
@@ -271,16 +286,17 @@ Markdown(
 # and you see what the classifier would have been shown at that time.
 
 # %%
-stages = [distortions.warp(watched, theta) for theta in watch.thetas]
-titles = ["input", "epoch 0", *(f"epoch {epoch}" for epoch in range(1, EPOCHS + 1))]
+stages = [warp(watched, theta) for theta in watch.thetas]
+titles = ["input", *(f"epoch {epoch}" for epoch in range(EPOCHS + 1))]
 print(len(stages), "stages of", stages[0].shape)
 
 
 # %%
 def show_stages(columns):
-    figure, axes = plt.subplots(len(stages) + 1, len(columns), figsize=(len(columns), len(stages) + 1))
-    for row, title, images in zip(axes, titles, [watched, *stages], strict=True):
-        for ax, column in zip(row, columns, strict=True):
+    shape = len(titles), len(columns)
+    figure, axes = plt.subplots(*shape, figsize=shape[::-1])
+    for row, title, images in zip(axes, titles, [watched, *stages]):
+        for ax, column in zip(row, columns):
             plotting.show(ax, images[column])
         row[0].set_ylabel(title, rotation=0, ha="right", va="center")
     return figure
@@ -317,8 +333,8 @@ figure = show_stages(range(10))
 transformer = trained["STN+CNN"].get_layer("transformer")
 straightened = np.asarray(transformer(x_bent))
 
-mean_before = np.stack([x_bent[y_test == digit].mean(axis=0) for digit in range(10)])
-mean_after = np.stack([straightened[y_test == digit].mean(axis=0) for digit in range(10)])
+mean_before = np.stack([x_bent[members].mean(axis=0) for members in classes])
+mean_after = np.stack([straightened[members].mean(axis=0) for members in classes])
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of ten mean images, one for each class. Above, the means of the bent digits are shapeless blurs. Below, the means of the transformer's outputs show readable digits."}}
 normalised = [mean / mean.max(axis=(1, 2, 3), keepdims=True) for mean in (mean_before, mean_after)]
@@ -339,8 +355,8 @@ def likeness(images):
     return np.mean(flat @ mean / np.maximum(lengths, 1e-9))
 
 
-before = np.array([likeness(x_bent[y_test == digit]) for digit in range(10)])
-after = np.array([likeness(straightened[y_test == digit]) for digit in range(10)])
+before = np.array([likeness(x_bent[members]) for members in classes])
+after = np.array([likeness(straightened[members]) for members in classes])
 print("before", before.round(2), "\nafter ", after.round(2))
 assert np.all(after > before)
 
@@ -363,19 +379,21 @@ assert np.all(after > before)
 # %%
 def parts(theta):
     theta = np.reshape(theta, (-1, 2, 3))
-    turn = np.arctan2(theta[:, 1, 0] - theta[:, 0, 1], theta[:, 0, 0] + theta[:, 1, 1])
-    zoom = np.log2(np.abs(np.linalg.det(theta[:, :, :2]))) / 2
-    return {"shift": theta[:, 0, 2], "zoom": zoom, "turn": np.degrees(turn)}
+    (a, b, shift), (c, d, _) = theta.transpose(1, 2, 0)
+    zoom = np.log2(np.abs(a * d - b * c)) / 2
+    turn = np.degrees(np.arctan2(c - b, a + d))
+    return {"shift": shift, "zoom": zoom, "turn": turn}
 
 
-known = parts(distortions.affine_theta(angle=0.5, scale=(2, 2), translation=(0.3, 0)))
-print({name: value.round(3).item() for name, value in known.items()})
-np.testing.assert_allclose([known["shift"], known["zoom"]], [[0.3], [1]], atol=1e-6)
+known = affine_theta(angle=np.radians(30), scale=(2, 2), translation=(0.3, 0))
+found = [value.item() for value in parts(known).values()]
+print("shift {:.2f}, zoom {:.2f}, turn {:.2f}".format(*found))
+np.testing.assert_allclose(found, [0.3, 1, 30], rtol=1e-5)
 
 # %% [markdown]
-# It finds the parts of a map that we made. Now the experiment. Our map and the layer's both lead
-# from output to input, so to undo a turn by $\alpha$ the layer has to answer with a turn by
-# $-\alpha$. The same goes for the shift and the zoom.
+# It finds the parts that we put in. Now the experiment. Our map and the layer's both lead from
+# output to input, so to undo a turn by $\alpha$ the layer has to answer with a turn by $-\alpha$.
+# The same goes for the shift and the zoom.
 
 # %%
 rng, count = np.random.default_rng(SEED), len(x_test)
@@ -385,11 +403,13 @@ applied = {
     "turn": rng.uniform(-75, 75, count),
 }
 maps = {
-    "shift": [distortions.affine_theta(translation=(shift, 0)) for shift in applied["shift"]],
-    "zoom": [distortions.affine_theta(scale=(2**zoom, 2**zoom)) for zoom in applied["zoom"]],
-    "turn": [distortions.affine_theta(angle=np.radians(turn)) for turn in applied["turn"]],
+    "shift": [affine_theta(translation=(t, 0)) for t in applied["shift"]],
+    "zoom": [affine_theta(scale=(s, s)) for s in 2 ** applied["zoom"]],
+    "turn": [affine_theta(angle=angle) for angle in np.radians(applied["turn"])],
 }
-undone = {kind: -parts(transformer.theta(distortions.warp(x_test, maps[kind])))[kind] for kind in maps}
+undone = {}
+for kind, known in maps.items():
+    undone[kind] = -parts(transformer.theta(warp(x_test, known)))[kind]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three scatter plots, for shift, zoom and turn: what the transformer undoes against what was applied. In each the points rise from left to right along a line; for the shift the line is close to the diagonal, for the others it is flatter or lies beside it."}}
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6))
@@ -427,7 +447,6 @@ Markdown(
 # Look at the turns class by class.
 
 # %%
-classes = [y_test == digit for digit in range(10)]
 remaining = applied["turn"] - undone["turn"]
 spread_before = np.array([applied["turn"][members].std() for members in classes])
 spread_after = np.array([remaining[members].std() for members in classes])
@@ -468,9 +487,10 @@ Markdown(
 
 # %%
 circle = np.arange(-180, 181, 20)
-theta_circle = np.stack([distortions.affine_theta(angle=angle) for angle in np.radians(circle)])
-some, labels = np.tile(x_test[:300], (len(circle), 1, 1, 1)), np.tile(y_test[:300], len(circle))
-rotated = distortions.warp(some, np.repeat(theta_circle, 300, axis=0))
+some = np.tile(x_test[:300], (len(circle), 1, 1, 1))
+labels = np.tile(y_test[:300], len(circle))
+rotations = [affine_theta(angle=angle) for angle in np.radians(circle)]
+rotated = warp(some, np.repeat(rotations, 300, axis=0))
 
 curves = {}
 for name, model in trained.items():
@@ -500,8 +520,8 @@ figure.tight_layout()
 
 # %%
 shifts = np.linspace(0, 1.2, 7)
-theta_shifts = np.stack([distortions.affine_theta(translation=(shift, 0)) for shift in shifts])
-pushed = distortions.warp(np.repeat(x_test[firsts[3]][None], 7, axis=0), theta_shifts)
+pushes = [affine_theta(translation=(shift, 0)) for shift in shifts]
+pushed = warp(np.repeat(x_test[firsts[3:4]], 7, axis=0), pushes)
 fetched = np.asarray(transformer(pushed))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of a handwritten 3. Above, it is pushed further and further out of the frame, until only a sliver is left. Below, the transformer's output brings the visible part back towards the centre; the part that was cut off stays missing."}}
@@ -528,9 +548,9 @@ figure = plotting.strip(np.concatenate([pushed, fetched]), columns=7)
 # %%
 bright = (x_bent[firsts[:1]] - x_bent.mean()) / x_bent.std()
 zoom_out = np.array([[1.6, -0.5, 0, 0.5, 1.6, 0]], "float32")
-grid = affine_grid(zoom_out, (28, 28))
+grid = stnlib.affine_grid(zoom_out, (28, 28))
 
-broken = np.asarray(grid_sample(bright, grid))
+broken = np.asarray(stnlib.grid_sample(bright, grid))
 print(f"background {bright.min():.2f}, outside {broken[0, 0, 0, 0]:.2f}")
 assert broken[0, 0, 0, 0] - bright.min() > 0.1
 
@@ -541,7 +561,7 @@ assert broken[0, 0, 0, 0] - bright.min() > 0.1
 # normalise after, or to let the sampler repeat the border.
 
 # %%
-mended = np.asarray(grid_sample(bright, grid, padding_mode="border"))
+mended = np.asarray(stnlib.grid_sample(bright, grid, padding_mode="border"))
 assert mended[0, 0, 0, 0] == bright[0, 0, 0, 0]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three pictures: a normalised digit; the same turned and shrunk with zero padding, inside a grey frame that was not in the image; the same with border padding, without a frame."}}
@@ -568,7 +588,8 @@ def hurry(build, learning_rate):
 _, plain_accuracy = hurry(models.fcn, 0.03)
 rushed, rushed_accuracy = hurry(stn_fcn, 0.03)
 ink = np.sum(rushed.get_layer("transformer")(x_bent)) / np.sum(x_bent)
-print(f"accuracy: FCN {plain_accuracy:.3f}, STN+FCN {rushed_accuracy:.3f}; ink that is left: {ink:.3f}")
+print(f"accuracy: FCN {plain_accuracy:.3f}, STN+FCN {rushed_accuracy:.3f}")
+print(f"ink that is left: {ink:.3f}")
 assert plain_accuracy > 0.2 > rushed_accuracy
 assert ink < 0.1
 
@@ -582,9 +603,9 @@ steps = np.linspace(-3, 3, 241).astype("float32")
 theta = np.tile(transforms.identity("affine"), (len(steps), 1))
 theta[:, 2] = steps
 theta = tf.Variable(theta)
+threes = np.repeat(x_test[firsts[3:4]], len(steps), axis=0)
 with tf.GradientTape() as tape:
-    seen = grid_sample(np.repeat(x_test[firsts[3:4]], len(steps), axis=0), affine_grid(theta, (28, 28)))
-    brightness = tf.reduce_sum(seen)
+    brightness = tf.reduce_sum(stnlib.grid_sample(threes, stnlib.affine_grid(theta, (28, 28))))
 gradients = tape.gradient(brightness, theta)[:, 2].numpy()
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The gradient with respect to a horizontal shift of the grid, for shifts from minus 3 to 3. Between minus 2 and 2 it rises and falls; beyond, where the grid has left the image, it is exactly zero."}}
@@ -610,18 +631,19 @@ assert np.any(gradients) and not np.any(gradients[np.abs(steps) > 2])
 # for. Move a digit by four pixels and compare the features.
 
 # %%
-here = np.pad(x_test[firsts[3]][None], ((0, 0), (8, 8), (8, 8), (0, 0)))
+here = np.pad(x_test[firsts[3:4]], ((0, 0), (8, 8), (8, 8), (0, 0)))
 there = np.roll(here, 4, axis=2)
 
 
 def difference(ending):
     training.set_seed(SEED)
-    body = [keras.layers.Conv2D(8, 5, activation="relu"), keras.layers.MaxPooling2D()]
+    body = [layers.Conv2D(8, 5, activation="relu"), layers.MaxPooling2D()]
     network = keras.Sequential([keras.Input((44, 44, 1)), *body, ending])
     return np.abs(network(here) - network(there)).max()
 
 
-pooled, flat = difference(keras.layers.GlobalAveragePooling2D()), difference(keras.layers.Flatten())
+pooled = difference(layers.GlobalAveragePooling2D())
+flat = difference(layers.Flatten())
 print(f"global pooling {pooled:.1e}, flatten {flat:.1e}")
 assert pooled < 1e-6 < flat
 
@@ -635,14 +657,15 @@ assert pooled < 1e-6 < flat
 # one thing: a network that turns your images into a vector. It brings its own head.
 
 # %%
-see = [keras.layers.AveragePooling2D(2), keras.layers.Conv2D(16, 5, activation="relu"), keras.layers.MaxPooling2D(2)]
-decide = [keras.layers.Flatten(), keras.layers.Dense(32, activation="relu")]
-transform = SpatialTransformer(keras.Sequential([*see, *decide]), output_size=(32, 32))
+see = [layers.AveragePooling2D(2), layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(2)]
+decide = [layers.Flatten(), layers.Dense(32, activation="relu")]
+localization = keras.Sequential([*see, *decide])
+transform = SpatialTransformer(localization, output_size=(32, 32))
 
-convolution, pool = keras.layers.Conv2D(32, 3, activation="relu"), keras.layers.GlobalAveragePooling2D()
-classifier = keras.Sequential([convolution, pool, keras.layers.Dense(5)])
+convolution = layers.Conv2D(32, 3, activation="relu")
+classifier = [convolution, layers.GlobalAveragePooling2D(), layers.Dense(5)]
 
-model = keras.Sequential([keras.Input((48, 64, 3)), transform, classifier])
+model = keras.Sequential([keras.Input((48, 64, 3)), transform, *classifier])
 
 # %% [markdown]
 # (With `pip install` and `from stnlib import SpatialTransformer`, that is all.) `output_size` is
@@ -654,7 +677,7 @@ photos = np.random.default_rng(SEED).random((4, 48, 64, 3), dtype="float32")
 with tempfile.TemporaryDirectory() as folder:
     model.save(f"{folder}/model.keras")
     again = keras.saving.load_model(f"{folder}/model.keras")
-np.testing.assert_allclose(model(photos), again(photos), atol=1e-6)
+np.testing.assert_allclose(model(photos), again(photos), atol=1e-5)
 print(model(photos).shape)
 
 # %% [markdown]
@@ -679,14 +702,15 @@ parameters = trained["STN+FCN"].count_params()
 units = round((parameters - 10) / (28 * 28 + 1 + 10))
 
 training.set_seed(SEED)
-hidden = [keras.layers.Flatten(), keras.layers.Dense(units, activation="relu"), keras.layers.Dropout(0.2)]
-wide = keras.Sequential([keras.Input((28, 28, 1)), *hidden, keras.layers.Dense(10)])
+hidden = [layers.Flatten(), layers.Dense(units, activation="relu"), layers.Dropout(0.2)]
+wide = keras.Sequential([keras.Input((28, 28, 1)), *hidden, layers.Dense(10)], name="wide")
 training.compile(wide)
-history = training.fit(wide, x_mixed, y_mixed, epochs=EPOCHS, seed=SEED)
+history = training.fit(wide, x_mixed, y_mixed, EPOCHS, seed=SEED)
 
 # %%
 wide_bent = training.accuracy(wide, x_bent, y_test)
-print(f"{units} units, {wide.count_params():,} parameters: {wide_bent:.3f}; STN+FCN: {bent['STN+FCN']:.3f}")
+print(f"{units} units, {wide.count_params():,} parameters: {wide_bent:.3f}")
+print(f"STN+FCN, {parameters:,} parameters: {bent['STN+FCN']:.3f}")
 assert wide_bent < bent["STN+FCN"]
 
 # %% [markdown]
@@ -714,18 +738,20 @@ assert wide_bent < bent["STN+FCN"]
 # the upright one. So the last look comes first.
 
 # %%
-turned = distortions.warp(x_test, maps["turn"])
+turned = warp(x_test, maps["turn"])
 first_look = transformer.theta(turned)
 second_look = transformer.theta(transformer(turned))
-once = transforms.compose(np.stack(maps["turn"]), first_look)
+never = np.stack(maps["turn"])
+once = transforms.compose(never, first_look)
 twice = transforms.compose(once, second_look)
 
 # %%
-for name, theta in (("no look", np.stack(maps["turn"])), ("one look", once), ("two looks", twice)):
+for name, theta in {"no look": never, "one look": once, "two looks": twice}.items():
     turn = parts(theta)["turn"]
-    print(f"{name}: spread within a class {np.mean([turn[members].std() for members in classes]):.1f} degrees")
+    spread = np.mean([turn[members].std() for members in classes])
+    print(f"{name}: spread within a class {spread:.1f} degrees")
 right = training.accuracy(trained["STN+CNN"], straightened, y_test)
-print(f"bent digits named correctly after one look: {bent['STN+CNN']:.3f}, after two: {right:.3f}")
+print(f"accuracy on bent digits: one look {bent['STN+CNN']:.3f}, two {right:.3f}")
 
 # %% [markdown]
 # Compare the lines for one look and two. The layer was never trained for a second look; what it
@@ -753,21 +779,22 @@ print(f"bent digits named correctly after one look: {bent['STN+CNN']:.3f}, after
 
 # %%
 def leaning(count, seed):
-    turns = np.random.default_rng(seed).uniform(20, 70, count)
-    return np.stack([distortions.affine_theta(angle=turn) for turn in np.radians(turns)])
+    turns = np.radians(np.random.default_rng(seed).uniform(20, 70, count))
+    return np.stack([affine_theta(angle=turn) for turn in turns])
 
 
-x_lean = distortions.warp(np.tile(x, (3, 1, 1, 1)), leaning(3 * len(x), SEED))
+x_lean = warp(np.tile(x, (3, 1, 1, 1)), leaning(3 * len(x), SEED))
 training.set_seed(SEED)
-leaner = training.compile(models.stn(head="fcn"))
+leaner = training.compile(stn_fcn())
 history = training.fit(leaner, x_lean, np.tile(y, 3), epochs=3, seed=SEED)
 
 # %%
-theta_lean = leaning(len(x_test), SEED + 1)
-theta_out = leaner.get_layer("transformer").theta(distortions.warp(x_test, theta_lean))
-before, after = (parts(theta)["turn"] for theta in (theta_lean, transforms.compose(theta_lean, theta_out)))
-print(f"lean going in: {before.mean():.0f} degrees on average; coming out: {after.mean():.0f}")
-assert abs(after.mean()) > 10
+theta_in = leaning(len(x_test), SEED + 1)
+theta_stn = leaner.get_layer("transformer").theta(warp(x_test, theta_in))
+lean_in = parts(theta_in)["turn"].mean()
+lean_out = parts(transforms.compose(theta_in, theta_stn))["turn"].mean()
+print(f"lean going in: {lean_in:.0f} degrees on average; coming out: {lean_out:.0f}")
+assert lean_out > 0.5 * lean_in
 
 # %% [markdown]
 # It does not. With no upright digit to be like, and nobody to say what upright is, a common lean is
@@ -791,7 +818,8 @@ assert abs(after.mean()) > 10
 
 # %%
 stranger = training.accuracy(trained["FCN clean"], straightened, y_test)
-print(f"FCN clean reads {bent['FCN clean']:.3f} of the bent digits, {stranger:.3f} of the straightened ones")
+print(f"FCN clean reads {bent['FCN clean']:.3f} of the bent digits,")
+print(f"{stranger:.3f} of the straightened, {upright['FCN clean']:.3f} of the upright ones")
 
 # %% [markdown]
 # The two have never been introduced, so what is gained means that the transformer's pose is near

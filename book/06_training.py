@@ -73,10 +73,11 @@ from stnlib.sampling import sample
 class SpatialTransformer(keras.layers.Layer):
     def __init__(self, localization, transform="affine", output_size=None,
                  control_points=(4, 4), mode="bilinear", padding_mode="zeros",
-                 align_corners=False, **kwargs):  # fmt: skip
+                 align_corners=False, **kwargs):
         super().__init__(**kwargs)
         self.localization = checked_localization(localization)
-        values = (transform, output_size, control_points, mode, padding_mode, align_corners)
+        values = (transform, output_size, control_points, mode, padding_mode,
+                  align_corners)
         for name, value in checked_options(*values).items():
             setattr(self, name, value)
         self.head = identity_head(transform, control_points)
@@ -90,7 +91,8 @@ class SpatialTransformer(keras.layers.Layer):
     def call(self, images):
         size = self.output_size or images.shape[1:3]
         theta = self.theta(images)
-        points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners)
+        points = transform_points(theta, self.transform, *size,
+                                  self.control_points, self.align_corners)
         return sample(images, points, self.mode, self.padding_mode, self.align_corners)
 
     def compute_output_shape(self, input_shape):
@@ -106,7 +108,6 @@ class SpatialTransformer(keras.layers.Layer):
     def from_config(cls, config):
         localization = keras.saving.deserialize_keras_object(config["localization"])
         return cls(**{**config, "localization": localization})
-
 
 # %% [markdown]
 # Does it do what the three calls do? Try it on an image that you can read: nine pixels, numbered.
@@ -140,8 +141,8 @@ print(np.asarray(by_hand)[0, :, :, 0].round(3))
 # ## The same digits for everyone
 #
 # A fair comparison changes one thing at a time. All models below take the same number of training
-# steps from the same seed. *FCN clean* sees upright digits alone, as in {doc}`chapter 1
-# <01_motivation>`, and sees them so much more often. The other four see the very same mixture: the
+# steps from the same seed. *FCN clean* sees upright digits alone, like
+# {doc}`chapter 1 <01_motivation>`'s network, and sees them so much more often. The other four see the very same mixture: the
 # upright digits and bent copies of them. All five are tested on the same two sets, one upright, one
 # bent.
 
@@ -168,7 +169,6 @@ figure = plotting.strip(np.concatenate([x_test[firsts], x_bent[firsts]]), column
 #
 # `models.stn(head)` is a sequence of two: the layer above with chapter 3's localization network,
 # then the very classifier that it competes with. Nothing else differs.
-
 
 # %%
 def stn_fcn():
@@ -290,7 +290,6 @@ stages = [warp(watched, theta) for theta in watch.thetas]
 titles = ["input", *(f"epoch {epoch}" for epoch in range(EPOCHS + 1))]
 print(len(stages), "stages of", stages[0].shape)
 
-
 # %%
 def show_stages(columns):
     shape = len(titles), len(columns)
@@ -300,7 +299,6 @@ def show_stages(columns):
             plotting.show(ax, images[column])
         row[0].set_ylabel(title, rotation=0, ha="right", va="center")
     return figure
-
 
 # %% [markdown]
 # First the swinging 2. The top row is the input.
@@ -346,7 +344,6 @@ figure = plotting.strip(np.concatenate(normalised), columns=10)
 # a digit looks like the mean of its class: the cosine of the angle between the two images, 1 for
 # equal shapes.
 
-
 # %%
 def likeness(images):
     flat = images.reshape(len(images), -1)
@@ -374,7 +371,6 @@ assert np.all(after > before)
 # doublings. The turn is that of the rotation nearest to the left 2 x 2 part:
 #
 # $$\alpha = \operatorname{atan2}(\theta_{21} - \theta_{12},\; \theta_{11} + \theta_{22}).$$
-
 
 # %%
 def parts(theta):
@@ -576,7 +572,6 @@ for ax, image, title in zip(axes, (bright, broken, mended), ("normalised", "padd
 # does not. Train for one epoch on a part of the digits, and see how much ink is left in what the
 # layer passes on.
 
-
 # %%
 def hurry(build, learning_rate):
     training.set_seed(SEED)
@@ -657,15 +652,15 @@ assert pooled < 1e-6 < flat
 # one thing: a network that turns your images into a vector. It brings its own head.
 
 # %%
-see = [layers.AveragePooling2D(2), layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(2)]
-decide = [layers.Flatten(), layers.Dense(32, activation="relu")]
-localization = keras.Sequential([*see, *decide])
-transform = SpatialTransformer(localization, output_size=(32, 32))
-
-convolution = layers.Conv2D(32, 3, activation="relu")
-classifier = [convolution, layers.GlobalAveragePooling2D(), layers.Dense(5)]
-
-model = keras.Sequential([keras.Input((48, 64, 3)), transform, *classifier])
+localization = keras.Sequential([
+    layers.AveragePooling2D(2), layers.Conv2D(16, 5, activation="relu"),
+    layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(32, activation="relu"),
+])
+model = keras.Sequential([
+    keras.Input((48, 64, 3)),
+    SpatialTransformer(localization, output_size=(32, 32)),
+    layers.Conv2D(32, 3, activation="relu"), layers.GlobalAveragePooling2D(), layers.Dense(5),
+])
 
 # %% [markdown]
 # (With `pip install` and `from stnlib import SpatialTransformer`, that is all.) `output_size` is
@@ -775,7 +770,6 @@ print(f"accuracy on bent digits: one look {bent['STN+CNN']:.3f}, two {right:.3f}
 #
 # An angle above 0 makes the output read clockwise of the digit, so the digit leans anticlockwise.
 # To see how the output leans, compose our map with the layer's, as before.
-
 
 # %%
 def leaning(count, seed):

@@ -100,8 +100,8 @@ print(f"accuracy on {len(x_test)} digits it has never seen: {upright_accuracy:.3
 #
 # Now take a single 2 that the network reads correctly, and turn it. `distortions.affine_theta`
 # writes down a pose, `distortions.warp` redraws the image in that pose. (How these work is the
-# subject of chapters {doc}`04_grid_generator` and {doc}`05_sampler`; until then, trust them as
-# you would any image library.) A positive angle turns the digit to the left.
+# subject of chapters {doc}`4 <04_grid_generator>` and {doc}`5 <05_sampler>`; until then, trust
+# them as you would any image library.) A positive angle turns the digit to the left.
 
 
 # %%
@@ -125,7 +125,7 @@ two = x_test[np.flatnonzero(read_right & (y_test == 2))[:1]]
 turning_two = np.concatenate([turned(two, degrees) for degrees in ANGLES])
 p = training.probabilities(fcn, turning_two)
 answer, confidence = p.argmax(-1), p.max(-1)
-print("images", turning_two.shape, "→ probabilities", p.shape)
+print(f"images {turning_two.shape} → probabilities {p.shape}")
 
 # %% mystnb={"image": {"alt": "Seven pictures of the same handwritten 2, turned from -90 to 90 degrees. Above each stands the angle and the network's answer: 2 in the middle, other digits towards both ends."}} tags=["hide-input"]
 shown = np.flatnonzero(ANGLES % 30 == 0)
@@ -160,6 +160,7 @@ surest = np.argmax(np.where(wrong, confidence, 0))
 left = np.flatnonzero(wrong & (ANGLES > 0))[0]
 right = np.flatnonzero(wrong & (ANGLES < 0))[-1]
 
+# %% tags=["hide-input"]
 display(
     Markdown(f"""
 Turned to the left, this 2 is first misread at **{ANGLES[left]}°**, as a **{answer[left]}**; turned to the right,
@@ -189,7 +190,7 @@ def answers(images, poses):
 turns = [{"angle": np.deg2rad(degrees)} for degrees in ANGLES]
 twos = x_test[y_test == 2]
 shares = (answers(twos, turns)[:, :, None] == np.arange(10)).mean(axis=1)
-print("shares of the ten answers at each angle:", shares.shape)
+print(f"shares of the ten answers at each angle: {shares.shape}")
 
 # %% mystnb={"image": {"alt": "Stacked areas over the angle: the share of all twos that the network reads as each digit. The blue area of correct answers fills nearly everything at zero degrees and is gone at both ends, where grey areas of other digits take over."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.8, 3.4))
@@ -213,7 +214,7 @@ for k in order:
 ax.set(xlabel="angle in degrees", ylabel="share of all twos", xticks=ANGLES[::3], xlim=(-90, 90), ylim=(0, 1))
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 quarter_left, quarter_right = shares[-1].argmax(), shares[0].argmax()
 most_8 = shares[:, 8].argmax()
 display(
@@ -240,8 +241,8 @@ PIXEL = 2 / 28  # one pixel in the units of theta, where the image is 2 wide
 # %% [markdown]
 # A pose describes where the output *reads*, so it does the opposite to the picture: to make the
 # digit half as large, read from a field twice as wide; to push it to the right, read further to
-# the left. Chapter {doc}`04_grid_generator` is about this twist. Here it is one division and one
-# minus sign.
+# the left. {doc}`Chapter 4 <04_grid_generator>` is about this twist. Here it is one division and
+# one minus sign.
 
 
 # %%
@@ -291,10 +292,13 @@ def half_gone(values, result, centre):
 
 
 angle, pixels = half_gone(ANGLES[::3], rotation, 0), half_gone(SHIFTS, shift, 0)
+size = half_gone(SCALES, scale, 1.0)
+
+# %% tags=["hide-input"]
 display(
     Markdown(f"""
 Half of the accuracy is gone after a turn of **{abs(angle)}°**, or after a shift of **{abs(pixels)} pixels**
-in an image that is 28 pixels wide. Scaling does it at **{half_gone(SCALES, scale, 1.0)}** times the size.""")
+in an image that is 28 pixels wide. Scaling does it at **{size}** times the size.""")
 )
 
 # %% [markdown]
@@ -318,10 +322,10 @@ in an image that is 28 pixels wide. Scaling does it at **{half_gone(SCALES, scal
 # %%
 stroke = np.array([[0, 1, 0], [0, 1, 0], [0, 1, 0]])
 stencil = 2 * stroke - 1  # +1 where ink should be, -1 where it should not
-print("stroke in the middle:", (stencil * stroke).sum())
-print("moved by one pixel:  ", (stencil * np.roll(stroke, 1, axis=1)).sum())
-print("turned by 90 degrees:", (stencil * stroke.T).sum())
-print("an empty picture:    ", (stencil * 0 * stroke).sum())
+print(f"stroke in the middle: {(stencil * stroke).sum():3d}")
+print(f"moved by one pixel:   {(stencil * np.roll(stroke, 1, axis=1)).sum():3d}")
+print(f"turned by 90 degrees: {(stencil * stroke.T).sum():3d}")
+print(f"an empty picture:     {(stencil * 0).sum():3d}")
 
 # %% [markdown]
 # Moved by one pixel, the very same stroke scores *lower than no stroke at all*. The unit knows
@@ -363,7 +367,7 @@ ax.set(xlabel="angle in degrees", ylabel="distance, mean over twos", xticks=ANGL
 ax.legend()
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 assert closer_to_other[0] > 0.5 > closer_to_other[6] and closer_to_other[-1] > 0.5
 display(
     Markdown(f"""
@@ -389,7 +393,7 @@ it is **{closer_to_other[-1]:.0%}** to the left and **{closer_to_other[0]:.0%}**
 # The peaks above say that our FCN has this property for no move worth mentioning. And nothing in
 # its training asked for it: all its digits stood upright in the middle. That suggests two cures,
 # both standard. Show it moved digits as well. Or use the layers that are made for images,
-# convolution and max-pooling. The next chapter, {doc}`02_baselines`, gives both a fair trial.
+# convolution and max-pooling. {doc}`The next chapter <02_baselines>` gives both a fair trial.
 #
 # ## Recap
 #

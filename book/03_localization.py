@@ -13,11 +13,11 @@
 # %% [markdown]
 # # How can a network say where to look?
 #
-# More data and max-pooling ask the classifier to put up with any pose ({doc}`02_baselines`). Now
-# the other way round: look at the image, find out how it was moved, and move it back before
-# anyone classifies it. The part that finds out is the **localization network**. It is a small,
-# ordinary network with an extraordinary answer: not "this is a 2" but "look *there*, tilted like
-# *this*".
+# More data and max-pooling ask the classifier to put up with any pose ({doc}`chapter 2
+# <02_baselines>`). Now the other way round: look at the image, find out how it was moved, and
+# move it back before anyone classifies it. The part that finds out is the **localization
+# network**. It is a small, ordinary network with an extraordinary answer: not "this is a 2" but
+# "look *there*, tilted like *this*".
 #
 # After this chapter you can
 #
@@ -76,7 +76,7 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 distorted = distortions.distort(x_test, "article", seed=SEED + 1)
 undo = np.asarray(transforms.invert(distorted.theta))
 restored = distortions.warp(distorted.images, undo)
-print("theta", distorted.theta.shape, " inverse", undo.shape, " restored", restored.shape)
+print(f"theta {distorted.theta.shape}, inverse {undo.shape}, restored {restored.shape}")
 
 # %% mystnb={"image": {"alt": "Three rows of ten digits: the originals, the distorted ones, and the restored ones, which look like the originals again, a little softer and some with a piece missing."}} tags=["hide-input"]
 first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
@@ -100,7 +100,7 @@ training.compile(fcn)
 training.fit(fcn, x_train, y_train, epochs=EPOCHS, seed=SEED)
 worth = {name: training.accuracy(fcn, images, y_test) for name, images in stages.items()}
 
-# %%
+# %% tags=["hide-input"]
 assert worth["restored"] > worth["distorted"] + 0.2
 display(
     Markdown(f"""
@@ -151,9 +151,9 @@ for values in (3, 5, 9):
 #
 # images `U (B, 28, 28, 1)` → `theta (B, 6)`, read as `(B, 2, 3)` row by row
 #
-# The matrix tells each point of the output where to read the input; {doc}`04_grid_generator`
-# takes it to pieces. To get a feeling for the six, start at the identity and nudge one number at
-# a time.
+# The matrix tells each point of the output where to read the input; {doc}`chapter 4
+# <04_grid_generator>` takes it to pieces. To get a feeling for the six, start at the identity and
+# nudge one number at a time.
 
 # %%
 identity = transforms.identity("affine")
@@ -190,7 +190,7 @@ look = keras.Sequential(
 )
 
 for layer in look.layers:
-    print(f"{layer.name:<16}", layer.output.shape)
+    print(f"{layer.name:<16} {layer.output.shape}")
 
 # %% [markdown]
 # Each convolution without padding trims the border (28 to 24, 12 to 10), each pool halves. What
@@ -214,7 +214,7 @@ decide = keras.Sequential(
 )
 
 for layer in decide.layers:
-    print(f"{layer.name:<16}", layer.output.shape)
+    print(f"{layer.name:<16} {layer.output.shape}")
 
 # %% [markdown]
 # These are the layers of the article. The library has them as `models.localization`; let us be
@@ -224,7 +224,7 @@ for layer in decide.layers:
 library = models.localization()
 ours = [w.shape for w in look.weights + decide.weights]
 assert ours == [w.shape for w in library.weights]
-print("the same", len(ours), "arrays of weights")
+print(f"the same {len(ours)} arrays of weights")
 
 # %% [markdown]
 # One layer is missing, the one that turns 64 features into six numbers.
@@ -254,7 +254,7 @@ head = layers.Dense(
 localizer = keras.Sequential([look, decide, head])
 theta = np.asarray(localizer(distorted.images))
 
-print("theta", theta.shape)
+print(f"theta {theta.shape}")
 print(theta[:3])
 
 # %% [markdown]
@@ -315,6 +315,8 @@ plt.show()
 
 # %%
 through = [training.accuracy(fcn, images, y_test) for images in seen]
+
+# %% tags=["hide-input"]
 display(
     Markdown(f"""
 The trained FCN reads {worth["original"]:.0%} of the digits through the identity. Through {RANDOM_STARTS} random starts it reads
@@ -403,6 +405,8 @@ plt.show()
 
 # %%
 worth["straightened"] = training.accuracy(fcn, straightened, y_test)
+
+# %% tags=["hide-input"]
 assert worth["distorted"] + 0.1 < worth["straightened"] < worth["restored"]
 display(
     Markdown(f"""
@@ -414,8 +418,8 @@ display(
 # %% [markdown]
 # So the answer to this chapter's question is yes: a small network can look at an image and name
 # six numbers that say where to look. What is left is the cheating. Nobody labels the poses of
-# real images. The label "this is a 2" is all there is, and from chapter {doc}`04_grid_generator`
-# to {doc}`06_training` we make it suffice.
+# real images. The label "this is a 2" is all there is, and and over the next three chapters we
+# make it suffice.
 #
 # ## What does it cost?
 #
@@ -457,12 +461,13 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 # Nearly all parameters sit in one place, the first dense layer, where 400 numbers meet 128 units.
 # The head, which does all the talking, is the smallest part but one. Together the localization
 # network is larger than the article's whole CNN and smaller than its FCN: not free, but no giant
-# either. (When you compare networks with and without a transformer, remember this.
-# {doc}`06_training` does.)
+# either. (When you compare networks with and without a transformer, remember this. {doc}`Chapter
+# 6 <06_training>` does.)
 #
 # The network speaks. Next we need a machine that *does* what it says: one that takes six numbers
 # and works out, for each pixel of the output, which point of the input it wants. Until now
-# `distortions.warp` did that behind the scenes. {doc}`04_grid_generator` opens it.
+# `distortions.warp` did that behind the scenes. {doc}`The next chapter <04_grid_generator>` opens
+# it.
 #
 # ## Recap
 #
@@ -494,8 +499,8 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 
 # %%
 attention = transforms.identity("attention")
-print("theta ", attention)
-print("matrix", np.asarray(transforms.matrix("attention", attention[None])).tolist())
+print(f"theta {attention}")
+print(f"matrix {np.asarray(transforms.matrix('attention', attention[None])).tolist()}")
 
 # %% [markdown]
 # Three units; zoom 1 and shifts 0. The kernel starts at zero as before: the rule is to start at

@@ -72,12 +72,15 @@ def colab_button(buttons, is_notebook):
 
 
 def polish(body):
-    """Return a page's text with the chapter's number bare and with roles that browsers know.
+    """Return a page's text with bare chapter numbers, roles that browsers know, no empty headers.
 
     >>> polish('<h1><span class="section-number">4. </span>Why?</h1>')
     '<h1><span class="section-number">4</span>Why?</h1>'
+    >>> polish('<th class="head"><p></p></th><th class="head"><p>a</p></th>')
+    '<td></td><th class="head"><p>a</p></th>'
     """
     body = body.replace('role="doc-biblioentry"', 'role="listitem"').replace(' role="doc-backlink"', "")
+    body = re.sub(r'<th class="head[^"]*">(?:<p></p>)?</th>', "<td></td>", body)
     return CHAPTER_NUMBER.sub(r"\1\2", body)
 
 

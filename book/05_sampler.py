@@ -388,7 +388,7 @@ fig = panels([digit[0], *readings], ["input", *modes])
 #
 # $$
 # \begin{aligned}
-# \frac{\partial V_i^c}{\partial x_i^s} = \sum_{n}^{H} \sum_{m}^{W} U_{nm}^c \; & \max(0, 1 - |y_i^s - n|) \\
+# \frac{\partial V_i^c}{\partial x_i^s} = {} & \sum_{n}^{H} \sum_{m}^{W} U_{nm}^c \max(0, 1 - |y_i^s - n|) \\
 # \times\; & \begin{cases} 0 & \text{if } |m - x_i^s| \ge 1 \\ 1 & \text{if } m \ge x_i^s \\
 # -1 & \text{if } m < x_i^s \end{cases}
 # \end{aligned}

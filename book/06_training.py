@@ -43,8 +43,9 @@ plotting.use_style()
 # %%
 SEED = 0
 EPOCHS = 3
-TRAIN_SIZE = 1437
-COPIES = 14
+TRAIN_SIZE = 1437  # at most this many digits to learn from
+COPIES = 14        # and so many bent copies of each
+TEST_SIZE = 2000   # at most this many to be examined on
 
 # %% [markdown]
 # ## Three calls become one layer
@@ -142,15 +143,15 @@ print(np.asarray(by_hand)[0, :, :, 0].round(3))
 #
 # A fair comparison changes one thing at a time. All models below take the same number of training
 # steps from the same seed. *FCN clean* sees upright digits alone, like
-# {doc}`chapter 1 <01_motivation>`'s network, and sees them so much more often. The other four see the very same mixture: the
-# upright digits and bent copies of them. All five are tested on the same two sets, one upright, one
-# bent.
+# {doc}`chapter 1 <01_motivation>`'s network, and sees them so much more often. The other four see
+# the very same mixture: the upright digits and bent copies of them. All five are tested on the same
+# two sets, one upright, one bent.
 
 # %%
 data = datasets.load()
 x, y = data.x_train[:TRAIN_SIZE], data.y_train[:TRAIN_SIZE]
 x_mixed, y_mixed = distortions.mixed(x, y, copies=COPIES, seed=SEED)
-x_test, y_test = data.x_test[:2000], data.y_test[:2000]
+x_test, y_test = data.x_test[:TEST_SIZE], data.y_test[:TEST_SIZE]
 x_bent, theta_bent = distortions.distort(x_test, "article", seed=SEED + 1)
 classes = [y_test == digit for digit in range(10)]
 print(f"{data.name}: {len(x):,} upright and {len(x_mixed):,} mixed digits to train on")
@@ -243,17 +244,15 @@ assert bent["FCN clean"] < bent["FCN mixed"] < bent["STN+FCN"]
 assert bent["CNN"] < bent["STN+CNN"]
 
 # %% tags=["hide-input"]
-rows = ["| Model | Parameters | Upright | Bent | Article: original | Article: distorted |", "|---|--:|--:|--:|--:|--:|"]
+rows = ["| Model | Weights | Upright | Bent | *Article: upright* | *Article: bent* |", "|---|--:|--:|--:|--:|--:|"]
 for name, model in trained.items():
-    quoted = [f"{value:.3f}" if value else "not given" for value in ARTICLE[name]]
-    cells = [name, f"{model.count_params():,}", f"{upright[name]:.3f}", f"{bent[name]:.3f}", *quoted]
+    quoted = [f"*{value:.3f}*" if value else "–" for value in ARTICLE[name]]
+    cells = [name, f"{model.count_params():,}", f"{upright[name]:.3f}", f"**{bent[name]:.3f}**", *quoted]
     rows.append("| " + " | ".join(cells) + " |")
 
-same = "the same data, but far fewer training digits and fewer epochs than the article's"
-other = "**another data set** than the article's MNIST, far smaller"
-note = (
-    f"Measured here on `{data.name}`: {same if data.name == 'mnist' else other}. Compare the order, not the decimals."
-)
+same = "the article's data, but far fewer digits to learn from and fewer epochs"
+other = "**another and far smaller data set than the article's MNIST**"
+note = f"Measured here on `{data.name}`: {same if data.name == 'mnist' else other}. Compare the order, not the decimals."
 Markdown("\n".join(rows) + "\n\n" + note)
 
 # %% [markdown]
@@ -320,6 +319,17 @@ figure = show_stages(range(10))
 # %% [markdown]
 # Digits near an edge are fetched to the centre. Small ones are enlarged. How far each is turned
 # differs: find the one that was turned most, and see whether it got all the way.
+#
+# Take over where the layer stopped. Here is the bent 3 with the grid that the trained layer laid
+# over it. Drag the grid until the output stands as you would write it. How much was left to do?
+
+# %%
+from stnlib.widgets import AffineExplorer
+
+AffineExplorer(image=x_bent[firsts[3]], theta=watch.thetas[-1][3].tolist())
+
+# %% [markdown]
+# You judge by what looks right to you. The layer went as far as it helped its classifier.
 #
 # ## Blurs become digits
 #
@@ -477,7 +487,7 @@ Markdown(
 #
 # ## What it cannot undo
 #
-# Three things stay out of reach, whatever the training.
+# Three things stay out of its reach.
 #
 # **What it has not met.** We trained on turns up to 75 degrees. Turn on, full circle.
 

@@ -83,7 +83,8 @@ def test_every_control_has_a_name(open_widget, widget):
     page = open_widget(widget())
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll('.stn-app :is(button, input, canvas)')]
-        .filter((e) => !e.closest("[hidden]") && !(e.ariaLabel || e.textContent.trim() || e.closest('label')?.textContent.trim()))
+        .filter((e) => !e.closest("[hidden]"))
+        .filter((e) => !(e.ariaLabel || e.textContent.trim() || e.closest('label')?.textContent.trim()))
         .map((e) => e.outerHTML)"""
     )
     assert unnamed == []

@@ -1,0 +1,100 @@
+"""The explorer in a real JupyterLab with a real kernel: theta goes both ways."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import numpy as np
+import pytest
+
+from tests.js.acts import mouse_drag
+
+pytestmark = [pytest.mark.slow, pytest.mark.repository]
+TOKEN = "widgets"
+CELLS = [
+    "from stnlib.widgets import AffineExplorer\nexplorer = AffineExplorer()\nexplorer",
+    "print('theta is', explorer.theta)",
+    "explorer.theta = [[0.5, 0, 0.25], [0, 0.5, 0]]",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that serves a folder with one notebook."""
+    folder = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "widget.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += [f"--notebook-dir={folder}", f"--IdentityProvider.token={TOKEN}"]
+    folders = {f"JUPYTER_{name}_DIR": str(folder / ".jupyter" / name) for name in ("CONFIG", "RUNTIME", "DATA")}
+    log = (folder / "lab.log").open("w")
+    server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=log)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api?token={TOKEN}", server)
+        yield f"http://127.0.0.1:{port}/lab/tree/widget.ipynb?token={TOKEN}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(address, server, seconds=120):
+    """Wait until the server answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError("JupyterLab did not start")
+
+
+def run_cell(page, number):
+    """Run one cell and wait until the kernel has answered; ask again where JupyterLab was not yet listening."""
+    cell = page.locator(".jp-CodeCell").nth(number)
+    prompt = cell.locator(".jp-InputPrompt")
+    before = prompt.inner_text()
+    for _ in range(20):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(1500)
+        if prompt.inner_text() != before:
+            break
+    cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]")).wait_for(timeout=120_000)
+
+
+def theta_in_python(page):
+    """What the kernel prints as theta."""
+    run_cell(page, 1)
+    page.wait_for_timeout(1000)
+    line = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text()
+    return np.array(re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", line), dtype=float).reshape(2, 3)
+
+
+def test_theta_goes_from_the_drag_to_python_and_from_python_to_the_picture(browser, lab):
+    page = browser.new_context(viewport={"width": 1400, "height": 1600}).new_page()
+    page.goto(lab)
+    page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
+    page.get_by_text("| Idle").first.wait_for(timeout=120_000)
+    run_cell(page, 0)
+    page.wait_for_function("document.querySelector('.stn-widget')?.instrument", timeout=120_000)
+    np.testing.assert_array_equal(theta_in_python(page), [[1, 0, 0], [0, 1, 0]])
+
+    mouse_drag(page, ".stn-centre", 30, -12)
+    side = page.evaluate("document.querySelector('.stn-widget').instrument.view.width")
+    np.testing.assert_allclose(theta_in_python(page), [[1, 0, 60 / side], [0, 1, -24 / side]], atol=1e-3)
+
+    before = page.evaluate("document.querySelector('[data-ref=outputCanvas]').toDataURL()")
+    run_cell(page, 2)
+    page.wait_for_function("document.querySelector('[data-theta=\"0\"]').value === '0.50'")
+    assert page.evaluate("document.querySelector('[data-ref=outputCanvas]').toDataURL()") != before
+    np.testing.assert_array_equal(theta_in_python(page), [[0.5, 0, 0.25], [0, 0.5, 0]])

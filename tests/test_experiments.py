@@ -193,6 +193,14 @@ def test_time_budget_comes_from_the_measured_runs(tmp_path):
     assert command_line.within_budget(long, tmp_path).epochs == 20
 
 
+def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(command_line, "report", lambda run, digits, out: kept.append(run.epochs))
+    options = ["--model", "cnn_long", "--distortion", "article", "--dataset", "uci", "--out", str(tmp_path)]
+    command_line.main(["article", *options, "--epochs", "21"])
+    assert kept == [21]
+
+
 @pytest.mark.parametrize("arguments", [["paper", "--epochs", "0"], ["paper", "--model", "rnn"], ["books"]])
 def test_bad_arguments(arguments, capsys):
     with pytest.raises(SystemExit):

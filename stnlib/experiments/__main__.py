@@ -54,7 +54,7 @@ def main(arguments=None):
     todo = chosen(experiment, options)
     digits = datasets.load(options["dataset"])
     for run in todo:
-        report(within_budget(run, out), digits, out)
+        report(run if options["epochs"] else within_budget(run, out), digits, out)
 
 
 def chosen(experiment, options):

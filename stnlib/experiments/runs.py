@@ -89,7 +89,7 @@ def everything(**options):
         and addition, then the other transforms.
 
     >>> len(everything())
-    132
+    162
     """
     ordered = []
     for seed in SEEDS:

@@ -410,10 +410,11 @@ CNN with max-pooling {scores["CNN"]["distorted"]:.3f}.""")
 )
 
 # %% [markdown]
-# So the CNN's lead has two parts. What is left without the maximum is due to convolution: a
-# stroke met in one place is known in all places, so the network learns faster from the moved
-# digits that it *sees*. The maximum adds what the row of eight pixels promised, some tolerance of
-# a pixel or two. "Max-pooling makes it invariant" is at best half of the story.
+# Expect the middle number between the outer two, for the CNN's lead has two parts. What the
+# network has without the maximum is due to convolution: a stroke met in one place is known in all
+# places, so the network learns faster from the moved digits that it *sees*. The maximum adds what
+# the row of eight pixels promised, some tolerance of a pixel or two. "Max-pooling makes it
+# invariant" is not the story.
 #
 # To see where each network's tolerance ends, draw the curves of chapter 1 for all three.
 

@@ -80,6 +80,7 @@ def polish(body):
     '<td></td><th class="head"><p>a</p></th>'
     """
     body = body.replace('role="doc-biblioentry"', 'role="listitem"').replace(' role="doc-backlink"', "")
+    body = re.sub(r'(<a class="reference internal"[^>]*>) +', r" \1", body)
     body = re.sub(r'<th class="head[^"]*">(?:<p></p>)?</th>', "<td></td>", body)
     return CHAPTER_NUMBER.sub(r"\1\2", body)
 

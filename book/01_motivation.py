@@ -219,13 +219,13 @@ quarter_left, quarter_right = shares[-1].argmax(), shares[0].argmax()
 most_8 = shares[:, 8].argmax()
 display(
     Markdown(f"""
-A quarter turn to the left makes most twos a **{quarter_left}** ({shares[-1, quarter_left]:.0%}), a quarter turn
-to the right a **{quarter_right}** ({shares[0, quarter_right]:.0%}). The article's 8 occurs too: at
+After a quarter turn to the left the most frequent answer is **{quarter_left}** ({shares[-1, quarter_left]:.0%}),
+to the right **{quarter_right}** ({shares[0, quarter_right]:.0%}). The article's 8 occurs too: at
 {ANGLES[most_8]:+d}° the network reads {shares[most_8, 8]:.0%} of all twos as an 8.""")
 )
 
 # %% [markdown]
-# Blue is "2". The grey areas are everything else. The pattern is not noise: at a given angle most
+# Blue is "2". The grey areas are everything else. The pattern is not noise: at a given angle many
 # twos go the same wrong way, as if a turned 2 simply *were* some other digit. Keep that thought.
 #
 # ## How far may a digit move?
@@ -470,7 +470,7 @@ plotting.strip(np.concatenate([two, scramble(two)]), titles=["a 2", "scrambled"]
 plt.show()
 
 # %% [markdown]
-# It learns just as well. To a dense layer the order of the pixels carries no meaning, so
+# It learns about as well. To a dense layer the order of the pixels carries no meaning, so
 # destroying it destroys nothing. You, on the other hand, can no longer read a single digit. All
 # that you know about space (near, left of, turned) is absent from this network.
 #

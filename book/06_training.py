@@ -190,12 +190,12 @@ contestants = {
 # %% [markdown]
 # While the transformer trains you will want to watch. A callback notes the $\theta$ that it chooses
 # for some digits, before training and after each epoch. The watched digits are the ten bent ones
-# from above, and one upright 2 in seven poses, swung like a pendulum.
+# from above, and one upright 2 in seven poses, tipped over to one side and then to the other.
 
 # %%
 turns, moves = np.radians(np.linspace(-60, 60, 7)), np.linspace(-0.4, 0.4, 7)
-swing = [affine_theta(angle=t, translation=(m, 0)) for t, m in zip(turns, moves)]
-seven_twos = warp(np.repeat(x_test[firsts[2:3]], 7, axis=0), swing)
+tipped = [affine_theta(angle=t, translation=(m, 0)) for t, m in zip(turns, moves)]
+seven_twos = warp(np.repeat(x_test[firsts[2:3]], 7, axis=0), tipped)
 
 watched = np.concatenate([x_bent[firsts], seven_twos])
 watch = training.ThetaHistory(watched)
@@ -300,9 +300,10 @@ def show_stages(columns):
     return figure
 
 # %% [markdown]
-# First the swinging 2. The top row is the input.
+# First the 2 that tips over. The top row is the input: upright in the middle, fallen to either
+# side.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Five rows of seven pictures of one handwritten 2. In the top row it swings like a pendulum from the lower right to the lower left; the row for epoch 0 is the same. From epoch to epoch the seven pictures become more alike: all are fetched to the centre, and partly turned back."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five rows of seven pictures of one handwritten 2. In the top row it stands upright in the middle and tips over to either side; the row for epoch 0 is the same. From epoch to epoch the seven pictures become more alike: all are fetched to the centre, and partly turned back."}}
 figure = show_stages(range(10, 17))
 
 # %% [markdown]
@@ -624,6 +625,8 @@ assert np.any(gradients) and not np.any(gradients[np.abs(steps) > 2])
 # In the middle the gradient is flat: the whole digit stays in view, whatever small shift you make.
 # To the left and right the digit is leaving, and the gradient tells which way is back. Beyond a
 # shift of 2 the grid reads only zeros, and the gradient is exactly zero. No signal, no way back.
+# (If you see a small spike at 0: there every point lies on a pixel, where bilinear sampling has a
+# kink.)
 #
 # The cure is to stay near the identity while the classifier is still clueless: an identity start, a
 # moderate rate (at 0.001 this very network is the one in the table), and for harder tasks a rate

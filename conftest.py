@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+# Scripts that need another environment; no tests.
+collect_ignore_glob = ["tests/fixtures/*"]
+
 os.environ.setdefault("STNLIB_DATASET", "uci")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"

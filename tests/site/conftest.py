@@ -49,9 +49,14 @@ def missing(reason):
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that takes `path` for every page, one that takes `chapter` for every notebook."""
+    """Run a test that takes `path` for every page, one that takes `chapter` for every notebook.
+
+    A test that brings values of its own for them keeps those.
+    """
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    given = {name.strip() for names in given for name in (names.split(",") if isinstance(names, str) else names)}
     for name, listed in (("path", pages), ("chapter", chapters)):
-        if name in metafunc.fixturenames:
+        if name in metafunc.fixturenames and name not in given:
             metafunc.parametrize(name, listed() or ["book/intro.html"])
 
 

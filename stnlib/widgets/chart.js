@@ -3,7 +3,7 @@
 import { clamp } from "./sampling.js";
 import { strokeLine } from "./draw.js";
 
-const BOX = { left: 44, right: 10, top: 10, bottom: 24 };
+const BOX = { left: 44, right: 20, top: 10, bottom: 24 };
 const SERIES = [["pixels", "input", [2, 4]], ["edges", "quiet", [7, 4]], ["pooled", "output", []]];
 
 // Draws on the whole canvas; returns {read}, which turns a canvas position into a shift.
@@ -38,7 +38,8 @@ function paintAxes(context, across, up, first, last, colours) {
   }
   context.textAlign = "center";
   context.textBaseline = "top";
-  for (let x = Math.ceil(first / 2) * 2; x <= last; x += 2) context.fillText(`${x} px`.replace("-", "\u2212"), across(x), up(0) + 6);
+  const step = across(2) - across(0) < 44 ? 4 : 2;
+  for (let x = Math.ceil(first / step) * step; x <= last; x += step) context.fillText(`${x} px`.replace("-", "\u2212"), across(x), up(0) + 6);
 }
 
 function paintNow(context, left, up, shares, colours) {

@@ -48,7 +48,8 @@ lint: .venv/stamp
 	$(BIN)/ruff format --check .
 
 unit: .venv/stamp
-	$(BIN)/python -m pytest --doctest-modules stnlib tests --ignore tests/site
+	$(BIN)/python -m pytest --doctest-modules stnlib tools
+	$(BIN)/python -m pytest tests --ignore tests/site
 
 test-notebooks: .venv/stamp
 	@$(BIN)/python tools/run_notebooks.py

@@ -144,7 +144,7 @@ def test_record_holds_what_was_promised_and_no_paths(digits, tmp_path):
     assert set(record["error"]) == {"original", "distorted"} and len(record["error_per_epoch"]) == 1
     assert not any(word in json.dumps(record) for word in (str(tmp_path), str(ROOT), os.uname().nodename))
     network = keras.models.load_model(tmp_path / "networks" / f"{run.name}.keras")
-    assert network.count_params() == record["parameters"]
+    assert network.count_params() == record["parameters"] and not network.compiled
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 

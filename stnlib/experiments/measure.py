@@ -33,7 +33,7 @@ def measure(run, digits, out):
             state = one_epoch(run, model, digits, tests, state, epoch, bar)
             files.write_checkpoint(checkpoint, state, variables(model))
     record = describe(run, model, digits, state) | source
-    bare = keras.models.clone_model(model)
+    bare = model.from_config(model.get_config())
     bare.set_weights(model.get_weights())
     files.save(out / "networks" / f"{run.name}.keras", bare.save)
     files.write_json(target, record)

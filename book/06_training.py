@@ -790,10 +790,10 @@ def leaning(count, seed):
     return np.stack([affine_theta(angle=turn) for turn in turns])
 
 
-x_lean = warp(np.tile(x, (3, 1, 1, 1)), leaning(3 * len(x), SEED))
+x_lean = warp(np.tile(x, (2, 1, 1, 1)), leaning(2 * len(x), SEED))
 training.set_seed(SEED)
 leaner = training.compile(stn_fcn())
-history = training.fit(leaner, x_lean, np.tile(y, 3), epochs=3, seed=SEED)
+history = training.fit(leaner, x_lean, np.tile(y, 2), EPOCHS, seed=SEED)
 
 # %%
 theta_in = leaning(len(x_test), SEED + 1)

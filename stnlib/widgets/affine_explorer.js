@@ -332,7 +332,8 @@ function product([a, b, t], x, y) {
 }
 
 function bracket(value) {
-  return value < 0 ? `(${format(value)})` : format(value);
+  const text = format(value);
+  return text.startsWith("\u2212") ? `(${text})` : text;
 }
 
 function render({ model, el }) {

@@ -9,7 +9,6 @@ import base64
 import io
 import logging
 import re
-from pathlib import Path
 
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
 OTHER_STYLES = ("_static/sphinx-design.min.css", "_static/mystnb.*.css", "_static/basic.css")

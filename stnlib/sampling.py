@@ -6,7 +6,7 @@ Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, 
 import numpy as np
 from keras import ops
 
-from stnlib import _checks, _symbolic
+from stnlib import _checks, _compile, _symbolic
 
 PADDING_MODES = ("zeros", "border", "reflection")
 CUBIC = -0.75
@@ -157,17 +157,24 @@ def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=Fa
     >>> np.asarray(sample(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 1, 2)))).item()
     1.0
     """
+    if mode == "bilinear":
+        return _compile.run(_sample, images, grid, padding_mode=padding_mode, align_corners=align_corners)
+    return _sample(images, grid, mode, padding_mode, align_corners)
+
+
+def _sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False, compiled=False):
     dtype = _checks.precision(images, grid)
     pixels, grid = ops.cast(images, dtype), ops.cast(grid, dtype)
     _, height, width, _ = ops.shape(images)
-    x = _locate(grid[..., 0], width, padding_mode, align_corners)
-    y = _locate(grid[..., 1], height, padding_mode, align_corners)
+    x, y = ops.unstack(grid, 2, axis=-1)
+    x = _locate(x, width, padding_mode, align_corners)
+    y = _locate(y, height, padding_mode, align_corners)
     if mode == "bicubic":
         values = bicubic(pixels, x, y, padding_mode, align_corners)
     else:
         x = pad(x, width, padding_mode, align_corners)
         y = pad(y, height, padding_mode, align_corners)
-        values = CORES[mode](pixels, x, y)
+        values = (_compile.bilinear if compiled else CORES[mode])(pixels, x, y)
     return ops.cast(values, images.dtype)
 
 

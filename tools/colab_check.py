@@ -109,11 +109,12 @@ def run(notebook: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / notebook.name
         shutil.copy(notebook, copy)
+        shows_widget = "stnlib.widgets" in copy.read_text(encoding="utf-8")
         command = [PYTHON, "-c", EXECUTE, copy]
         done = subprocess.run(command, cwd=folder, env=kernel_environment(), capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{notebook.name} failed:\n{done.stderr[-4000:]}")
-        if "stnlib.widgets" in notebook.read_text() and "widget-view+json" not in copy.read_text():
+        if shows_widget and "widget-view+json" not in copy.read_text():
             sys.exit(f"{notebook.name} shows no widget.")
     if "stnlib" not in pip("list", "--format=freeze").stdout:
         sys.exit(f"{notebook.name} did not install stnlib.")

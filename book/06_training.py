@@ -314,12 +314,12 @@ figure = show_stages(range(10, 17))
 #
 # Is it so for the other digits, bent in all kinds of ways?
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Five rows of ten digits, 0 to 9. The top row and the row for epoch 0 show them bent. In the rows for later epochs they are moved to the centre, brought to a similar size and more or less turned towards upright."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five rows of ten digits, 0 to 9. The top row and the row for epoch 0 show them bent. In the rows for later epochs they are moved to the centre, and some are enlarged or turned back."}}
 figure = show_stages(range(10))
 
 # %% [markdown]
-# Digits near an edge are fetched to the centre. Small ones are enlarged. How far each is turned
-# differs: find the one that was turned most, and see whether it got all the way.
+# Digits near an edge are fetched to the centre. Size and turn are corrected less evenly: find the
+# digit that was bent most, and see how far it got.
 #
 # Take over where the layer stopped. Here is the bent 3 with the grid that the trained layer laid
 # over it. Drag the grid until the output stands as you would write it. How much was left to do?
@@ -531,7 +531,7 @@ pushes = [affine_theta(translation=(shift, 0)) for shift in shifts]
 pushed = warp(np.repeat(x_test[firsts[3:4]], 7, axis=0), pushes)
 fetched = np.asarray(transformer(pushed))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of a handwritten 3. Above, it is pushed further and further out of the frame, until only a sliver is left. Below, the transformer's output brings the visible part back towards the centre; the part that was cut off stays missing."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of a handwritten 3. Above, it is pushed further and further out of the frame, until only a part of it is left. Below, the transformer's output brings the visible part back towards the centre; the part that was cut off stays missing."}}
 figure = plotting.strip(np.concatenate([pushed, fetched]), columns=7)
 
 # %% [markdown]
@@ -844,9 +844,8 @@ print(f"{stranger:.3f} of the straightened, {upright['FCN clean']:.3f} of the up
 #    classifier.
 # 2. **Judge.** With the same digits, epochs and seed, the transformer improved both classifiers on
 #    bent digits, and more parameters alone did not.
-# 3. **Look inside.** Digits are fetched to the centre, brought to one size, and turned, as far as
-#    the classifier gains by it. Class means turn from blurs into digits. The pose is consistent,
-#    not upright.
+# 3. **Look inside.** Digits are fetched to the centre, resized and turned, as far as the classifier
+#    gains by it. Class means turn from blurs into digits. The pose is consistent, not upright.
 # 4. **Limits.** No transformer brings back what has left the frame, extrapolates to turns that it
 #    has never met, or undoes what its parameters cannot describe.
 # 5. **Pitfalls.** Keep the background at zero or repeat the border; keep the rate moderate, since

@@ -842,7 +842,7 @@ print(f"{stranger:.3f} of the straightened, {upright['FCN clean']:.3f} of the up
 # 1. **Assemble.** A spatial transformer is one layer: localization and head give $\theta$, $\theta$
 #    gives the grid, the grid is sampled. It starts as the identity and goes in front of any
 #    classifier.
-# 2. **Judge.** With the same digits, epochs and seed, the transformer improved both classifiers on
+# 2. **Judge.** With the same digits, steps and seed, the transformer improved both classifiers on
 #    bent digits, and more parameters alone did not.
 # 3. **Look inside.** Digits are fetched to the centre, resized and turned, as far as the classifier
 #    gains by it. Class means turn from blurs into digits. The pose is consistent, not upright.

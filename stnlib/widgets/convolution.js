@@ -18,13 +18,12 @@ function outer(column, row, scale) {
 // A "valid" 3x3 convolution (correlation, as in Keras) of the first channel, then ReLU.
 export function edges({ data, width, height, channels }, kernel) {
   const out = { data: new Float32Array((width - 2) * (height - 2)), width: width - 2, height: height - 2, channels: 1 };
+  const offsets = kernel.map((_, k) => (Math.floor(k / 3) * width + (k % 3)) * channels);
   for (let row = 0; row < out.height; row++) {
     for (let column = 0; column < out.width; column++) {
+      const from = (row * width + column) * channels;
       let sum = 0;
-      for (let k = 0; k < 9; k++) {
-        const from = (row + Math.floor(k / 3)) * width + column + (k % 3);
-        sum += kernel[k] * data[from * channels];
-      }
+      for (let k = 0; k < 9; k++) sum += kernel[k] * data[from + offsets[k]];
       out.data[row * out.width + column] = Math.max(0, sum);
     }
   }
@@ -47,18 +46,29 @@ export function maxPool({ data, width, height }, size) {
 export const QUIET = 0.1;
 export const TOLERANCE = 0.2;
 
-// For each cell: "quiet" where it is low before and after, else "stays" or "changes", judged by the larger of the two.
-export function compare(before, after) {
-  const peak = before.data.reduce((a, b) => Math.max(a, b), 1e-9);
-  return Array.from(before.data, (old, i) => {
-    const larger = Math.max(old, after.data[i]);
-    if (larger < QUIET * peak) return "quiet";
-    return Math.abs(old - after.data[i]) <= TOLERANCE * larger ? "stays" : "changes";
-  });
+export function peakOf({ data }) {
+  let peak = 1e-9;
+  for (const v of data) if (v > peak) peak = v;
+  return peak;
 }
 
-// The share of the cells that speak, before or after, that stay.
-export function shareKept(verdicts) {
-  const loud = verdicts.filter((verdict) => verdict !== "quiet");
-  return loud.length ? loud.filter((verdict) => verdict === "stays").length / loud.length : 1;
+// A cell that is low before and after is "quiet"; else it "stays" or "changes", judged by the larger of the two.
+export function verdict(old, now, peak) {
+  const larger = Math.max(old, now);
+  if (larger < QUIET * peak) return "quiet";
+  return Math.abs(old - now) <= TOLERANCE * larger ? "stays" : "changes";
+}
+
+// The share of the cells that speak, before or after, that stay; over all maps of a layer.
+export function shareKept(before, after) {
+  let [kept, active] = [0, 0];
+  before.forEach((map, i) => {
+    const peak = peakOf(map);
+    for (let cell = 0; cell < map.data.length; cell++) {
+      const word = verdict(map.data[cell], after[i].data[cell], peak);
+      if (word !== "quiet") active += 1;
+      if (word === "stays") kept += 1;
+    }
+  });
+  return active ? kept / active : 1;
 }

@@ -3,7 +3,7 @@
 import { clamp, affineGrid, gridSample } from "./sampling.js";
 import { makeStage, toBitmap, drawPixels, strokeLine } from "./draw.js";
 import { bindChoice, bindNumber, bindArrows, bindHandles, format } from "./controls.js";
-import { FILTERS, edges, maxPool, compare, shareKept } from "./convolution.js";
+import { FILTERS, edges, maxPool, peakOf, verdict, shareKept } from "./convolution.js";
 import { paintChart } from "./chart.js";
 import { makeLibrary } from "./pictures.js";
 import { Instrument } from "./instrument.js";
@@ -67,7 +67,7 @@ class Probe extends Instrument {
       const step = fine ? 0.5 : 1;
       this.moveTo(this.shift[0] + dx * step, this.shift[1] + dy * step);
       this.frame();
-      this.say(this.verdict());
+      this.say(this.story());
     });
     refs.reset.addEventListener("click", () => this.moveTo(0, 0));
     const choose = (event) => {
@@ -100,7 +100,7 @@ class Probe extends Instrument {
 
   // The share of active cells that stay, in each layer.
   kept(run) {
-    const share = (layer) => shareKept(run[layer].flatMap((map, i) => compare(this.still[layer][i], map)));
+    const share = (layer) => shareKept(this.still[layer], run[layer]);
     return { pixels: share("pixels"), edges: share("edges"), pooled: share("pooled") };
   }
 
@@ -127,7 +127,7 @@ class Probe extends Instrument {
     const [left, top] = [width * (0.5 + this.shift[0] / this.image.width), height * (0.5 + this.shift[1] / this.image.height)];
     this.refs.handle.style.transform = `translate(${left}px, ${top}px)`;
     this.numbers.forEach((number, axis) => number.show(this.shift[axis]));
-    this.refs.verdict.textContent = this.verdict();
+    this.refs.verdict.textContent = this.story();
   }
 
   paintInput(context, width, height) {
@@ -142,19 +142,21 @@ class Probe extends Instrument {
     const index = Object.keys(FILTERS).indexOf(this.edge);
     const map = this.now[layer][index];
     const still = this.still[layer][index];
-    const peak = still.data.reduce((a, b) => Math.max(a, b), 1e-9);
+    const peak = peakOf(still);
     drawPixels(context, toBitmap(map, 0, peak), 0, 0, width, height);
     const [cellX, cellY] = [width / map.width, height / map.height];
-    compare(still, map).forEach((verdict, i) => {
+    map.data.forEach((now, i) => {
+      const word = verdict(still.data[i], now, peak);
+      if (word === "quiet") return;
       const [left, top] = [(i % map.width) * cellX, Math.floor(i / map.width) * cellY];
-      if (verdict === "stays") paintFrame(context, left, top, cellX, cellY, this.colours.output);
-      if (verdict === "changes") paintCross(context, left, top, cellX, cellY, map.data[i] > 0.5 * peak ? "#000" : "#fff");
+      if (word === "stays") paintFrame(context, left, top, cellX, cellY, this.colours.output);
+      else paintCross(context, left, top, cellX, cellY, now > 0.5 * peak ? "#000" : "#fff");
     });
   }
 
   // ---- words
 
-  verdict() {
+  story() {
     const [x, y] = this.shift;
     const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
     const far = Math.hypot(x, y);

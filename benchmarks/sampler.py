@@ -99,8 +99,12 @@ def measure_shape(shape, names, repeats):
 
 def table_rows(shape, mode, entries):
     """One line of the table: each contender's time as a multiple of torch's, and its peak memory."""
-    cells = [f"{e['ratio']:6.2f} ({e['peak_mb'] or 0:6.0f})" for e in entries.values()]
+    cells = [f"{e['ratio']:6.2f} ({_memory(e['peak_mb'])})" for e in entries.values()]
     return f"{'x'.join(map(str, shape)):>14} {mode:8}" + "".join(f"{cell:>21}" for cell in cells)
+
+
+def _memory(megabytes):
+    return "    ?" if megabytes is None else f"{megabytes:5.0f}"
 
 
 def run(shapes, names, repeats=None):

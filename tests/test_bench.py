@@ -1,0 +1,59 @@
+"""The sampler benchmark: its contenders agree, its report is complete. The contenders need PyTorch and TensorFlow."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "bench-sampler.json"
+NAMES = {"torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates XLA", "plain graph"}
+SHAPES = {"256x28x28x1", "64x60x60x1", "16x224x224x3", "8x512x512x64"}
+SCRIPT = """
+import json, sys
+import numpy as np
+import contenders, sampler
+case = sampler.make_case((2, 5, 6, 2))
+built = {name: contenders.CONTENDERS[name](*case) for name in contenders.CONTENDERS}
+def last(result): return np.asarray(result).transpose(0, 2, 3, 1) if result.ndim == 4 else np.asarray(result)
+for mode in contenders.MODES:
+    expected = [last(r.detach()) for r in built["torch"][mode]()]
+    for name in set(built) - {"torch", "plain graph"}:
+        for a, b in zip(built[name][mode](), expected, strict=True):
+            np.testing.assert_allclose(np.asarray(a), b, atol=1e-4, err_msg=f"{name} {mode}")
+report = sampler.run(((2, 5, 6, 2),), ["torch", "stnlib graph"], 2)
+sampler.write(sampler.pathlib.Path(sys.argv[1]), report)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is in the backends' environment")
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="once is enough; it runs on TensorFlow by itself")
+def test_contenders_agree_and_the_report_is_written(tmp_path):
+    path = [str(ROOT / "benchmarks"), str(ROOT)]
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": os.pathsep.join(path)}
+    target = tmp_path / "results" / "report.json"
+    subprocess.run([sys.executable, "-c", SCRIPT, str(target)], check=True, env=environment, cwd=tmp_path)
+    report = json.loads(target.read_text())
+    assert set(report["results"]["2x5x6x2"]) == {"forward", "theta", "both"}
+    assert [path.name for path in target.parent.iterdir()] == ["report.json"]
+
+
+@pytest.mark.repository
+@pytest.mark.skipif(not RESULTS.exists(), reason="not measured yet: make bench")
+def test_the_committed_results_are_complete_and_name_no_machine():
+    text = RESULTS.read_text()
+    report = json.loads(text)
+    assert {"keras", "numpy", "python", "stnlib", "tensorflow", "torch"} <= set(report["versions"])
+    assert set(report["results"]) == SHAPES
+    for modes in report["results"].values():
+        for entries in modes.values():
+            assert set(entries) == NAMES
+            for entry in entries.values():
+                assert entry["ratio"] == pytest.approx(entry["ms"] / entries["torch"]["ms"], abs=1e-2, rel=1e-2)
+    assert "/" not in text.replace("ratio to torch", "")

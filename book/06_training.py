@@ -77,14 +77,15 @@ class SpatialTransformer(keras.layers.Layer):
                  align_corners=False, **kwargs):
         super().__init__(**kwargs)
         self.localization = checked_localization(localization)
-        values = (transform, output_size, control_points, mode, padding_mode,
-                  align_corners)
+        values = transform, output_size, control_points, mode, padding_mode, align_corners
         for name, value in checked_options(*values).items():
             setattr(self, name, value)
         self.head = identity_head(transform, control_points)
 
     def build(self, input_shape):
-        self.head.build(features_shape(self.localization, input_shape, self.output_size))
+        features = features_shape(self.localization, input_shape, self.output_size)
+        if not self.head.built:
+            self.head.build(features)
 
     def theta(self, images):
         return self.head(self.localization(images))

@@ -49,7 +49,9 @@ class SpatialTransformer(keras.layers.Layer):
 
     def build(self, input_shape):
         """Build the localization network and the head for images of `input_shape`."""
-        self.head.build(features_shape(self.localization, input_shape, self.output_size))
+        features = features_shape(self.localization, input_shape, self.output_size)
+        if not self.head.built:
+            self.head.build(features)
 
     def theta(self, images):
         """The parameters `(B, P)`, float32, that the images `(B, H, W, C)` ask for."""

@@ -105,8 +105,9 @@ def probabilities(model, x):
     >>> probabilities(model, np.ones((3, 2))).sum(axis=1).round(3).tolist()
     [1.0, 1.0, 1.0]
     """
-    logits = model.predict(np.asarray(x, "float32"), batch_size=BATCH, verbose=0)
-    return ops.convert_to_numpy(ops.softmax(logits))
+    x = np.asarray(x, "float32")
+    parts = [model(x[first : first + BATCH], training=False) for first in range(0, max(len(x), 1), BATCH)]
+    return np.concatenate([ops.convert_to_numpy(ops.softmax(logits)) for logits in parts])
 
 
 def accuracy(model, x, y):

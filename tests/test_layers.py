@@ -61,6 +61,12 @@ def test_the_layer_is_theta_then_grid_then_sampler():
     assert np.abs(array(layer(x)) - array(expected)).max() < 1e-5
 
 
+def test_theta_may_be_asked_before_the_layer_is_built():
+    layer = SpatialTransformer(localization())
+    assert layer.theta(images()).shape == (3, 6)
+    assert np.abs(array(layer(images())) - images()).max() < 1e-4
+
+
 @pytest.mark.parametrize(("output_size", "expected"), [(None, (8, 9)), ((4, 5), (4, 5)), ([1, 1], (1, 1))])
 def test_output_shape(output_size, expected):
     layer = SpatialTransformer(localization(), output_size=output_size)

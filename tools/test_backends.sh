@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Run the unit tests on JAX and on PyTorch; what needs TensorFlow, or only concerns this
-# repository's files, is left out.
+# Run the library's unit tests on JAX and on PyTorch. What needs TensorFlow, and what tests this
+# repository's files and pages with the book's packages, is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for backend in jax torch; do
     echo "KERAS_BACKEND=$backend"
     KERAS_BACKEND=$backend STNLIB_DATASET=uci .venv-backends/bin/python -m pytest \
-        -m "not repository and not tensorflow" --ignore tests/site --ignore tests/js tests
+        -m "not tensorflow" --ignore=tests/{site,js,colab} \
+        --ignore=tests/test_{listings,notebooks,setup}.py tests
 done

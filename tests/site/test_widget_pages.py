@@ -3,6 +3,7 @@
 import pytest
 
 from tests.js.acts import centre, get, mouse_drag, picture, settle, touch_drag
+from tests.js.test_reach import SHIFTS
 from tests.site.conftest import DESKTOP, PHONE
 
 pytestmark = pytest.mark.site
@@ -20,13 +21,6 @@ HANDLE = {
 CANVAS = {"affine_explorer": "outputCanvas", "pooling_probe": "pooledCanvas", "sampler_microscope": "canvas"}
 TRAIT = {"affine_explorer": "theta", "pooling_probe": "shift", "sampler_microscope": "point"}
 MOBILE = {"size": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-
-SHIFTS = """() => new Promise((done) => {
-  let sum = 0;
-  new PerformanceObserver((list) => list.getEntries().forEach((e) => (sum += e.value)))
-    .observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(sum), 300);
-})"""
 
 
 @pytest.fixture

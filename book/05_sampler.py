@@ -258,6 +258,7 @@ def read(images, column, row):
     i = ops.clip(ops.cast(row, "int32"), 0, height - 1)
     first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
     pixels = ops.take(ops.reshape(images, (-1, channels)), (first + i) * width + j, axis=0)
+    pixels = ops.reshape(pixels, (*ops.shape(column), channels))  # on JAX an empty batch loses its shape
     return ops.where(inside[..., None], pixels, ops.zeros_like(pixels))
 
 

@@ -160,6 +160,12 @@ def test_nan_in_the_image_stays_where_it_is():
     assert np.isfinite(at_pixels(images, [[-2.0, 2.0, 9.0]], [[-2.0, 2.0, 9.0]])).all()
 
 
+@pytest.mark.parametrize("options", EVERY)
+def test_an_empty_batch_gives_an_empty_batch(options):
+    values = sample(np.zeros((0, 3, 4, 2), "float32"), np.zeros((0, 5, 6, 2), "float32"), *options)
+    assert values.shape == (0, 5, 6, 2)
+
+
 @given(
     st.integers(0, 3),
     st.integers(1, 6),

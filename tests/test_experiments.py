@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -242,6 +243,32 @@ def test_killed_run_ends_with_the_same_bits(tmp_path):
     assert first == second
     weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole, broken)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_results_come_from_the_checkout_or_from_the_installed_package(tmp_path):
+    package = tmp_path / "stnlib"
+    assert files.results_folder(package) == package / "results"
+    (tmp_path / "pyproject.toml").touch()
+    assert files.results_folder(package) == tmp_path / "results"
+    assert files.results_folder() == ROOT / "results"
+    assert table.rows() == table.rows(ROOT / "results")
+
+
+@pytest.mark.repository
+def test_the_wheel_brings_the_runs_from_the_checkout_and_from_the_sdist(tmp_path):
+    build = "import sys; from hatchling.build import *; build_wheel(sys.argv[1]); build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, tmp_path / "one"], cwd=ROOT, check=True, capture_output=True)
+    (sdist,) = (tmp_path / "one").glob("*.tar.gz")
+    shutil.unpack_archive(sdist, tmp_path, filter="data")
+    (source,) = tmp_path.glob("stnlib-*")
+    subprocess.run([sys.executable, "-c", build, tmp_path / "two"], cwd=source, check=True, capture_output=True)
+    for number in ("one", "two"):
+        (wheel,) = (tmp_path / number).glob("*.whl")
+        shutil.unpack_archive(wheel, tmp_path / number, "zip")
+        installed = files.results_folder(tmp_path / number / "stnlib")
+        assert files.read_results(installed) == files.read_results(ROOT / "results")
+        runs_only = [path for path in (ROOT / "results").glob("*.json") if not path.name.startswith("bench-")]
+        assert {path.name for path in installed.iterdir()} == {path.name for path in runs_only}
 
 
 def test_the_table_reads_runs_and_leaves_benchmarks_alone(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+PACKAGE = Path(__file__).parents[1]
 PACKAGES = ("stnlib", "keras", "tensorflow", "jax", "torch", "numpy")
 
 
@@ -43,8 +44,19 @@ def read_json(path):
     return json.loads(Path(path).read_text())
 
 
-def read_results(folder):
-    """List all records of a folder, by file name."""
+def results_folder(package=PACKAGE):
+    """Find the measured results: the repository's, or the copy inside an installed package.
+
+    >>> results_folder().name
+    'results'
+    """
+    checkout = package.parent
+    return (checkout if (checkout / "pyproject.toml").exists() else package) / "results"
+
+
+def read_results(folder=None):
+    """List all records of a folder, by file name; of the book's own results where no folder is named."""
+    folder = results_folder() if folder is None else folder
     return [read_json(path) for path in sorted(Path(folder).glob("*.json")) if not path.name.startswith("bench-")]
 
 

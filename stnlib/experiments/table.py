@@ -40,10 +40,11 @@ def published(experiment, model, transform, distortion, test="distorted"):
     return {"clutter": CLUTTER, "addition": ADDITION}[experiment][model]
 
 
-def rows(folder="results", dataset="mnist"):
+def rows(folder=None, dataset="mnist"):
     """List one row for each cell: what it is, ours (mean, spread, seeds, budget) or None, and the published error.
 
-    Convention: errors in percent; of several budgets the longest counts; only runs on all training images.
+    Convention: errors in percent; of several budgets the longest counts; only runs on all training images;
+        no folder named means the book's own results.
     """
     records = [r for r in files.read_results(folder) if r["dataset"] == dataset and r["train_size"] is None]
     cells = {(r.experiment, r.model, r.transform, r.distortion): None for r in runs.everything()}
@@ -79,7 +80,7 @@ def row(cell, test, records):
     }
 
 
-def text(folder="results", dataset="mnist"):
+def text(folder=None, dataset="mnist"):
     """Write all tables as text, errors in percent."""
     lines = [f"Error in percent on the fixed test sets, {dataset}. Spread: standard deviation over seeds.", ""]
     listed = rows(folder, dataset)

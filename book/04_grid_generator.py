@@ -181,17 +181,6 @@ for align_corners, row in by_hand.items():
     print(f"{align_corners!s:5}", " ".join(f"{x:+.3f}" for x in row))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same four pixels drawn twice with an axis below. With align_corners False the axis from -1 to 1 spans the outer edges of the first and last pixel. With True it spans the centres of the first and last pixel, so half a pixel sticks out on each side."}}
-def panels(images, titles):
-    """A strip of large images, each in a thin frame."""
-    fig = plotting.strip(images, titles)
-    side = min(1.8, 5.4 / len(images))
-    fig.set_size_inches(side * len(images), side * images[0].shape[0] / images[0].shape[1] + 0.3)
-    fig.tight_layout(pad=0.3)
-    for ax in fig.axes:
-        ax.spines[:].set(visible=True, color="#999999")
-    return fig
-
-
 fig, axes = plt.subplots(2, 1, figsize=(5.4, 4))
 for ax, (align_corners, row) in zip(axes, by_hand.items()):
     for i, x in enumerate(row):
@@ -317,7 +306,7 @@ def pull(image, M_inverse, height, width):
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
 identity = np.eye(2, 3)
 pushed, pulled = push(toy, identity, 7, 7), pull(toy, identity, 7, 7)
-fig = panels([toy, pushed, pulled], ["input", "push", "pull"])
+fig = plotting.strip([toy, pushed, pulled], ["input", "push", "pull"], size=1.8, frame=True)
 print(f"of 49: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)}")
 
 # %% [markdown]
@@ -331,7 +320,7 @@ M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
 M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
 two = digit[..., 0]
 pushed, pulled = push(two, M, 28, 28), pull(two, M_inverse, 28, 28)
-fig = panels([two, pushed, pulled], ["input", "push", "pull"])
+fig = plotting.strip([two, pushed, pulled], ["input", "push", "pull"], size=1.8, frame=True)
 
 # %% [markdown]
 # The same turn, the same size, and the pushed digit is riddled with holes. To count them, push an
@@ -663,7 +652,7 @@ names = ["input", "distorted", "restored"]
 for matrix in (distort, undo):
     grid = affine_grid(matrix[None, :2].astype("float32"), (28, 28))
     images.append(np.asarray(grid_sample(images[-1], grid)))
-fig = panels([image[0] for image in images], names)
+fig = plotting.strip([image[0] for image in images], names, size=1.8, frame=True)
 
 # %% [markdown]
 # Position, size and slant are back. Sharpness is not: the distorted 2 was smaller, so it had fewer

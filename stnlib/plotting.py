@@ -65,8 +65,10 @@ def show(ax, image, title=None):
     return ax
 
 
-def strip(images, titles=None, columns=None):
+def strip(images, titles=None, columns=None, size=0.95, frame=False):
     """Lay images `(N, H, W, 1)` out in rows of `columns` (None: one row); returns the figure.
+
+    Convention: each picture is `size` inches wide; `frame` draws a thin line around it.
 
     >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
     6
@@ -74,11 +76,12 @@ def strip(images, titles=None, columns=None):
     count = len(images)
     columns = columns or count
     rows = -(-count // columns)
-    height = 0.95 if titles is None else 1.3
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * 0.95, rows * height), squeeze=False)
+    height = size * np.shape(images[0])[0] / np.shape(images[0])[1] + (0 if titles is None else 0.35)
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * height), squeeze=False)
     for index, ax in enumerate(axes.flat):
         if index < count:
             show(ax, images[index], None if titles is None else titles[index])
+            ax.spines[:].set(visible=frame, color="#999999")
         else:
             ax.axis("off")
     figure.tight_layout(pad=0.3)

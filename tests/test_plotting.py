@@ -44,6 +44,19 @@ def test_strip_fills_rows():
     plt.close(figure)
 
 
+def test_strip_keeps_the_shape_of_pictures_of_a_size():
+    figure = plotting.strip([np.zeros((2, 4))] * 3, size=1.5)
+    np.testing.assert_allclose(figure.get_size_inches(), [4.5, 0.75])
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("frame", [False, True])
+def test_strip_draws_frames_only_when_asked(frame):
+    figure = plotting.strip(np.zeros((2, 3, 3)), frame=frame)
+    assert all(spine.get_visible() is frame for ax in figure.axes for spine in ax.spines.values())
+    plt.close(figure)
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_identity_grid_falls_on_the_pixel_centres(ax, align_corners):
     grid = np.asarray(affine_grid(np.array([[1.0, 0, 0, 0, 1, 0]], "float32"), (3, 4), align_corners))[0]

@@ -57,17 +57,6 @@ x, y = 1.3, 0.6
 H, W = U.shape
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A 3 by 3 image with the value written in each pixel, columns m and rows n numbered from 0. An orange cross at column 1.3, row 0.6 lies between the pixels 2, 4, 8 and 6."}}
-def panels(images, titles):
-    """A strip of large images, each in a thin frame."""
-    fig = plotting.strip(images, titles)
-    side = min(1.8, 5.4 / len(images))
-    fig.set_size_inches(side * len(images), side * images[0].shape[0] / images[0].shape[1] + 0.3)
-    fig.tight_layout(pad=0.3)
-    for ax in fig.axes:
-        ax.spines[:].set(visible=True, color="#999999")
-    return fig
-
-
 def draw_patch(ax, U, ink=True):
     """Show a small image, with its values written in if `ink`; columns m, rows n."""
     ax.imshow(U, cmap="gray", vmin=0, vmax=10)
@@ -253,9 +242,9 @@ print(loop(U, xs, ys, k_bilinear).round(2))
 # %% tags=["listing:stnlib.sampling.read"]
 def read(images, column, row):
     batch, height, width, channels = ops.shape(images)
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    j = ops.clip(ops.cast(column, "int32"), 0, width - 1)
-    i = ops.clip(ops.cast(row, "int32"), 0, height - 1)
+    j, i = ops.cast(column, "int32"), ops.cast(row, "int32")
+    inside = (j >= 0) & (j < width) & (i >= 0) & (i < height)
+    j, i = ops.clip(j, 0, width - 1), ops.clip(i, 0, height - 1)
     first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
     pixels = ops.take(ops.reshape(images, (-1, channels)), (first + i) * width + j, axis=0)
     pixels = ops.reshape(pixels, (*ops.shape(column), channels))  # on JAX an empty batch loses its shape
@@ -280,8 +269,8 @@ print(np.ravel(read(images, columns, rows)))
 # %% tags=["listing:stnlib.sampling.bilinear"]
 def bilinear(images, x, y):
     _, height, width, _ = ops.shape(images)
-    x = ops.clip(x, -2, width + 1)
-    y = ops.clip(y, -2, height + 1)
+    x = ops.clip(x, -2, ops.cast(width + 1, x.dtype))
+    y = ops.clip(y, -2, ops.cast(height + 1, y.dtype))
     left, top = ops.floor(x), ops.floor(y)
     right, bottom = left + 1, top + 1
     return (
@@ -319,8 +308,8 @@ for name, place in {"grid": (xs, ys), "random": random}.items():
 # %% tags=["listing:stnlib.sampling.nearest"]
 def nearest(images, x, y):
     _, height, width, _ = ops.shape(images)
-    column = ops.round(ops.clip(x, -1, width))
-    row = ops.round(ops.clip(y, -1, height))
+    column = ops.round(ops.clip(x, -1, ops.cast(width, x.dtype)))
+    row = ops.round(ops.clip(y, -1, ops.cast(height, y.dtype)))
     undefined = ops.isnan(x) | ops.isnan(y)
     pixels = read(images, column, row)
     return ops.where(undefined[..., None], ops.full_like(pixels, np.nan), pixels)
@@ -342,7 +331,7 @@ digit = data.x_train[data.y_train == 2][:1]
 enlarged = affine_grid([[0.66, -0.24, 0, 0.24, 0.66, 0]], (112, 112))
 modes = ["nearest", "bilinear"]
 readings = [grid_sample(digit, enlarged, mode=mode)[0] for mode in modes]
-fig = panels([digit[0], *readings], ["input", *modes])
+fig = plotting.strip([digit[0], *readings], ["input", *modes], size=1.8, frame=True)
 
 # %% [markdown]
 # Nearest shows the pixels as blocks, each edge a place where a tiny motion makes a jump. Bilinear
@@ -539,8 +528,9 @@ assert runs["bilinear"][0][-1] < 0.2 * runs["bilinear"][0][0]
 
 # %% mystnb={"image": {"alt": "Four digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target."}}
 shifted, stuck = runs["nearest"][1]
-fig = panels([digit[0], shifted, stuck, runs["bilinear"][1][1]],
-                     ["target", "shifted", "nearest", "bilinear"])
+fig = plotting.strip(
+    [digit[0], shifted, stuck, runs["bilinear"][1][1]],
+    ["target", "shifted", "nearest", "bilinear"], size=1.35, frame=True)
 
 # %% [markdown]
 # With nearest reading nothing ever happens: the loss is high, the gradient is 0. With bilinear
@@ -619,7 +609,7 @@ framed = np.clip(digit + 0.25, 0, 1)  # a grey background
 paddings = ["zeros", "border", "reflection"]
 results = [grid_sample(framed, zoom_out, padding_mode=padding)[0]
            for padding in paddings]
-fig = panels(results, paddings)
+fig = plotting.strip(results, paddings, size=1.8, frame=True)
 
 # %% [markdown]
 # The same along the middle row of $U$, from far left to far right of the image:
@@ -716,7 +706,7 @@ white = np.ones((4, 5))
 columns, rows = np.meshgrid(np.arange(5.0), np.arange(4.0))
 broken = clipped_bilinear(white, columns, rows)
 good = read_at(white, columns, rows)
-fig = panels([good, broken], ["correct", "clipped weights"])
+fig = plotting.strip([good, broken], ["correct", "clipped weights"], size=1.8, frame=True)
 assert broken[-1].max() == broken[:, -1].max() == 0
 
 # %% [markdown]
@@ -760,7 +750,8 @@ grid = affine_grid(one_right[None], (4, 5), align_corners=True)
 good = grid_sample(letter[None, :, :, None], grid, align_corners=True)
 good = np.asarray(good)[0]
 wrong = swapped(letter, one_right)
-fig = panels([letter, good, wrong], ["input", "correct", "swapped"])
+fig = plotting.strip([letter, good, wrong], ["input", "correct", "swapped"],
+                     size=1.8, frame=True)
 assert np.allclose(good[:, :4, 0], letter[:, 1:])
 assert not np.allclose(wrong[:, :4], letter[:, 1:])
 
@@ -913,7 +904,8 @@ small = affine_grid([[1.0, 0, 0, 0, 1, 0]], (16, 16))
 direct = np.asarray(grid_sample(stripes, small))[0]
 blurred = keras.layers.AveragePooling2D(4)(stripes)
 pooled = np.asarray(grid_sample(blurred, small))[0]
-fig = panels([stripes[0], direct, pooled], ["64 pixels", "direct", "pooled"])
+fig = plotting.strip([stripes[0], direct, pooled], ["64 pixels", "direct", "pooled"],
+                     size=1.8, frame=True)
 print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
 
 # %% [markdown]

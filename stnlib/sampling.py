@@ -31,9 +31,9 @@ def read(images, column, row):
     [0.0, 0.0]
     """
     batch, height, width, channels = ops.shape(images)
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    j = ops.clip(ops.cast(column, "int32"), 0, width - 1)
-    i = ops.clip(ops.cast(row, "int32"), 0, height - 1)
+    j, i = ops.cast(column, "int32"), ops.cast(row, "int32")
+    inside = (j >= 0) & (j < width) & (i >= 0) & (i < height)
+    j, i = ops.clip(j, 0, width - 1), ops.clip(i, 0, height - 1)
     first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
     pixels = ops.take(ops.reshape(images, (-1, channels)), (first + i) * width + j, axis=0)
     pixels = ops.reshape(pixels, (*ops.shape(column), channels))  # on JAX an empty batch loses its shape
@@ -51,8 +51,8 @@ def bilinear(images, x, y):
     2.5
     """
     _, height, width, _ = ops.shape(images)
-    x = ops.clip(x, -2, width + 1)
-    y = ops.clip(y, -2, height + 1)
+    x = ops.clip(x, -2, ops.cast(width + 1, x.dtype))
+    y = ops.clip(y, -2, ops.cast(height + 1, y.dtype))
     left, top = ops.floor(x), ops.floor(y)
     right, bottom = left + 1, top + 1
     return (
@@ -74,8 +74,8 @@ def nearest(images, x, y):
     10.0
     """
     _, height, width, _ = ops.shape(images)
-    column = ops.round(ops.clip(x, -1, width))
-    row = ops.round(ops.clip(y, -1, height))
+    column = ops.round(ops.clip(x, -1, ops.cast(width, x.dtype)))
+    row = ops.round(ops.clip(y, -1, ops.cast(height, y.dtype)))
     undefined = ops.isnan(x) | ops.isnan(y)
     pixels = read(images, column, row)
     return ops.where(undefined[..., None], ops.full_like(pixels, np.nan), pixels)
@@ -105,7 +105,7 @@ def bicubic(images, x, y, padding_mode="zeros", align_corners=False):
 def _cubic_taps(x, size, padding_mode, align_corners):
     """The four neighbours along one axis, padded, and their weights."""
     if padding_mode != "reflection":
-        x = ops.clip(x, -3, size + 2)
+        x = ops.clip(x, -3, ops.cast(size + 2, x.dtype))
     first = ops.floor(x)
     taps = [pad(first + k, size, padding_mode, align_corners) for k in (-1, 0, 1, 2)]
     return taps, _cubic.weights(x - first)
@@ -121,20 +121,19 @@ def pad(x, size, padding_mode, align_corners=False):
     """
     if padding_mode == "zeros":
         return x
+    last = ops.cast(size - 1, x.dtype)
     if padding_mode == "border":
-        return ops.clip(x, 0, size - 1)
-    low, span = (0.0, size - 1) if align_corners else (-0.5, size)
-    if isinstance(span, int) and span == 0:
-        return x * 0
-    span = ops.cast(span, x.dtype)
+        return ops.clip(x, 0, last)
+    low, span = (0.0, ops.maximum(last, 1)) if align_corners else (-0.5, last + 1)
     folded = span - ops.abs(ops.mod(x - low, 2 * span) - span)
-    return ops.clip(folded + low, 0, size - 1)
+    return ops.clip(folded + low, 0, last)
 
 
 def _locate(coordinate, size, padding_mode, align_corners):
     """Normalised coordinates to pixels; infinity lies outside, and reflects to the edge pixel."""
+    size = ops.cast(size, coordinate.dtype)
     x = to_pixels(coordinate, size, align_corners)
-    edge = ops.where(coordinate > 0, ops.cast(size, x.dtype) - 1, ops.zeros_like(x))
+    edge = ops.where(coordinate > 0, size - 1, ops.zeros_like(x))
     beyond = edge if padding_mode == "reflection" else coordinate
     return ops.where(ops.isinf(coordinate) | ops.isinf(x), beyond, x)
 

@@ -54,6 +54,19 @@ def test_every_shape_works_one_pixel_and_no_image_included(shape):
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
+ALL = list(itertools.product(("bilinear", "nearest", "bicubic"), PADDINGS, (False, True)))
+
+
+@pytest.mark.parametrize(("mode", "padding_mode", "align_corners"), ALL)
+def test_in_a_graph_height_and_width_may_be_unknown(mode, padding_mode, align_corners):
+    options = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
+    unknown = (tf.TensorSpec((None, None, None, 2)), tf.TensorSpec((None, None, None, 2)))
+    function = tf.function(lambda i, g: stnlib.grid_sample(i, g, **options), input_signature=unknown)
+    for shape in ((3, 5, 6, 2), (2, 1, 4, 2)):
+        images, grid = case(shape)
+        np.testing.assert_allclose(function(images, grid), stnlib.grid_sample(images, grid, **options), atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_the_result_keeps_the_dtype_and_float64_its_digits(dtype):
     got, expected = in_graph(*case(dtype=dtype)), results(*case(dtype=dtype))

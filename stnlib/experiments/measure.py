@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import sys
 import time
 
@@ -50,7 +49,7 @@ def steps(run, digits):
 
 def compiled(run, digits):
     """Build and compile the run's network, its optimizer's variables in place."""
-    os.environ["TF_DETERMINISTIC_OPS"] = "1"
+    make_deterministic()
     training.set_seed(run.seed)
     if run.experiment == "article":
         model = networks.article(run.model, 40 if run.distortion == "article_clutter" else 28)
@@ -61,6 +60,14 @@ def compiled(run, digits):
     training.compile(model, rate)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def make_deterministic():
+    """Let the backend take only algorithms that give the same bits each time; TensorFlow has a switch for it."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
 
 
 def resume(run, model, checkpoint):

@@ -6,7 +6,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .NOTPARALLEL:
 .PHONY: help book serve notebooks lab lock test lint unit test-notebooks test-site test-colab \
-	test-backends bench experiments fixtures screenshot clean
+	test-backends bench bench-widgets experiments fixtures screenshot clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,9 @@ test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
 
 bench: .venv-backends/stamp ## time the sampler beside others: results/bench-sampler.json
 	.venv-backends/bin/python benchmarks/sampler.py
+
+bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/bench-widgets.json
+	$(BIN)/python benchmarks/widgets.py
 
 experiments: .venv/stamp ## measure the tables; stop and start it at any time
 	$(BIN)/python -m stnlib.experiments all

@@ -4,7 +4,7 @@ usage: python tools/colab_check.py [CHAPTER ...]
 
 A fresh environment gets the versions of tests/colab-runtime.txt (those that exist for this Python)
 and a stand-in for `google.colab`. Each notebook's first cell then has to install stnlib from this
-repository, must change no installed version, and the chapter has to run to its end.
+repository, must change no installed version, and the chapter has to run to its end. The widgets' own tests follow.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / "tests" / "colab-runtime.txt"
+WIDGETS = ROOT / "tests" / "colab" / "test_widgets_colab.py"
 ENVIRONMENT = ROOT / "_build" / "colab"
 PYTHON = ENVIRONMENT / "bin" / "python"
 SECONDS = 900
@@ -122,8 +123,17 @@ def run(notebook: Path) -> None:
         sys.exit(f"{notebook.name} changed the runtime: {changed}")
 
 
+def run_widgets() -> None:
+    """Let every widget show itself and sync, with the stnlib that the last chapter installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([PYTHON, WIDGETS], cwd=folder, env=kernel_environment(), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"The widgets failed:\n{done.stdout[-1000:]}{done.stderr[-4000:]}")
+    print("widgets passed")
+
+
 def main() -> None:
-    """Make the environment, then run the chapters named, or all."""
+    """Make the environment, then run the chapters named, or all, and the widgets."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     started = time.monotonic()
     print("Installing the runtime of tests/colab-runtime.txt ...", flush=True)
@@ -137,6 +147,7 @@ def main() -> None:
         begun = time.monotonic()
         run(notebook)
         print(f"{notebook.name} passed in {time.monotonic() - begun:.0f} s", flush=True)
+    run_widgets()
     print(f"{len(chosen)} passed, 0 failed")
 
 

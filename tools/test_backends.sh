@@ -4,9 +4,21 @@
 # through the command line of the experiments, which take JAX on two cores longer than all the rest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for backend in jax torch; do
-    echo "KERAS_BACKEND=$backend"
-    KERAS_BACKEND=$backend STNLIB_DATASET=uci .venv-backends/bin/python -m pytest \
+
+run() {
+    KERAS_BACKEND=$1 STNLIB_DATASET=uci .venv-backends/bin/python -m pytest -p no:cacheprovider \
         -m "not tensorflow" --ignore=tests/{site,js,colab} \
         --ignore=tests/test_{listings,notebooks,setup,experiments}.py tests
-done
+}
+
+# Each backend keeps one processor busy, so the two go side by side; the second one's lines come at the end.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run torch >"$log" 2>&1 &
+status=0
+echo "KERAS_BACKEND=jax"
+run jax || status=$?
+wait $! || status=$?
+echo "KERAS_BACKEND=torch"
+cat "$log"
+exit "$status"

@@ -109,10 +109,24 @@ def addition(images, labels, seed=0):
     >>> pairs.shape, sums.shape
     ((4, 42, 42, 2), (4,))
     """
-    rng = np.random.default_rng(seed)
-    partner = rng.permutation(len(images))
-    channels = [warp(part, poses.DRAWS["RTS"](rng, len(images)), (42, 42)) for part in (images, images[partner])]
+    partner, theta = pairing(len(images), seed)
+    channels = [warp(part, pose, (42, 42)) for part, pose in zip((images, images[partner]), theta, strict=True)]
     return np.concatenate(channels, axis=-1), labels + labels[partner]
+
+
+def pairing(count, seed=0):
+    """Draw what `addition` does: who is added to whom, and the poses of both.
+
+    Shapes: the partners' indices `(N,)` and theta `(2, N, 6)`, output to input, one for each channel.
+    Source: Jaderberg et al. 2015, appendix A.2.
+
+    >>> partner, theta = pairing(4)
+    >>> sorted(partner.tolist()), theta.shape
+    ([0, 1, 2, 3], (2, 4, 6))
+    """
+    rng = np.random.default_rng(seed)
+    partner = rng.permutation(count)
+    return partner, np.stack([poses.DRAWS["RTS"](rng, count) for _ in range(2)])
 
 
 def _clutter(images, rng, size, pieces, piece):

@@ -32,6 +32,8 @@ def tiny(model="fcn_mixed", distortion="article", **options):
     return runs.Run(experiment, model, transform, distortion, **options)
 
 
+# Sizes are the same on every backend, and JAX compiles each new shape.
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("model", "transform", "distortion"),
     [
@@ -52,12 +54,14 @@ def test_paper_networks_have_matched_sizes(model, transform, distortion):
     assert measure.widths(network)[-1] == network.output_shape[-1]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("size", [28, 40])
 def test_wide_cnn_matches_the_whole_transformer_network(size):
     counts = [networks.article(model, size).count_params() for model in ("cnn_wide", "stn_cnn")]
     assert abs(counts[0] / counts[1] - 1) < 0.1
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("model", ["st_fcn", "st_cnn", "st2_fcn"])
 def test_paper_transformers_start_as_the_identity(model):
     network = networks.sized(model, "affine", "addition", 4)
@@ -101,8 +105,23 @@ CHECKSUMS = {
     "P": "5b4266f84dd83568804b2ba18ccdfec310de96ce3761b9fe65ecafe1bc057aaf",
     "E": "cd73e4d7873d0a025b90fd1e67a3d034f7e394b5ca42a359b8c19f78a1d00235",
     "clutter": "17f63a4a67a972ca901a8f17cd0b42ae42f7916ae052cbc4190d43b8e2a8d3b3",
-    "addition": "62f7b28efa7ff6e705d6713f74e20928bc34f0b806c3cc5786be5517a4f2f16c",
+    "addition": "02ff4fdb8f2d1761f90bc787c9c071a36c68bc3cffe153a3fba4d7e44726157c",
 }
+
+
+def test_other_pairs_have_another_checksum(digits, monkeypatch):
+    run = tiny(distortion="addition")
+    partner, theta = data.distortions.pairing(len(digits.x_test), data.TEST_SEED)
+    same_sums = np.arange(len(partner))
+    first, second = np.flatnonzero(digits.y_test[partner] == 3)[:2]
+    same_sums[[first, second]] = second, first
+    changes = {"partners": (partner[same_sums], theta), "first digit": (partner, theta * [[[1]], [[1]]])}
+    changes["first digit"][1][0, 0, 2] += 0.1
+    seen = {data.checksum(run, digits)}
+    for changed in changes.values():
+        monkeypatch.setattr(data.distortions, "pairing", lambda *_, changed=changed: changed)
+        seen.add(data.checksum(run, digits))
+    assert len(seen) == 3
 
 
 @pytest.mark.parametrize("distortion", CHECKSUMS)
@@ -136,17 +155,49 @@ def test_damaged_checkpoint_counts_as_none(tmp_path):
     assert files.read_checkpoint(path) is None
 
 
-def test_record_holds_what_was_promised_and_no_paths(digits, tmp_path):
-    run = tiny()
-    record = measure.measure(run, digits, tmp_path)
-    assert record == files.read_json(tmp_path / f"{run.name}.json")
-    wanted = "model transform distortion seed epochs parameters error error_per_epoch seconds versions backend commit"
-    assert set(wanted.split()) <= set(record)
-    assert set(record["error"]) == {"original", "distorted"} and len(record["error_per_epoch"]) == 1
-    assert not any(word in json.dumps(record) for word in (str(tmp_path), str(ROOT), os.uname().nodename))
-    network = keras.models.load_model(tmp_path / "networks" / f"{run.name}.keras")
+@pytest.fixture(scope="module")
+def whole(digits, tmp_path_factory):
+    """A run that nobody stopped: its folder and its record."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, measure.measure(tiny(epochs=2), digits, folder)
+
+
+def test_record_holds_what_was_promised_and_no_paths(whole):
+    folder, record = whole
+    name = tiny(epochs=2).name
+    assert record == files.read_json(folder / f"{name}.json")
+    wanted = "model transform distortion seed epochs parameters error error_per_epoch seconds cpu_seconds"
+    assert set(f"{wanted} versions backend device commit".split()) <= set(record)
+    assert set(record["error"]) == {"original", "distorted"} and len(record["error_per_epoch"]) == 2
+    assert record["error"] == record["error_per_epoch"][-1]
+    assert not any(word in json.dumps(record) for word in (str(folder), str(ROOT), os.uname().nodename))
+    network = keras.models.load_model(folder / "networks" / f"{name}.keras")
     assert network.count_params() == record["parameters"] and not network.compiled
-    assert list((tmp_path / "checkpoints").iterdir()) == []
+    assert list((folder / "checkpoints").iterdir()) == []
+
+
+def test_stopped_run_ends_with_the_same_bits(whole, digits, tmp_path, monkeypatch):
+    run, one_epoch = tiny(epochs=2), measure.one_epoch
+
+    def stop_in_the_second(*arguments):
+        if arguments[5] == 1:
+            raise KeyboardInterrupt
+        return one_epoch(*arguments)
+
+    monkeypatch.setattr(measure, "one_epoch", stop_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        measure.measure(run, digits, tmp_path)
+    assert not list(tmp_path.glob("*.json"))
+    monkeypatch.setattr(measure, "one_epoch", one_epoch)
+    resumed = measure.measure(run, digits, tmp_path)
+    assert unchanging(resumed) == unchanging(whole[1])
+    weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole[0], tmp_path)]
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def unchanging(record):
+    """What two executions of one run have in common."""
+    return {name: value for name, value in record.items() if name not in ("seconds", "cpu_seconds", "commit")}
 
 
 def test_a_checkpoint_of_another_run_is_not_used(digits, tmp_path):
@@ -157,26 +208,68 @@ def test_a_checkpoint_of_another_run_is_not_used(digits, tmp_path):
 
 
 def record_of(run, error, **more):
-    return {**vars(run), "error": {"distorted": error, "original": error}, "parameters": 5, "seconds": 7.0, **more}
+    errors = {"distorted": error, "original": error / 2}
+    cost = {"parameters": 5, "seconds": 70.0, "cpu_seconds": 7.0}
+    return {**vars(run), **cost, "error": errors, "error_per_epoch": [errors], "command": measure.command(run), **more}
+
+
+def write_runs(folder, *runs_and_errors):
+    for run, error in runs_and_errors:
+        files.write_json(folder / f"{run.name}.json", record_of(run, error))
+
+
+def cell(folder, *wanted, test="distorted"):
+    (found,) = [r for r in table.rows(folder) if (*table.key(r), r["test"]) == (*wanted, test)]
+    return found
+
+
+RTS = ("paper", "st_cnn", "affine", "RTS")
 
 
 def test_table_shows_mean_spread_and_what_is_missing(tmp_path):
-    for seed, error in enumerate((0.01, 0.02, 0.03)):
-        run = runs.select("paper", "st_cnn", "affine", "RTS", seed)[0]
-        files.write_json(tmp_path / f"{run.name}.json", record_of(run, error))
-    short = runs.select("paper", "st_cnn", "affine", "RTS", 0, epochs=1)[0]
-    files.write_json(tmp_path / f"{short.name}.json", record_of(short, 0.5))
+    full = [runs.select(*RTS, seed)[0] for seed in runs.SEEDS]
     few = runs.select("paper", "cnn", None, "RTS", 0, train_size=10)[0]
-    files.write_json(tmp_path / f"{few.name}.json", record_of(few, 0.5))
-    cells = {
-        tuple(r[k] for k in ("experiment", "model", "transform", "distortion", "test")): r for r in table.rows(tmp_path)
-    }
-    ours = cells["paper", "st_cnn", "affine", "RTS", "distorted"]
+    write_runs(tmp_path, *zip(full, (0.01, 0.02, 0.03), strict=True), (few, 0.5))
+    ours = cell(tmp_path, *RTS)
     assert ours["mean"] == pytest.approx(2) and ours["spread"] == pytest.approx(1) and ours["seeds"] == 3
-    assert ours["published"] == 0.5 and ours["epochs"] == 80
-    assert cells["paper", "cnn", None, "RTS", "distorted"]["mean"] is None
-    text = table.text(tmp_path)
-    assert text.count("not run") == len(cells) - 1 + 1 and f"1 of {len(cells)} cells" in text
+    assert ours["published"] == 0.5 and ours["epochs"] == 80 and not ours["other_budget"]
+    assert ours["cpu_seconds"] == 7 and ours["seconds"] == 70
+    assert ours["error_per_epoch"] == [[1.0], [2.0], [3.0]]
+    assert [command.split("--seed ")[1][0] for command in ours["commands"]] == ["0", "1", "2"]
+    assert cell(tmp_path, "paper", "cnn", None, "RTS")["mean"] is None
+    text, count = table.text(tmp_path), len(table.rows(tmp_path))
+    assert text.count("not run") == count - 1 + 1 and f"1 of {count} cells" in text
+    assert "2.00    1.00     3" in text and "80*" not in text
+
+
+def test_seeds_that_are_partly_there(tmp_path):
+    write_runs(tmp_path, (runs.select(*RTS, 2)[0], 0.03))
+    assert (cell(tmp_path, *RTS)["mean"], cell(tmp_path, *RTS)["spread"]) == (pytest.approx(3), None)
+    write_runs(tmp_path, (runs.select(*RTS, 0)[0], 0.01))
+    ours = cell(tmp_path, *RTS)
+    assert ours["mean"] == pytest.approx(2) and ours["spread"] == pytest.approx(2**0.5) and ours["seeds"] == 2
+
+
+def test_another_budget_never_passes_for_the_full_measurement(tmp_path):
+    write_runs(tmp_path, *((runs.select(*RTS, 0, epochs=epochs)[0], epochs / 100) for epochs in (1, 30)))
+    ours = cell(tmp_path, *RTS)
+    assert ours["epochs"] == 30 and ours["other_budget"] and " 30* " in table.text(tmp_path)
+    write_runs(tmp_path, *((runs.select(*RTS, 0, epochs=epochs)[0], epochs / 100) for epochs in (80, 100)))
+    ours = cell(tmp_path, *RTS)
+    assert ours["epochs"] == 80 and ours["mean"] == pytest.approx(80) and not ours["other_budget"]
+
+
+def test_a_budget_of_time_has_no_default_number_of_epochs(tmp_path):
+    long = runs.select("article", "cnn_long", None, "article", 0, epochs=20)[0]
+    write_runs(tmp_path, (long, 0.1))
+    ours = cell(tmp_path, "article", "cnn_long", None, "article", test="original")
+    assert ours["epochs"] == 20 and ours["mean"] == pytest.approx(5) and not ours["other_budget"]
+
+
+def test_the_table_tells_what_a_gpu_did(tmp_path):
+    run = runs.select(*RTS, 0)[0]
+    files.write_json(tmp_path / f"{run.name}.json", record_of(run, 0.1, device="gpu"))
+    assert table.text(tmp_path).count("[gpu]") == 2
 
 
 def test_the_table_needs_no_data(tmp_path, capsys):
@@ -236,10 +329,7 @@ def test_killed_run_ends_with_the_same_bits(tmp_path):
     processes.append(start(broken))
     for process in (processes[0], processes[2]):
         assert process.communicate(timeout=300) and process.returncode == 0
-    first, second = (files.read_results(folder)[0] for folder in (whole, broken))
-    for record in (first, second):
-        for changing in ("seconds", "cpu_seconds", "commit"):
-            del record[changing]
+    first, second = (unchanging(files.read_results(folder)[0]) for folder in (whole, broken))
     assert first == second
     weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole, broken)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))

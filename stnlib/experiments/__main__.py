@@ -88,7 +88,8 @@ def report(run, digits, out):
         return
     record = measure(run, digits, out)
     errors = ", ".join(f"{name} {100 * error:.2f} %" for name, error in record["error"].items())
-    print(f"{run.name}: error {errors}, {record['parameters']:,} parameters, {record['seconds']:.0f} s", flush=True)
+    cost = f"{record['parameters']:,} parameters, {record['cpu_seconds']:.0f} processor seconds"
+    print(f"{run.name}: error {errors}, {cost}", flush=True)
 
 
 if __name__ == "__main__":

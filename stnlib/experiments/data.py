@@ -66,15 +66,21 @@ def checksum(run, digits):
     """Identify a test set across platforms by the poses that made it and its labels.
 
     Convention: SHA-256 of theta rounded to 1e-4 and of the labels. Clutter, made of whole pixels, adds its images in
-        units of 1/255.
+        units of 1/255; the addition its pairs.
     """
     rng_free = [digits.y_test.astype("int64")]
     if run.distortion == "addition":
-        rng_free += [distortions.addition(digits.x_test, digits.y_test, TEST_SEED)[1].astype("int64")]
+        partner, theta = distortions.pairing(len(digits.x_test), TEST_SEED)
+        rng_free += [digits.y_test.astype("int64") + digits.y_test[partner], partner.astype("int64"), fixed(theta)]
     else:
         made = distortions.distort(digits.x_test, run.distortion, TEST_SEED)
-        rng_free += [np.round(made.theta.astype("float64") * 1e4).astype("int64")]
+        rng_free += [fixed(made.theta)]
         if "clutter" in run.distortion:
             rng_free += [np.round(made.images * 255).astype("uint8")]
     parts = [np.ascontiguousarray(part).tobytes() for part in rng_free]
     return functools.reduce(lambda digest, part: digest.update(part) or digest, parts, hashlib.sha256()).hexdigest()
+
+
+def fixed(theta):
+    """Round poses to whole numbers of 1e-4, the same on every platform."""
+    return np.round(np.asarray(theta, "float64") * 1e4).astype("int64")

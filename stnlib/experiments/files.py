@@ -61,12 +61,22 @@ def read_results(folder=None):
 
 
 def provenance():
-    """Tell what produced a result: versions, backend, commit; no host, no path."""
+    """Tell what produced a result: versions, backend, kind of device, commit; no host, no path."""
     return {
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES if version(p)},
         "backend": keras.backend.backend(),
+        "device": device(),
         "commit": commit(),
     }
+
+
+def device():
+    """Tell what computes, by where a new tensor lies.
+
+    >>> device() in ("cpu", "gpu")
+    True
+    """
+    return "cpu" if "cpu" in str(keras.ops.ones(1).device).lower() else "gpu"
 
 
 def version(package):

@@ -96,8 +96,10 @@ def one_epoch(run, model, digits, tests, state, epoch, bar):
     """Train and test for one epoch; returns the new state."""
     begun, cpu = time.perf_counter(), time.process_time()
     x, y = data.training_set(run, digits, epoch)
-    seed_dropout(model, run.seed, epoch)
-    history = model.fit(x, y, batch_size=run.batch_size, shuffle=False, verbose=0, callbacks=[Progress(bar)]).history
+    # Seeded after Keras has traced the model: the first `fit` of a process draws random numbers for that on PyTorch.
+    seed = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seed_dropout(model, run.seed, epoch))
+    callbacks = [seed, Progress(bar)]
+    history = model.fit(x, y, batch_size=run.batch_size, shuffle=False, verbose=0, callbacks=callbacks).history
     errors = {name: 1 - training.accuracy(model, *test) for name, test in tests.items()}
     bar.set_postfix({name: f"{100 * error:.2f} %" for name, error in errors.items()})
     return {

@@ -41,10 +41,11 @@ def published(experiment, model, transform, distortion, test="distorted"):
 
 
 def rows(folder=None, dataset="mnist"):
-    """List one row for each cell: what it is, ours (mean, spread, seeds, budget) or None, and the published error.
+    """List one row for each cell: what it is, what was measured (`mean` None where nothing was), what is published.
 
-    Convention: errors in percent; of several budgets the longest counts; only runs on all training images;
-        no folder named means the book's own results.
+    Convention: errors in percent; one row is one budget of epochs, the default one where it was run, else the
+        longest, with `other_budget` set; only runs on all training images; no folder named means the book's own
+        results.
     """
     records = [r for r in files.read_results(folder) if r["dataset"] == dataset and r["train_size"] is None]
     cells = {(r.experiment, r.model, r.transform, r.distortion): None for r in runs.everything()}
@@ -62,31 +63,51 @@ def key(record):
 
 
 def row(cell, test, records):
-    """Summarise the records of a cell: the longest budget, all its seeds."""
+    """Summarise the records of a cell: one budget, all its seeds."""
     names = dict(zip(("experiment", "model", "transform", "distortion"), cell, strict=True))
-    result = {**names, "test": test, "published": published(*cell, test), "mean": None, "seeds": 0}
+    result = {**names, "test": test, "published": published(*cell, test), "mean": None, "spread": None, "seeds": 0}
     if not records:
         return result
-    epochs = max(record["epochs"] for record in records)
-    kept = [record for record in records if record["epochs"] == epochs]
+    kept = one_budget(records)
     errors = [100 * record["error"][test] for record in kept]
     return result | {
         "mean": statistics.mean(errors),
         "spread": statistics.stdev(errors) if len(errors) > 1 else None,
         "seeds": len(errors),
-        "epochs": epochs,
+        "epochs": kept[0]["epochs"],
+        "other_budget": cell[1] != "cnn_long" and kept[0]["epochs"] != runs.EPOCHS[cell[0]],
         "parameters": kept[0]["parameters"],
+        "cpu_seconds": statistics.mean(record["cpu_seconds"] for record in kept),
         "seconds": statistics.mean(record["seconds"] for record in kept),
+        "device": "+".join(sorted({record.get("device", "cpu") for record in kept})),
+        "error_per_epoch": [[100 * error[test] for error in record["error_per_epoch"]] for record in kept],
+        "commands": [record["command"] for record in kept],
     }
+
+
+def one_budget(records):
+    """Keep the runs of the default number of epochs, or else of the largest; by seed.
+
+    Convention: `cnn_long` has no default: its budget is a time.
+    """
+    budgets = {record["epochs"] for record in records}
+    default = runs.EPOCHS[records[0]["experiment"]]
+    chosen = default if default in budgets and records[0]["model"] != "cnn_long" else max(budgets)
+    return sorted((r for r in records if r["epochs"] == chosen), key=lambda record: record["seed"])
 
 
 def text(folder=None, dataset="mnist"):
     """Write all tables as text, errors in percent."""
-    lines = [f"Error in percent on the fixed test sets, {dataset}. Spread: standard deviation over seeds.", ""]
     listed = rows(folder, dataset)
+    lines = [
+        f"Error in percent on the fixed test sets, {dataset}. Spread: sample standard deviation over the seeds.",
+        "cpu s: processor seconds of one run, tests included, summed over cores; [gpu]: the rest was done by a GPU.",
+        "*: not the default number of epochs, so not the full measurement.",
+        "",
+    ]
     for experiment in runs.EPOCHS:
         lines += [f"{experiment:<11}{'test':<11}{'model':<11}{'transform':<12}{'ours':>8}{'spread':>8}{'seeds':>6}"]
-        lines[-1] += f"{'epochs':>7}{'parameters':>12}{'seconds':>9}{'published':>11}"
+        lines[-1] += f"{'epochs':>8} {'parameters':>12}{'cpu s':>9}{'published':>11}"
         lines += [line(r) for r in sorted_rows(listed, experiment)] + [""]
     missing = sum(r["mean"] is None for r in listed)
     return "\n".join([*lines, f"{len(listed) - missing} of {len(listed)} cells measured; {missing} not run."])
@@ -105,7 +126,8 @@ def line(r):
     head = f"{r['distortion'].removeprefix('article_'):<11}{r['test']:<11}{r['model']:<11}{r['transform'] or '':<12}"
     reference = "" if r["published"] is None else f"{r['published']:.2f}"
     if r["mean"] is None:
-        return f"{head}{'not run':>8}{'':>42}{reference:>11}"
+        return f"{head}{'not run':>8}{'':>44}{reference:>11}"
     spread = "" if r["spread"] is None else f"{r['spread']:.2f}"
-    ours = f"{r['mean']:8.2f}{spread:>8}{r['seeds']:6}{r['epochs']:7}{r['parameters']:12,}{r['seconds']:9.0f}"
-    return f"{head}{ours}{reference:>11}"
+    epochs = f"{r['epochs']}{'*' if r['other_budget'] else ' '}"
+    ours = f"{r['mean']:8.2f}{spread:>8}{r['seeds']:6}{epochs:>9}{r['parameters']:12,}{r['cpu_seconds']:9.0f}"
+    return f"{head}{ours}{reference:>11}{'  [gpu]' if 'gpu' in r['device'] else ''}"

@@ -904,8 +904,7 @@ small = affine_grid([[1.0, 0, 0, 0, 1, 0]], (16, 16))
 direct = np.asarray(grid_sample(stripes, small))[0]
 blurred = keras.layers.AveragePooling2D(4)(stripes)
 pooled = np.asarray(grid_sample(blurred, small))[0]
-fig = plotting.strip([stripes[0], direct, pooled], ["64 pixels", "direct", "pooled"],
-                     size=1.8, frame=True)
+fig = plotting.strip([stripes[0], direct, pooled], ["fine", "direct", "pooled"], size=1.8)
 print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
 
 # %% [markdown]

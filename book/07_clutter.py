@@ -505,10 +505,10 @@ places = np.array([[-6, -6], [6, 6]])  # their centres, in pixels from the middl
 
 gaze = np.asarray(attention.get_layer("transformer").theta(pair))
 distance = np.linalg.norm(half * gaze[:, None, 1:] - places, axis=2)
-nearest = distance.min(axis=1)
-print(f"within 3 pixels of one of the two: {np.mean(nearest < 3):.0%}")
-print(f"over 5 pixels from both: {np.mean(nearest > 5):.0%}")
-assert np.mean(nearest > 5) > 0.5
+closest = distance.min(axis=1)
+print(f"within 3 pixels of one of the two: {np.mean(closest < 3):.0%}")
+print(f"over 5 pixels from both: {np.mean(closest > 5):.0%}")
+assert np.mean(closest > 5) > 0.5
 
 # %% mystnb={"image": {"alt": "Six canvases with two digits each, one at the top left and one at the bottom right, and the orange outline of the window: it lies in the middle, and contains a part of each digit."}}
 figure, axes = plt.subplots(1, 6, figsize=(8, 1.5))
@@ -541,7 +541,8 @@ def cell(row):
         return "not run"
     spread = "" if row["spread"] is None else f" ± {row['spread']:.2f}"
     seeds = "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
-    return f"**{row['mean']:.2f}**{spread} ({seeds})"
+    budget = f", only {row['epochs']} epochs" if row["other_budget"] else ""
+    return f"**{row['mean']:.2f}**{spread} ({seeds}{budget})"
 
 
 # %% tags=["hide-input"]

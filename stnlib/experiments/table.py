@@ -77,6 +77,7 @@ def row(cell, test, records):
         "epochs": kept[0]["epochs"],
         "other_budget": cell[1] != "cnn_long" and kept[0]["epochs"] != runs.EPOCHS[cell[0]],
         "parameters": kept[0]["parameters"],
+        "test_images": kept[0]["test_images"],
         "cpu_seconds": statistics.mean(record["cpu_seconds"] for record in kept),
         "seconds": statistics.mean(record["seconds"] for record in kept),
         "device": "+".join(sorted({record.get("device", "cpu") for record in kept})),

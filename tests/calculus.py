@@ -30,7 +30,10 @@ def _torch(function, tensors):
     import torch
 
     leaves = [tensor.clone().requires_grad_(True) for tensor in tensors]
-    return torch.autograd.grad(function(*leaves), leaves, allow_unused=True, materialize_grads=True)
+    value = function(*leaves)
+    if not value.requires_grad:  # no leaf reaches the value
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    return torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
 
 
 _BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -88,10 +88,11 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False):
     return figure
 
 
-def draw_grid(ax, grid, size, align_corners=False, every=1):
+def draw_grid(ax, grid, size, align_corners=False, every=1, points=True):
     """Draw a sampling grid `(H_out, W_out, 2)` over an image of `size` (H, W): lines, points, outline.
 
-    Convention: the grid is normalised, (x, y); `every` thins the lines; returns the ax.
+    Convention: the grid is normalised, (x, y); `every` thins the lines; `points` False leaves out the dots;
+        returns the ax.
 
     >>> grid = np.stack(np.meshgrid([-0.5, 0.5], [-0.5, 0.5]), axis=-1)
     >>> len(draw_grid(plt.figure().gca(), grid, (2, 2)).lines)
@@ -101,7 +102,7 @@ def draw_grid(ax, grid, size, align_corners=False, every=1):
         np.asarray(sampling.to_pixels(np.asarray(grid)[..., axis], size[1 - axis], align_corners)) for axis in (0, 1)
     )
     for a, b in [*_lines(x, y, every), *_lines(x.T, y.T, every)]:
-        ax.plot(a, b, color=COLORS["grid"], lw=0.8, marker=".", ms=3)
+        ax.plot(a, b, color=COLORS["grid"], lw=0.8, marker="." if points else None, ms=3)
     for edge in ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)):
         ax.plot(x[edge], y[edge], color=COLORS["grid"], lw=2)
     return ax

@@ -70,6 +70,12 @@ def test_every_thins_the_lines(ax):
     assert len(ax.lines) == 3 + 3 + 4
 
 
+@pytest.mark.parametrize("points", [True, False])
+def test_a_grid_is_drawn_with_or_without_its_points(ax, points):
+    plotting.draw_grid(ax, np.zeros((3, 3, 2)), (3, 3), points=points)
+    assert {line.get_marker() for line in ax.lines[:6]} == {"." if points else "None"}
+
+
 def test_confusion_shows_shares_of_each_row(ax):
     plotting.confusion(ax, [[8, 2], [0, 5]])
     assert sorted(text.get_text() for text in ax.texts) == ["100", "20", "80"]

@@ -1,6 +1,7 @@
 # Every target creates the environment it needs; nothing else has to be installed first.
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 export KERAS_BACKEND := tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -49,14 +50,14 @@ lint: .venv/stamp
 
 unit: .venv/stamp
 	$(BIN)/python -m pytest --doctest-modules stnlib tools
-	$(BIN)/python -m pytest tests --ignore tests/site
+	$(BIN)/python -m pytest $(PARALLEL) tests --ignore tests/site
 
 test-notebooks: .venv/stamp
 	@$(BIN)/python tools/run_notebooks.py
 
 test-site: .venv/stamp
 	@$(BIN)/python tools/build_book.py --strict
-	$(BIN)/python -m pytest tests/site
+	$(BIN)/python -m pytest $(PARALLEL) tests/site
 
 test-colab: .venv/stamp ## every chapter alone, in an environment like Colab's
 	@$(BIN)/python tools/colab_check.py

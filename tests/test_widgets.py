@@ -141,7 +141,7 @@ def test_floats_beyond_0_and_1_are_kept_and_shown_in_their_own_range():
         [[1, 2], [3]],
         "digit.png",
         {"image": 1},
-        object(),
+        pytest.param(object(), id="object"),
         3.0,
     ],
     ids=repr,

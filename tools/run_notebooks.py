@@ -46,6 +46,7 @@ def run(chapters: list[Path], folder: Path, dataset: str) -> None:
         shutil.copy(chapter, folder)
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=."]
     command += ["--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS}"]
+    command += ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
     command += [f"--timeout={2 * SECONDS}", "--durations=0", str(folder)]
     if subprocess.run(command, cwd=ROOT, env=build_book.cell_environment(dataset)).returncode:
         sys.exit("A chapter failed; see above.")

@@ -463,8 +463,8 @@ assert error["dense, then pool"] < error["direct"] / 2
 assert by_reading["dense, then pool"] > by_reading["direct"]
 
 # %% [markdown]
-# Reading densely and pooling is ahead, though not by much on smooth digits: a stroke two pixels wide
-# is hard to miss altogether. So is that what our network lacked? Not at this size:
+# Reading densely and pooling is ahead. How far depends on the digits: broad soft strokes are hard to
+# miss altogether, fine ones are not. So is that what our network lacked? Not at this size:
 
 # %%
 spacing = sides / CROP

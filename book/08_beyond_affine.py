@@ -404,6 +404,20 @@ left = {name: {kind: remainders(name, fit) for kind, fit in FITS.items()} for na
 assert left["P"]["projective"] < 0.01 < left["P"]["affine"]
 for name in bent:
     assert left[name]["spline"] < left[name]["affine"] < 0.6 * left[name]["nothing"]
+assert left["strong E"]["affine"] > 1.9 * left["E"]["affine"]
+
+# %% [markdown]
+# To judge them, hold them against the width of a stroke. A stroke of width $b$ and length $l$ has the
+# area $b\,l$ and the outline $2l$, so twice the area over the outline gives $b$. (Pixel edges overrate
+# a slanting outline by $4 / \pi$ on average.)
+
+# %%
+ink = x_test[..., 0] > 0.5
+outline = np.sum(ink[:, 1:] != ink[:, :-1]) + np.sum(ink[:, :, 1:] != ink[:, :, :-1])
+stroke = 2 * np.sum(ink) / (outline * np.pi / 4)
+print(f"width of a stroke: {stroke:.1f} pixels")
+assert max(left["P"]["affine"], left["E"]["affine"]) < stroke / 3
+assert left["strong E"]["affine"] > stroke / 3
 
 # %% tags=["hide-input"]
 lines = ["| Distortion | " + " | ".join(f"after {kind}" for kind in FITS) + " |", "|---|" + "--:|" * len(FITS)]
@@ -412,10 +426,10 @@ Markdown("\n".join(lines) + "\n\nPixels by which a point near the ink is still o
 
 # %% [markdown]
 # Read the table before you build anything. On both of the paper's distortions the **affine** map
-# already takes care of most: what it leaves is less than the width of a stroke, which is two to
-# three pixels. The projective map undoes P exactly, as it must, and is of little more use than
-# affine on E. The spline is close to perfect everywhere. But what it can add, on P and E, is a
-# fraction of a pixel. Only for the strong E, about a stroke's width is left to win.
+# already takes care of most: what it leaves is less than a third of a stroke's width. The projective
+# map undoes P exactly, as it must, and is of little more use than affine on E. The spline is close
+# to perfect on both. But what it can add there is a fraction of a pixel. For the strong E more than
+# a third of a stroke is left to win.
 #
 # So expect little from the extra numbers on P and E. And expect a price: somebody has to *find* 32
 # numbers.
@@ -483,14 +497,15 @@ for name, answers in correct.items():
     losses = np.sum(~answers & correct["affine"])
     print(f"{name:10} accuracy {answers.mean():.3f}, gains {gains}, losses {losses}")
 
-for name in TRANSFORMS:
-    assert correct[name].mean() > correct["none"].mean() + 0.02
+reached = [correct[name].mean() for name in TRANSFORMS]
+assert min(reached) > correct["none"].mean() + 0.05
+assert max(reached) - min(reached) < 0.05
 
 # %% [markdown]
-# Every transformer is far ahead of the network without one. Between the three, look at the gains and
-# losses: each wins some digits and loses others. That is the order of magnitude the remainders
-# promised. The published figures say the same, as you will see at the end: from affine to spline
-# the paper gains a few tenths of a percent on E.
+# Every transformer is far ahead of the network without one, and the three are close to each other.
+# Look at the gains and losses: each wins some digits *and* loses others. A small lead of this kind
+# you should not believe before you have seen it with other seeds and more data; the table at the end
+# has both. A small lead is also all that the remainders promised.
 #
 # ## What the grids look like
 #
@@ -545,7 +560,10 @@ def pixel_size(values):
     return 14 * np.sqrt(np.mean(np.sum(values**2, axis=-1)))
 
 
-print(f"the same for all: {pixel_size(habit):.2f} pixels")
+corners = [0, 3, 12, 15]
+others = np.delete(habit, corners, axis=0)
+print(f"the same for all: {pixel_size(habit):.2f} pixels; "
+      f"corners {pixel_size(habit[corners]):.2f}, others {pixel_size(others):.2f}")
 print(f"varies: {pixel_size(response):.2f}, of which not affine {pixel_size(dents(response)):.2f}")
 
 # %% [markdown]
@@ -572,12 +590,17 @@ inner = [5, 6, 9, 10]
 agree = {name: np.corrcoef(needed[:, points].ravel(), answered[:, points].ravel())[0, 1]
          for name, points in {"all": slice(None), "inner": inner}.items()}
 print({name: f"correlation {value:.2f}" for name, value in agree.items()})
+assert agree["inner"] > max(agree["all"], 0.1)
 
 # %% [markdown]
+# At the four inner pins, where the ink is, the answer goes with the need; over all pins, less so. The
+# spline does respond to how *this* digit was bent, but only in part: 1 would be a perfect answer.
+# Nobody has asked for one. The classifier was content.
+#
 # ## A distortion that needs the bends
 #
-# So is the spline a waste? The remainders said where to look: the strong E leaves about a stroke's
-# width to the affine map. Same networks, same budget.
+# So is the spline a waste? The remainders said where to look: on the strong E the affine map leaves
+# twice as much as on E. Same networks, same budget.
 
 # %%
 bends = poses.elastic(np.random.default_rng(SEED), COPIES * len(x), sigma=STRONG)
@@ -594,11 +617,12 @@ for name, answers in strong_correct.items():
     gains = np.sum(answers & ~strong_correct["affine"])
     losses = np.sum(~answers & strong_correct["affine"])
     print(f"{name:10} accuracy {answers.mean():.3f}, gains {gains}, losses {losses}")
-assert strong_correct["affine"].mean() > strong_correct["none"].mean() + 0.02
-assert strong_correct["tps"].mean() > strong_correct["none"].mean() + 0.02
+assert strong_correct["affine"].mean() > strong_correct["none"].mean() + 0.05
+assert strong_correct["tps"].mean() > strong_correct["affine"].mean() - 0.01
 
 # %% [markdown]
-# Whatever the accuracies say, ask the pictures, too. If a transformer brings the digits of a class
+# Compare gains and losses once more: here the spline has room to win. (The cell insists only that it
+# does not fall behind.) The pictures have a say, too. If a transformer brings the digits of a class
 # into the same shape, their mean becomes sharp, and each digit is more like the mean. (The likeness
 # is that of {doc}`chapter 6 <06_training>`: the cosine of the angle between the two images.)
 
@@ -618,7 +642,8 @@ for name in ("affine", "tps"):
 alike = {name: np.mean([likeness(images[members]) for members in classes])
          for name, images in shown.items()}
 print({name: f"{value:.3f}" for name, value in alike.items()})
-assert alike["as they come"] < alike["affine"] < alike["tps"]
+assert alike["as they come"] + 0.05 < alike["affine"]
+assert alike["tps"] > alike["affine"] - 0.01
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three rows of ten mean images, one for each class. Above, the means of the strongly bent digits: soft blurs of readable digits. In the middle, after the affine transformer: larger and sharper. Below, after the spline: a little sharper still."}}
 means = [np.stack([images[members].mean(axis=0) for members in classes]) for images in shown.values()]
@@ -626,13 +651,14 @@ means = [mean / mean.max(axis=(1, 2, 3), keepdims=True) for mean in means]
 figure = plotting.strip(np.concatenate(means), columns=10)
 
 # %% [markdown]
-# From row to row the means get sharper, and the numbers say so too: the spline brings the digits of
-# a class closer together than the affine map can. That is what its freedom was for.
+# Most of the way from blur to digit is made by the affine map. What the spline adds is in the last
+# step, from the second row to the third, and it is small: the remainders gave it little to
+# win, and it has to find 32 numbers in a picture to win it.
 #
 # ## When the extra freedom pays
 #
-# - It pays when the distortion leaves more than a stroke's width to the simpler map. Fit the
-#   families to your distortion first, as above; it takes a second.
+# - It can pay when the simpler map leaves a good part of a stroke's width. Fit the families to your
+#   distortion first, as above; it takes a second.
 # - It pays when what follows is *sensitive* to what remains. A dense classifier is. A convolutional
 #   one bears a pixel of wobble well ({doc}`chapter 2 <02_baselines>`).
 # - It costs data. Each of the 32 numbers has to be estimated from the picture. And it costs safety:
@@ -670,9 +696,8 @@ for name, by_distortion in results.items():
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# In the paper's own columns, compare affine with TPS within ST-FCN and within ST-CNN. On P they
-# differ by a tenth of a percent, on E by a few tenths: less than what separates a network with a
-# transformer from one without.
+# In the paper's own columns, compare affine with TPS within ST-FCN and within ST-CNN. They differ by
+# less than what separates a network with a transformer from one without.
 #
 # ## Recap
 #
@@ -681,11 +706,11 @@ Markdown("\n".join(lines))
 # - A **thin plate spline** carries all points along with $K$ control points. Its system depends on
 #   the lattice only, so it is solved once, and a grid costs one product with $B$.
 # - **Before training** you fitted each family to the distortion. On P and E the affine map leaves
-#   less than a stroke's width.
+#   less than a third of a stroke's width.
 # - **Compared** on the same digits, all transformers were far ahead of none, and on E the three were
 #   close. You counted gains and losses in place of trusting one decimal.
-# - The **learned grids** centre and enlarge first. The spline's bends are in part a habit, in part a
-#   response; on strongly bent digits they bring a class closer together than affine can.
+# - The **learned grids** come closer first. A spline leaves pins that nobody pulls where they were;
+#   its bends are in part a habit, in part a response to the digit.
 #
 # ## Exercises
 #

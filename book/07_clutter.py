@@ -155,7 +155,7 @@ def draw_window(ax, image, theta, side):
     plotting.draw_grid(ax, grid, image.shape[:2], every=side - 1)
 
 
-figure, axes = plt.subplots(1, 6, figsize=(8, 1.5))
+figure, axes = plt.subplots(1, 6, figsize=(6, 1.15))
 for k in range(3):
     draw_window(axes[2 * k], canvas_test[k], perfect[k], 28)
     plotting.show(axes[2 * k + 1], cut[k])
@@ -198,8 +198,8 @@ accuracy = {}
 for name, model in reads_all.items():
     accuracy[name] = training.accuracy(model, canvas_test, y_test)
 ceiling = training.accuracy(told, cut, y_test)
-print({name: f"{value:.3f}" for name, value in accuracy.items()})
-print(f"told where to look: {ceiling:.3f}")
+print(f"FCN {accuracy['FCN']:.3f}, CNN {accuracy['CNN']:.3f}")
+print(f"FCN, told where to look: {ceiling:.3f}")
 assert ceiling > accuracy["FCN"] + 0.05
 
 # %% [markdown]
@@ -282,8 +282,8 @@ lines = ["| Network | sees | Weights | of these, classifier | Accuracy |", "|---
 for name, model in {**reads_all, **looks_first}.items():
     side = CROP if name in looks_first else SIZE
     whole, classifier = count(model)
-    lines.append(f"| {name} | {side} x {side} | {whole:,} | {classifier:,} | **{accuracy[name]:.3f}** |")
-lines.append(f"| *FCN, told where to look* | 28 x 28 | {told.count_params():,} | {told.count_params():,} | *{ceiling:.3f}* |")
+    lines.append(f"| {name} | {side}&nbsp;×&nbsp;{side} | {whole:,} | {classifier:,} | **{accuracy[name]:.3f}** |")
+lines.append(f"| *FCN, told where to look* | 28&nbsp;×&nbsp;28 | {told.count_params():,} | {told.count_params():,} | *{ceiling:.3f}* |")
 Markdown("\n".join(lines) + f"\n\nMeasured here on `{data.name}`, {TEST_SIZE:,} canvases.")
 
 # %% [markdown]
@@ -302,13 +302,13 @@ Markdown("\n".join(lines) + f"\n\nMeasured here on `{data.name}`, {TEST_SIZE:,} 
 # epoch? Each canvas is shown with its window, and beside it what the classifier saw.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four rows, one for each epoch from 0 to 3, and three pairs of pictures in each: a canvas with an orange outline, and the content of the outline. At epoch 0 the outline is the whole canvas and the digit appears small. From epoch 1 on the outline is a smaller square around the digit, and the digit fills its picture."}}
-figure, axes = plt.subplots(EPOCHS + 1, 6, figsize=(8, 1.4 * (EPOCHS + 1)))
+figure, axes = plt.subplots(EPOCHS + 1, 6, figsize=(5.8, 0.95 * (EPOCHS + 1)))
 for epoch, (row, thetas) in enumerate(zip(axes, watch.thetas)):
     for k, theta in enumerate(thetas):
         draw_window(row[2 * k], canvas_test[k], matrix(theta), CROP)
         seen = distortions.warp(canvas_test[k : k + 1], matrix(theta)[None], (CROP, CROP))
         plotting.show(row[2 * k + 1], seen[0])
-    row[0].set_ylabel(f"epoch {epoch}", rotation=0, ha="right", va="center")
+    row[0].set_ylabel(f"epoch {epoch}")
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
@@ -331,16 +331,16 @@ correlation = [np.corrcoef(looked[:, k], true[:, k])[0, 1] for k in (0, 1)]
 sides = found[:, 0] * SIZE
 assert min(correlation) > 0.9
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels. Two scatter plots, across and down: the centre of the window against the centre of the digit, both in pixels; the points lie close to the diagonal. The third is a histogram of the side of the window, one narrow peak."}}
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.2))
-for ax, k, name in zip(axes, (0, 1), ("across", "down")):
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels. Two scatter plots, across and down: the centre of the window against the centre of the digit, in pixels from the middle of the canvas; the points lie close to the diagonal. Below them a histogram of the side of the window, one narrow peak."}}
+figure, axes = plt.subplot_mosaic([["across", "down"], ["side", "side"]], figsize=(5.4, 5), height_ratios=[3, 2])
+for k, name in enumerate(("across", "down")):
     ends = np.array([true.min(), true.max()])
-    ax.plot(ends, ends, color=plotting.COLORS["neutral"])
-    ax.scatter(true[:, k], looked[:, k], s=4, alpha=0.3, color=plotting.COLORS["grid"])
-    ax.set(title=name, xlabel="centre of the digit (pixels)")
-axes[0].set_ylabel("centre of the window (pixels)")
-axes[2].hist(sides, bins=np.arange(0, SIZE + 1), color=plotting.COLORS["grid"])
-axes[2].set(title="side of the window", xlabel="pixels of the canvas", ylabel="canvases", xlim=(0, SIZE + 8))
+    axes[name].plot(ends, ends, color=plotting.COLORS["neutral"])
+    axes[name].scatter(true[:, k], looked[:, k], s=4, alpha=0.3, color=plotting.COLORS["grid"])
+    axes[name].set(title=name, xlabel="centre of the digit", ylim=(-12, 12))
+axes["across"].set_ylabel("centre of the window")
+axes["side"].hist(sides, bins=np.arange(0, SIZE + 1), color=plotting.COLORS["grid"])
+axes["side"].set(xlabel="side of the window (pixels of the canvas)", ylabel="canvases", xlim=(0, SIZE))
 figure.tight_layout()
 
 # %% tags=["hide-input"]
@@ -432,11 +432,12 @@ HOW = "direct", "blur first", "dense, then pool"
 small = {how: reduced(canvas_test, perfect, 7, how) for how in HOW}
 truth = mean_of_blocks(cut, 4)
 error = {how: np.sqrt(np.mean((small[how] - truth) ** 2)) for how in HOW}
-print({how: f"{value:.3f}" for how, value in error.items()})
+for how, value in error.items():
+    print(f"{how:16} differs by {value:.3f}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three digits, each as a window of 28 pixels and reduced to 7 pixels in three ways. Read directly, strokes are broken or uneven; blurred first, the digit is smeared; sampled densely and pooled, it is even."}}
 pictures = [[cut[k], *(small[how][k] for how in HOW)] for k in range(3)]
-figure, axes = plt.subplots(3, 4, figsize=(6, 4.9))
+figure, axes = plt.subplots(3, 4, figsize=(5.6, 4.5))
 for row, images in zip(axes, pictures):
     for ax, image in zip(row, images):
         plotting.show(ax, image)
@@ -458,7 +459,7 @@ for how in HOW:
     reader = train(lambda: models.fcn((7, 7, 1)), windows)
     by_reading[how] = training.accuracy(reader, small[how], y_test)
 
-print({how: f"{value:.3f}" for how, value in by_reading.items()})
+print("\n".join(f"{how:16} accuracy {value:.3f}" for how, value in by_reading.items()))
 assert error["dense, then pool"] < error["direct"] / 2
 assert by_reading["dense, then pool"] > by_reading["direct"]
 
@@ -468,7 +469,7 @@ assert by_reading["dense, then pool"] > by_reading["direct"]
 
 # %%
 spacing = sides / CROP
-print(f"distance of two samples: {spacing.mean():.2f} pixels of the canvas")
+print(f"distance of two samples: {spacing.mean():.2f} pixels")
 assert spacing.mean() < 2
 
 # %% [markdown]
@@ -489,7 +490,7 @@ thirds, best = np.array_split(np.argsort(extra), 3), []
 for name, members in zip(("least", "middle", "most"), thirds):
     right = training.accuracy(attention, canvas_test[members], y_test[members])
     best.append(training.accuracy(told, cut[members], y_test[members]))
-    print(f"{name:6} clutter in the window: {right:.3f}, told where to look {best[-1]:.3f}")
+    print(f"{name:6} clutter: {right:.3f}, told where to look {best[-1]:.3f}")
 assert best[0] > best[-1]
 
 # %% [markdown]
@@ -513,7 +514,7 @@ print(f"over 5 pixels from both: {np.mean(closest > 5):.0%}")
 assert np.mean(closest > 5) > 0.5
 
 # %% mystnb={"image": {"alt": "Six canvases with two digits each, one at the top left and one at the bottom right, and the orange outline of the window: it lies in the middle, and contains a part of each digit."}}
-figure, axes = plt.subplots(1, 6, figsize=(8, 1.5))
+figure, axes = plt.subplots(1, 6, figsize=(6, 1.15))
 for ax, image, theta in zip(axes, pair, gaze):
     draw_window(ax, image, matrix(theta), CROP)
 figure.tight_layout(pad=0.3)
@@ -553,18 +554,18 @@ NAMES = {
     "cnn_wide": "CNN, as many weights as STN+CNN", "cnn_long": "CNN, as much time as STN+CNN",
     "stn_fcn": "STN+FCN", "stn_cnn": "STN+CNN", "st_fcn": "ST-FCN", "st_cnn": "ST-CNN",
 }
-lines = ["| Canvas | Network | Error, measured | Published |", "|---|---|--:|--:|"]
+lines = ["| Canvas | Network | Error, measured | Published |", "|--:|---|--:|--:|"]
 for row in table.rows():
     if row["distortion"] in ("article_clutter", "clutter") and row["test"] == "distorted":
-        size = "60, paper" if row["distortion"] == "clutter" else "40, article"
+        size = 60 if row["distortion"] == "clutter" else 40
         quoted = "–" if row["published"] is None else f"{row['published']:.1f}"
         lines.append(f"| {size} | {NAMES[row['model']]} | {cell(row)} | {quoted} |")
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# Compare the published columns of the two canvases. On the larger one the dense network is left far
-# behind, and the CNN is closer to the transformers than to it. That is the order of our small
-# version, too.
+# Look at the published figures for the larger canvas. The dense network is left far behind, and the
+# CNN is closer to the transformers than to it: convolution does much of what it takes, and a
+# transformer goes on from there. That is what the small version showed, too.
 #
 # ## Recap
 #
@@ -671,8 +672,8 @@ assert np.all(np.diff(moved) > 0)
 CROP = int(np.ceil(sides.mean() / 2))
 smallest = train(lambda: looking("attention", models.fcn), canvas)
 reached = training.accuracy(smallest, canvas_test, y_test)
-print(f"{CROP} x {CROP}: accuracy {reached:.3f}; whole network {count(smallest)[0]:,}",
-      f"weights, of these {count(smallest)[1]:,} in the classifier")
+print(f"{CROP} x {CROP}: accuracy {reached:.3f}")
+print("weights: {:,}, of these classifier {:,}".format(*count(smallest)))
 assert reached > accuracy["FCN"]
 
 # %% [markdown]

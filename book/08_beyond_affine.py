@@ -86,14 +86,15 @@ figure = plotting.strip(bent["E"].images[:18], columns=6, size=0.9)
 # afterwards divide by the third coordinate, so that it is 1 again:
 #
 # $$
+# \begin{aligned}
 # \begin{pmatrix} x' \\ y' \\ w \end{pmatrix}
-# = \begin{pmatrix} \theta_{11} & \theta_{12} & \theta_{13} \\
+# &= \begin{pmatrix} \theta_{11} & \theta_{12} & \theta_{13} \\
 #   \theta_{21} & \theta_{22} & \theta_{23} \\
 #   \theta_{31} & \theta_{32} & 1 \end{pmatrix}
-#   \begin{pmatrix} x^t \\ y^t \\ 1 \end{pmatrix},
-# \qquad
+#   \begin{pmatrix} x^t \\ y^t \\ 1 \end{pmatrix} \\[1ex]
 # \begin{pmatrix} x^s \\ y^s \end{pmatrix}
-# = \frac{1}{w} \begin{pmatrix} x' \\ y' \end{pmatrix}
+# &= \frac{1}{w} \begin{pmatrix} x' \\ y' \end{pmatrix}
+# \end{aligned}
 # $$
 #
 # shapes: $\theta$ `(8,)` → matrix `(3, 3)`; `(3, 3) @ (3,)` → `(3,)` → `(2,)`
@@ -133,11 +134,12 @@ def projective_points(theta, height, width, align_corners=False):
 
 
 # %%
-matrices = ops.convert_to_tensor(np.append(bent["P"].theta[0], 1).reshape(1, 3, 3), "float32")
+eight = bent["P"].theta[0]
+matrices = ops.convert_to_tensor(np.append(eight, 1).reshape(1, 3, 3), "float32")
 points = np.asarray(projective_points(matrices, 4, 4))[0]
 for i, j in np.ndindex(4, 4):
-    place = axis_coordinates(4)[j], axis_coordinates(4)[i]
-    np.testing.assert_allclose(points[i, j], project(bent["P"].theta[0], *place), atol=1e-5)
+    by_hand = project(eight, axis_coordinates(4)[j], axis_coordinates(4)[i])
+    np.testing.assert_allclose(points[i, j], by_hand, atol=1e-5)
 print("16 points agree with the loop")
 
 # %% [markdown]
@@ -156,7 +158,7 @@ def draw_read(axes, image, grid, title=None, margin=5):
 
 
 digit = x[np.flatnonzero(y == 2)[0]]
-figure, axes = plt.subplots(2, 4, figsize=(7.2, 3.8))
+figure, axes = plt.subplots(2, 4, figsize=(5.8, 3.1))
 for column, g in zip(axes.T, (0, 0.3, 0.6, 0.9)):
     theta = np.array([[1, 0, 0, 0, 1, 0, g, 0]], "float32")
     draw_read(column, digit, projective_grid(theta, (28, 28)), rf"$\theta_{{31}}={g}$", margin=12)
@@ -225,7 +227,8 @@ assert row[0] > 1 > row[-1] > 0
 #
 # shapes: $L$ `(K + 3, K + 3)`, $w$ `(K, 2)`, $a$ `(3, 2)`, $d$ `(K, 2)`
 #
-# In code, first the row $(U(|p - p_1|), \dots, U(|p - p_K|), 1, x, y)$ for each point $p$:
+# In code, first the row $b(p) = \big(U(|p - p_1|), \dots, U(|p - p_K|), 1, x, y\big)$ for each
+# point $p$:
 
 # %%
 def basis(p, lattice):
@@ -263,8 +266,7 @@ np.testing.assert_allclose(at_pins, d, atol=1e-9)
 # is a product with a fixed matrix $B$:
 #
 # $$
-# d(p) = \underbrace{\big( U(|p - p_1|) \dots U(|p - p_K|), 1, x, y \big)\, L^{-1}
-# \begin{pmatrix} I \\ 0 \end{pmatrix}}_{B(p)}\; d
+# d(p) = \underbrace{b(p)\, L^{-1} \begin{pmatrix} I \\ 0 \end{pmatrix}}_{\text{one row of } B}\; d
 # $$
 #
 # shapes: $B$ `(H'W', K)`, $d$ `(K, 2)` → displacements `(H'W', 2)`
@@ -277,20 +279,20 @@ np.testing.assert_allclose(B @ d, naive, atol=1e-9)
 
 grid = np.asarray(tps_grid(bent["E"].theta[:1], (28, 28)))[0]
 np.testing.assert_allclose(grid.reshape(-1, 2), pixels + B @ d, atol=1e-5)
-print(B.shape, "agrees with the naive solve, and with stnlib.tps_grid")
+print(B.shape, "agrees with the naive solve and tps_grid")
 
 # %% [markdown]
 # From here on the library's `tps_grid` does it. Before you go on, look at $B$. Column $k$ tells how
 # much each pixel follows control point $k$. Four of the sixteen:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four maps over the output, for a control point in the corner, two on the edge and one inside. Each is dark red, one, at its own control point and white at all others, marked by dots. Pale blue areas, slightly below zero, lie around."}}
-figure, axes = plt.subplots(1, 4, figsize=(8, 2.4), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(5.8, 2), layout="constrained", sharey=True)
 for ax, k in zip(axes, (0, 1, 4, 5)):
     drawn = ax.imshow(B[:, k].reshape(28, 28), cmap="RdBu_r", vmin=-1, vmax=1, extent=(-1, 1, 1, -1))
     ax.plot(*lattice.T, ".", color="black", ms=4, clip_on=False)
-    ax.set(xticks=[-1, 1], yticks=[-1, 1], xlabel="x", title=f"control point {k}")
+    ax.set(xticks=[-1, 1], yticks=[-1, 1], xlabel="x", title=f"point {k}")
 axes[0].set_ylabel("y")
-figure.colorbar(drawn, ax=axes, shrink=0.8, label="share of $d_k$")
+bar = figure.colorbar(drawn, ax=axes, shrink=0.8, label="share of $d_k$")
 
 # %% [markdown]
 # Each map is 1 at its own point and 0 at the other fifteen: pins stay where they are pinned. In
@@ -319,7 +321,7 @@ one = np.zeros((1, 2 * K), "float32")
 one[0, 10] = 0.4  # dx of control point 5
 wave = np.random.default_rng(SEED).normal(0, 0.15, (1, 2 * K)).astype("float32")
 examples = {"identity": 0 * one, "one point": one, "all points": wave, "twice as far": 2 * wave}
-figure, axes = plt.subplots(2, 4, figsize=(7.2, 3.8))
+figure, axes = plt.subplots(2, 4, figsize=(5.8, 3.1))
 for column, (title, theta) in zip(axes.T, examples.items()):
     draw_read(column, digit, tps_grid(theta, (28, 28)), title)
 figure.tight_layout(pad=0.3)
@@ -367,12 +369,12 @@ def fit_projective(q, p):
 
 
 # %% [markdown]
-# A check: pairs made by `project` must be fitted without any remainder.
+# A check: pairs made by a map of the family must be fitted without any remainder.
 
 # %%
 exact = np.stack([project(tilted, *point) for point in lattice])
 np.testing.assert_allclose(fit_projective(lattice, exact), exact, atol=1e-9)
-np.testing.assert_allclose(fit_affine(lattice, lattice @ affine[:, :2]), lattice @ affine[:, :2], atol=1e-9)
+np.testing.assert_allclose(fit_affine(lattice, targets), targets, atol=1e-9)
 print("fitted exactly")
 
 # %% [markdown]
@@ -400,7 +402,8 @@ def remainders(name, fit, count=200):
 # %%
 FITS = {"nothing": lambda q, p: q, "affine": fit_affine,
         "projective": fit_projective, "spline": fit_spline}
-left = {name: {kind: remainders(name, fit) for kind, fit in FITS.items()} for name in bent}
+left = {name: {kind: remainders(name, fit) for kind, fit in FITS.items()}
+        for name in bent}
 assert left["P"]["projective"] < 0.01 < left["P"]["affine"]
 for name in bent:
     assert left[name]["spline"] < left[name]["affine"] < 0.6 * left[name]["nothing"]
@@ -524,12 +527,12 @@ def grid_of(model, images):
 
 
 some = np.stack([bent["E"].images[np.flatnonzero(y_test == k)[0]] for k in (2, 3, 4, 5, 7)])
-figure, axes = plt.subplots(6, 5, figsize=(6.4, 7.6))
+figure, axes = plt.subplots(6, 5, figsize=(5.6, 6.6))
 for rows, transform in zip(axes.reshape(3, 2, 5), TRANSFORMS):
     grids = grid_of(on_E[transform], some)
     for column, image, grid in zip(rows.T, some, grids):
         draw_read(column, image, grid[None])
-    rows[0, 0].set_ylabel(transform, rotation=0, ha="right", va="center")
+    rows[0, 0].set_ylabel(transform)
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
@@ -562,9 +565,10 @@ def pixel_size(values):
 
 corners = [0, 3, 12, 15]
 others = np.delete(habit, corners, axis=0)
-print(f"the same for all: {pixel_size(habit):.2f} pixels; "
-      f"corners {pixel_size(habit[corners]):.2f}, others {pixel_size(others):.2f}")
-print(f"varies: {pixel_size(response):.2f}, of which not affine {pixel_size(dents(response)):.2f}")
+print(f"the same for all: {pixel_size(habit):.2f} pixels,")
+print(f"  corners {pixel_size(habit[corners]):.2f}, others {pixel_size(others):.2f}")
+print(f"varies: {pixel_size(response):.2f},")
+print(f"  not affine {pixel_size(dents(response)):.2f}")
 
 # %% [markdown]
 # A part varies, and is not affine. But is it the *right* part? For each test digit we know how it
@@ -589,7 +593,7 @@ answered = dents(response[:500])
 inner = [5, 6, 9, 10]
 agree = {name: np.corrcoef(needed[:, points].ravel(), answered[:, points].ravel())[0, 1]
          for name, points in {"all": slice(None), "inner": inner}.items()}
-print({name: f"correlation {value:.2f}" for name, value in agree.items()})
+print(f"correlation: all pins {agree['all']:.2f}, inner pins {agree['inner']:.2f}")
 assert agree["inner"] > max(agree["all"], 0.1)
 
 # %% [markdown]
@@ -641,7 +645,7 @@ for name in ("affine", "tps"):
 
 alike = {name: np.mean([likeness(images[members]) for members in classes])
          for name, images in shown.items()}
-print({name: f"{value:.3f}" for name, value in alike.items()})
+print("\n".join(f"{name:12} likeness {value:.3f}" for name, value in alike.items()))
 assert alike["as they come"] + 0.05 < alike["affine"]
 assert alike["tps"] > alike["affine"] - 0.01
 
@@ -755,9 +759,11 @@ np.testing.assert_allclose(project(tilted, 1e9, 0.5), (2, 0), atol=1e-6)
 # %%
 corners = lattice_of(np.array([-1.0, 1.0]))
 moved = corners + [[0, 0], [0, 0], [0, 0], [0.5, 0.5]]
-by_spline = np.asarray(tps_grid((moved - corners).reshape(1, 8), (28, 28), control_points=(2, 2)))
+pins = (moved - corners).reshape(1, 8)
+by_spline = np.asarray(tps_grid(pins, (28, 28), control_points=(2, 2)))
 
-Q, zero, (u, v) = np.column_stack([corners, np.ones(4)]), np.zeros((4, 3)), moved.T[:, :, None]
+Q, zero = np.column_stack([corners, np.ones(4)]), np.zeros((4, 3))
+u, v = moved.T[:, :, None]
 equations = np.block([[Q, zero, -u * corners], [zero, Q, -v * corners]])
 eight = np.linalg.solve(equations, moved.T.ravel())
 by_projection = np.asarray(projective_grid(eight[None], (28, 28)))
@@ -790,15 +796,16 @@ assert apart.max() > 0.5
 # %%
 def folds(grid):
     grid = np.asarray(grid)
-    right_step = grid[:, :-1, 1:] - grid[:, :-1, :-1]
-    down_step = grid[:, 1:, :-1] - grid[:, :-1, :-1]
-    turn = right_step[..., 0] * down_step[..., 1] - right_step[..., 1] * down_step[..., 0]
+    across = grid[:, :-1, 1:] - grid[:, :-1, :-1]
+    down = grid[:, 1:, :-1] - grid[:, :-1, :-1]
+    turn = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
     return np.mean(np.any(turn < 0, axis=(1, 2)))
 
 
 for name, model in {"E": on_E["tps"], "strong E": on_strong["tps"]}.items():
-    made, learned = tps_grid(bent[name].theta, (28, 28)), grid_of(model, bent[name].images)
-    print(f"{name}: folded when made {folds(made):.1%}, as learned {folds(learned):.1%}")
+    made = tps_grid(bent[name].theta, (28, 28))
+    learned = grid_of(model, bent[name].images)
+    print(f"{name}: folded as made {folds(made):.1%}, as learned {folds(learned):.1%}")
 
 # %% [markdown]
 # Folding loses information: a fold in the distortion shows a part of the digit twice, and no grid

@@ -1,5 +1,6 @@
 """The measurements: lists, matched sizes, fixed tests, whole files, and a killed run that goes on as if unharmed."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -365,3 +366,32 @@ def test_the_table_reads_runs_and_leaves_benchmarks_alone(tmp_path):
     (tmp_path / "bench-sampler.json").write_text('{"results": {}}')
     (tmp_path / "run.json").write_text('{"model": "cnn"}')
     assert files.read_results(tmp_path) == [{"model": "cnn"}]
+
+
+@pytest.mark.repository
+def test_the_committed_results_are_whole_and_agree():
+    tests, sizes = {}, {}
+    for path in (ROOT / "results").glob("*.json"):
+        if path.name.startswith("bench-"):
+            continue
+        record = files.read_json(path)
+        run = runs.Run(*(record[field.name] for field in dataclasses.fields(runs.Run)))
+        assert path.stem == run.name == record["name"] and record["command"] == measure.command(run)
+        assert len(record["error_per_epoch"]) == record["epochs"]
+        assert record["error"] == record["error_per_epoch"][-1]
+        tests.setdefault((run.dataset, run.distortion), set()).add(record["test_set_sha256"])
+        sizes.setdefault(table.key(record), set()).add(record["parameters"])
+    assert tests
+    assert all(len(found) == 1 for found in (*tests.values(), *sizes.values()))
+
+
+@pytest.mark.repository
+def test_the_table_is_what_the_files_say():
+    records = files.read_results(ROOT / "results")
+    for r in (r for r in table.rows() if r["mean"] is not None):
+        same = [s for s in records if table.key(s) == table.key(r) and s["epochs"] == r["epochs"]]
+        errors = 100 * np.array(
+            [s["error"][r["test"]] for s in same if (s["dataset"], s["train_size"]) == ("mnist", None)]
+        )
+        assert r["mean"] == pytest.approx(errors.mean()) and r["seeds"] == len(errors)
+        assert r["spread"] is None if len(errors) == 1 else r["spread"] == pytest.approx(errors.std(ddof=1))

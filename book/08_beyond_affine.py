@@ -201,20 +201,20 @@ assert row[0] > 1 > row[-1] > 0
 #
 # $$
 # \begin{aligned}
-# d(p) &= a_0 + a_x x + a_y y + \sum_{k=1}^{K} w_k\, U(|p - p_k|) \\
+# d(p) &= a_0 + a_x x + a_y y + \sum_{k=1}^{K} c_k\, U(|p - p_k|) \\
 # U(r) &= r^2 \log r^2
 # \end{aligned}
 # $$
 #
 # A flat plate, $a_0 + a_x x + a_y y$, plus one dent around each control point, of the form $U$ and
-# of the depth $w_k$. There are $K + 3$ unknowns. $K$ equations say that the plate passes through
+# of the depth $c_k$. There are $K + 3$ unknowns. $K$ equations say that the plate passes through
 # the pins. Three more say that the dents neither lift nor tilt the plate as a whole, as this is the
 # business of $a$:
 #
 # $$
 # \begin{aligned}
 # d(p_k) &= d_k \quad (k = 1 \dots K) \\
-# \textstyle \sum_k w_k &= \textstyle \sum_k w_k x_k = \sum_k w_k y_k = 0
+# \textstyle \sum_k c_k &= \textstyle \sum_k c_k x_k = \sum_k c_k y_k = 0
 # \end{aligned}
 # $$
 #
@@ -223,11 +223,11 @@ assert row[0] > 1 > row[-1] > 0
 #
 # $$
 # \underbrace{\begin{pmatrix} U & P \\ P^\top & 0 \end{pmatrix}}_{L}
-# \begin{pmatrix} w \\ a \end{pmatrix}
+# \begin{pmatrix} c \\ a \end{pmatrix}
 # = \begin{pmatrix} d \\ 0 \end{pmatrix}
 # $$
 #
-# shapes: $L$ `(K + 3, K + 3)`, $w$ `(K, 2)`, $a$ `(3, 2)`, $d$ `(K, 2)`
+# shapes: $L$ `(K + 3, K + 3)`, $c$ `(K, 2)`, $a$ `(3, 2)`, $d$ `(K, 2)`
 #
 # In code, first the row $b(p) = \big(U(|p - p_1|), \dots, U(|p - p_K|), 1, x, y\big)$ for each
 # point $p$:

@@ -540,9 +540,9 @@ figure.tight_layout(pad=0.3)
 # %% [markdown]
 # All three do the same thing first: they look closer, so that the digit fills the output. The
 # affine and the projective grids are next to equal. The spline comes closer in a way of its own: it
-# pulls in its sides and leaves the corners behind, like a star. There is hardly ever ink in the
-# corners, so hardly anything tells the four pins there where to go. Freedom that the data does not
-# ask for is left to chance.
+# pulls in its sides more than its corners, and looks like a star. There is hardly ever ink in the
+# corners, so hardly anything tells the four pins there where to go; some stay behind, some drift.
+# Freedom that the data does not ask for is left to chance.
 #
 # Put a number on the star: how far does a pin move towards the centre, on average over the test
 # digits?

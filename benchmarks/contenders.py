@@ -73,7 +73,7 @@ def on_tensorflow(sampler, compile_with):
                 out = sampler(images, theta)
             return out, *tape.gradient(out, wanted, output_gradients=upstream)
 
-        images, theta, upstream = map(tf.constant, (images, theta, upstream))
+        images, theta, upstream = map(tf.convert_to_tensor, (images, theta, upstream))
         run = compile_with(forward)
         of_theta = compile_with(lambda images, theta: gradients(images, theta, theta))
         of_both = compile_with(lambda images, theta: gradients(images, theta, theta, images))
@@ -89,8 +89,8 @@ def on_torch(images, theta, upstream):
         out = torch_sampler(images, wanted[0])
         return out, *torch.autograd.grad(out, wanted, upstream)
 
-    images, upstream = (torch.tensor(a).permute(0, 3, 1, 2).contiguous() for a in (images, upstream))
-    theta = torch.tensor(theta)
+    images, theta, upstream = map(torch.tensor, (images, theta, upstream))
+    images, upstream = (a.permute(0, 3, 1, 2).contiguous() for a in (images, upstream))
     free, leaf = theta.clone().requires_grad_(), images.clone().requires_grad_()
     calls = (
         torch.no_grad()(lambda: (torch_sampler(images, theta),)),
@@ -112,6 +112,14 @@ CONTENDERS = {
     "map_coordinates XLA": on_tensorflow(map_coordinates_sampler, _xla),
     "plain graph": on_tensorflow(plain_sampler, tf.function),
 }
+
+
+def build(names, case):
+    """The timed calls of each contender, name -> mode -> call; TensorFlow's share one copy of the images."""
+    shared = tuple(map(tf.constant, case))
+    return {name: CONTENDERS[name](*(case if name == "torch" else shared)) for name in names}
+
+
 VERSIONS = {
     "keras": keras.__version__,
     "stnlib": stnlib.__version__,

@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import statistics
+import subprocess
 import sys
 import time
 
@@ -66,14 +67,29 @@ def _status(path, field):
     return int(line.split()[1])
 
 
+def peak(name, shape):
+    """Peak memory of the first call with both gradients, MB, compilation included, in a process of its own.
+
+    Here it could not be seen: TensorFlow keeps freed memory and uses it again.
+    """
+    command = [sys.executable, __file__, "--peak", name, *map(str, shape)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def print_peak(name, shape):
+    """What `peak` reads; a call on tiny images goes before, so that what each process needs once is there."""
+    tiny, call = (contenders.CONTENDERS[name](*make_case(s))["both"] for s in ((2, 3, 4, shape[-1]), shape))
+    tiny()
+    print(json.dumps(peak_megabytes(call)))
+
+
 def measure(calls, repeats):
-    """Median milliseconds and peak memory of each call, the calls taking turns; the first turn is not counted."""
+    """Median milliseconds of each call, the calls taking turns; the first turn is not counted."""
     entries = {}
     for name, call in calls.items():
         call()
-        warm = seconds(call)
-        turns = 1 if warm > SLOW_SECONDS else repeats
-        entries[name] = {"peak_mb": peak_megabytes(call), "repeats": turns, "times": []}
+        turns = 1 if seconds(call) > SLOW_SECONDS else repeats
+        entries[name] = {"repeats": turns, "times": []}
     for turn in range(repeats):
         for name, call in calls.items():
             if turn < entries[name]["repeats"]:
@@ -86,12 +102,13 @@ def measure(calls, repeats):
 
 def measure_shape(shape, names, repeats):
     """All contenders at one shape: mode -> contender -> entry."""
-    case = make_case(shape)
-    built = {name: contenders.CONTENDERS[name](*case) for name in names}
+    memory = {name: peak(name, shape) for name in names}
+    built = contenders.build(names, make_case(shape))
     result = {}
     for mode in contenders.MODES:
         result[mode] = measure({name: built[name][mode] for name in names}, repeats)
-        for entry in result[mode].values():
+        for name, entry in result[mode].items():
+            entry["peak_mb"] = memory[name] if mode == "both" else None
             entry["ratio"] = round(entry["ms"] / result[mode]["torch"]["ms"], 3)
         print(table_rows(shape, mode, result[mode]), flush=True)
     return result
@@ -104,7 +121,7 @@ def table_rows(shape, mode, entries):
 
 
 def _memory(megabytes):
-    return "    ?" if megabytes is None else f"{megabytes:5.0f}"
+    return "     " if megabytes is None else f"{megabytes:5.0f}"
 
 
 def run(shapes, names, repeats=None):
@@ -118,7 +135,7 @@ def run(shapes, names, repeats=None):
         "benchmark": "sampler",
         "date": datetime.date.today().isoformat(),
         "machine": {"architecture": platform.machine(), "processors": os.cpu_count(), "system": platform.system()},
-        "unit": "median ms; ratio to torch; peak_mb above the inputs",
+        "unit": "median ms; ratio to torch; peak_mb above the inputs, of a first call with both gradients",
         "versions": {"numpy": np.__version__, "python": platform.python_version(), **contenders.VERSIONS},
         "seed": SEED,
         "results": results,
@@ -139,7 +156,10 @@ def main(arguments=None):
     parser.add_argument("--quick", action="store_true", help="the two small shapes, five repeats, nothing written")
     parser.add_argument("--only", nargs="+", choices=contenders.CONTENDERS, help="these and torch; nothing written")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    parser.add_argument("--peak", nargs=5, metavar=("NAME", "B", "H", "W", "C"), help="one contender's peak memory")
     options = parser.parse_args(arguments)
+    if options.peak:
+        return print_peak(options.peak[0], tuple(map(int, options.peak[1:])))
     names = [n for n in contenders.CONTENDERS if not options.only or n in ("torch", *options.only)]
     report = run(SHAPES[:2] if options.quick else SHAPES, names, 5 if options.quick else None)
     if not options.quick and not options.only:

@@ -307,24 +307,34 @@ def draw_curves(ax, rows, title):
     ax.set(title=title, xlabel="epoch", yscale="log")
     ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    if not done:
-        ax.axis("off")
-        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center")
+
+
+# %% tags=["hide-input"]
+def panels(exams):
+    done = {title: rows for title, rows in exams.items() if any(row["seeds"] for row in rows)}
+    print("not run:", ", ".join(title for title in exams if title not in done) or "none of these")
+    lines, columns = -(-len(done) // 2), min(2, max(1, len(done)))
+    figure = plt.figure(figsize=(6.6, 3.5 * max(1, lines)), layout="constrained")
+    axes = {title: figure.add_subplot(lines, columns, i + 1) for i, title in enumerate(done)}
+    return figure, [(axes[title], done[title], title) for title in done]
+
 
 def shared_legend(figure):
     found = {}
     for ax in figure.axes:
         handles, labels = ax.get_legend_handles_labels()
         found |= dict(zip(labels, handles))
-    if found:
-        figure.legend(found.values(), found, loc="outside lower center", ncols=3, fontsize=9)
+    if not found:
+        return plt.close(figure)
+    figure.supylabel("test error (%)")
+    figure.legend(found.values(), found, loc="outside lower center", ncols=3, fontsize=9)
     plt.show()
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Learning curves of the article's networks, test error against the epoch on a logarithmic scale: one panel for bent digits, one for cluttered digits. A panel without any run says so."}}
-figure, axes = plt.subplots(2, 1, figsize=(5.8, 7), layout="constrained")
-draw_curves(axes[0], pick("article", "article"), "bent digits")
-draw_curves(axes[1], pick("article", "article_clutter"), "cluttered digits")
-figure.supylabel("test error (%)")
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Learning curves of the article's networks, test error against the epoch on a logarithmic scale: a panel for each exam that has been run, a line for each network."}}
+exams = {"bent digits": pick("article", "article"), "cluttered digits": pick("article", "article_clutter")}
+figure, parts = panels(exams)
+for part in parts:
+    draw_curves(*part)
 shared_legend(figure)
 
 # %% [markdown]
@@ -394,15 +404,14 @@ for row in repeats:
 # %% [markdown]
 # And how the errors fell:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Learning curves for RTS, R, P and E: test error against the epoch on a logarithmic scale, a line for each network that has been run. A panel without any run says so."}}
-figure, axes = plt.subplots(2, 2, figsize=(6.6, 6.6), layout="constrained")
-for ax, family in zip(axes.flat, runs.DISTORTIONS["paper"], strict=True):
-    draw_curves(ax, pick("paper", family), family)
-figure.supylabel("test error (%)")
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Learning curves of the paper's networks: test error against the epoch on a logarithmic scale, a panel for each family that has been run, a line for each network."}}
+figure, parts = panels({family: pick("paper", family) for family in runs.DISTORTIONS["paper"]})
+for part in parts:
+    draw_curves(*part)
 shared_legend(figure)
 
 # %% [markdown]
-# Only cells that have been run have a curve. The learning rate falls along a cosine to zero, so a
+# Only what has been run has a curve. The learning rate falls along a cosine to zero, so a
 # curve that is level at its right end has got all it could from this budget.
 #
 # ## Clutter and addition
@@ -454,22 +463,18 @@ Markdown(unfold.format("\n".join(lines)))
 # %% [markdown]
 # Unfold the table for the numbers, or take them in with one look:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four scatter plots, bent digits, RTS, clutter and addition: test error against processor seconds of a run. Marker and colour tell the kind of network. A panel without any run says so."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Scatter plots, one for each exam that has been run: test error against processor seconds of a run. Marker and colour tell whether the network is an FCN, a CNN or has a transformer."}}
 GROUPS = {"fcn": ("FCN", "fcn", "s"), "cnn": ("CNN", "cnn", "^"), "st": ("with a transformer", "stn_cnn", "o")}
-EXAMS = {"bent digits": ("article", "article"), "RTS": ("paper", "RTS")}
-EXAMS |= {kind: (kind, kind) for kind in ("clutter", "addition")}
-figure, axes = plt.subplots(2, 2, figsize=(6.6, 5.6), layout="constrained")
-for ax, (title, exam) in zip(axes.flat, EXAMS.items(), strict=True):
-    done = [row for row in pick(*exam) if row["mean"] is not None]
+exams = {"bent digits": pick("article", "article"), "RTS": pick("paper", "RTS")}
+exams |= {kind: pick(kind, kind) for kind in ("clutter", "addition")}
+figure, parts = panels(exams)
+for ax, rows, title in parts:
     for start, (label, color, marker) in GROUPS.items():
-        group = [row for row in done if row["model"].startswith(start)]
+        group = [row for row in rows if row["seeds"] and row["model"].startswith(start)]
         points = [row["cpu_seconds"] for row in group], [row["mean"] for row in group]
-        ax.plot(*points, marker, color=plotting.COLORS[color], ms=8, label=label, clip_on=False)
+        ax.plot(*points, marker, color=plotting.COLORS[color], ms=8, label=label)
+    ax.margins(0.15)
     ax.set(title=title, xlim=(0, None), ylim=(0, None), xlabel="processor seconds")
-    if not done:
-        ax.axis("off")
-        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center")
-figure.supylabel("test error (%)")
 shared_legend(figure)
 
 # %% [markdown]
@@ -551,7 +556,7 @@ for outcome in ("pays", "no clear difference", "does not pay"):
 TESTS = {("article", "original"): "upright digits", ("article", "distorted"): "bent digits"}
 TESTS |= {("article_clutter", "original"): "upright, 40 px", ("article_clutter", "distorted"): "cluttered digits"}
 others = [(row, rival, v) for (row, rival), v in zip(pairs, verdicts) if v != "pays"]
-lines = ["| Exam | With | Against | Gain, points | Price |  |", "|---|---|---|--:|--:|---|"]
+lines = ["| Exam | With | Against | Gain, points | Price | Verdict |", "|---|---|---|--:|--:|---|"]
 for row, rival, outcome in others:
     exam = TESTS.get((row["distortion"], row["test"]), row["distortion"])
     price = row["cpu_seconds"] / rival["cpu_seconds"]
@@ -572,7 +577,7 @@ Markdown("\n".join(lines) if others else empty)
 #
 # A repetition is only worth what its differences leave of it. These are ours.
 #
-# | | Paper | Here |
+# | What | Paper | Here |
 # |---|---|---|
 # | optimiser | SGD, rate 0.01, divided by 10 every 50,000 steps | Adam, rate 0.001, falling along a cosine to 0 |
 # | length | 150,000 steps | a fixed number of epochs, named in each record |

@@ -124,7 +124,7 @@ print(*small.values(), sep="\n")
 # function that the command line calls.
 
 # %%
-records = {model: measure(run, digits, FOLDER) for model, run in small.items()}
+records = {model: measure(run, digits, FOLDER, progress=False) for model, run in small.items()}
 for model, record in records.items():
     error = 100 * record["error"]["distorted"]
     print(f"{model:<7} {record['parameters']:,} parameters, error {error:.1f} %")

@@ -15,10 +15,10 @@ from stnlib.experiments import data, files, networks
 LEARNING_RATE = 1e-3
 
 
-def measure(run, digits, out):
+def measure(run, digits, out, progress=True):
     """Train and test one run; write and return its record.
 
-    Convention: checkpoints lie in `out/checkpoints`, networks in `out/networks`.
+    Convention: checkpoints lie in `out/checkpoints`, networks in `out/networks`; the progress bar goes to stderr.
     """
     target = out / f"{run.name}.json"
     checkpoint = out / "checkpoints" / f"{run.name}.npz"
@@ -26,8 +26,9 @@ def measure(run, digits, out):
     model = compiled(run, digits)
     state = resume(run, model, checkpoint)
     tests = data.test_sets(run, digits)
-    with tqdm(total=run.epochs * steps(run, digits), unit="step", desc=run.name, file=sys.stderr) as bar:
-        bar.update(len(state["errors"]) * steps(run, digits))
+    total, done = (count * steps(run, digits) for count in (run.epochs, len(state["errors"])))
+    with tqdm(total=total, unit="step", desc=run.name, file=sys.stderr, disable=not progress) as bar:
+        bar.update(done)
         for epoch in range(len(state["errors"]), run.epochs):
             state = one_epoch(run, model, digits, tests, state, epoch, bar)
             files.write_checkpoint(checkpoint, state, variables(model))

@@ -163,7 +163,7 @@ print(records["fcn"]["command"])
 # %%
 words = shlex.split(records["fcn"]["command"])[3:]  # after python -m stnlib.experiments
 again = Path(tempfile.mkdtemp())
-command_line.main([*words, "--out", str(again)])
+command_line.main([*words, "--quiet", "--out", str(again)])
 
 # %%
 (repeated,) = files.read_results(again)

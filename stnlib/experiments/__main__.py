@@ -33,6 +33,7 @@ def parser():
     add("--seed", type=int, default=0, choices=runs.SEEDS, help="default: 0; 'all' takes every seed in turn")
     add("--dataset", choices=["mnist", "uci"], default="mnist", help="default: mnist")
     add("--train-size", type=positive, help="use only so many training digits; such runs stay out of the tables")
+    add("--quiet", action="store_true", help="show no progress bar")
     add("--out", type=Path, default=Path("results"), help="folder of the results; default: results")
     return result
 
@@ -47,14 +48,14 @@ def positive(text):
 def main(arguments=None):
     """Do what the command line says."""
     options = vars(parser().parse_args(arguments))
-    experiment, out = options.pop("experiment"), options.pop("out")
+    experiment, out, quiet = (options.pop(name) for name in ("experiment", "out", "quiet"))
     if experiment == "table":
         print(table.text(out, options["dataset"]))
         return
     todo = chosen(experiment, options)
     digits = datasets.load(options["dataset"])
     for run in todo:
-        report(run if options["epochs"] else within_budget(run, out), digits, out)
+        report(run if options["epochs"] else within_budget(run, out), digits, out, not quiet)
 
 
 def chosen(experiment, options):
@@ -81,12 +82,12 @@ def within_budget(run, out):
     return dataclasses.replace(run, epochs=max(run.epochs, round(run.epochs * seconds[0] / seconds[1])))
 
 
-def report(run, digits, out):
+def report(run, digits, out, progress=True):
     """Measure a run unless it is there already, and print a line."""
     if (out / f"{run.name}.json").exists():
         print(f"{run.name}: measured already")
         return
-    record = measure(run, digits, out)
+    record = measure(run, digits, out, progress)
     errors = ", ".join(f"{name} {100 * error:.2f} %" for name, error in record["error"].items())
     cost = f"{record['parameters']:,} parameters, {record['cpu_seconds']:.0f} processor seconds"
     print(f"{run.name}: error {errors}, {cost}", flush=True)

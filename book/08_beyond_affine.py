@@ -509,8 +509,8 @@ assert max(reached) - min(reached) < 0.05
 # %% [markdown]
 # Every transformer is far ahead of the network without one, and the three are close to each other.
 # Look at the gains and losses: each wins some digits *and* loses others. A small lead of this kind
-# you should not believe before you have seen it with other seeds and more data; the table at the end
-# has both. A small lead is also all that the remainders promised.
+# you should not believe before you have seen it with other seeds and more data, which is what the
+# table at the end is for. A small lead is also all that the remainders promised.
 #
 # ## What the grids look like
 #

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # Run the library's unit tests on JAX and on PyTorch. What needs TensorFlow, and what tests this
-# repository's files and pages with the book's packages, is left out; so are the tests that train
-# through the command line of the experiments, which take JAX on two cores longer than all the rest.
+# repository's files and pages with the book's packages, is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 run() {
     KERAS_BACKEND=$1 STNLIB_DATASET=uci .venv-backends/bin/python -m pytest -p no:cacheprovider \
-        -m "not tensorflow" --ignore=tests/{site,js,colab} \
-        --ignore=tests/test_{listings,notebooks,setup,experiments}.py tests
+        -m "not tensorflow and not repository" --ignore=tests/{site,js,colab} \
+        --ignore=tests/test_{listings,notebooks,setup}.py tests
 }
 
 # Each backend keeps one processor busy, so the two go side by side; the second one's lines come at the end.

@@ -290,7 +290,7 @@ def test_time_budget_comes_from_the_measured_runs(tmp_path):
 
 def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
     kept = []
-    monkeypatch.setattr(command_line, "report", lambda run, digits, out: kept.append(run.epochs))
+    monkeypatch.setattr(command_line, "report", lambda run, *rest: kept.append(run.epochs))
     options = ["--model", "cnn_long", "--distortion", "article", "--dataset", "uci", "--out", str(tmp_path)]
     command_line.main(["article", *options, "--epochs", "21"])
     assert kept == [21]

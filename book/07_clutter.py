@@ -32,8 +32,17 @@ import numpy as np
 from IPython.display import Markdown
 from keras import layers
 
-from stnlib import SpatialTransformer, affine_grid, datasets, distortions, grid_sample
-from stnlib import models, plotting, training, transforms
+from stnlib import (
+    SpatialTransformer,
+    affine_grid,
+    datasets,
+    distortions,
+    grid_sample,
+    models,
+    plotting,
+    training,
+    transforms,
+)
 from stnlib.experiments import table
 
 plotting.use_style()

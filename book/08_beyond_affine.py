@@ -34,8 +34,19 @@ import numpy as np
 from IPython.display import Markdown
 from keras import layers, ops
 
-from stnlib import SpatialTransformer, affine_grid, datasets, distortions, grid_sample
-from stnlib import models, plotting, poses, projective_grid, tps_grid, training
+from stnlib import (
+    SpatialTransformer,
+    affine_grid,
+    datasets,
+    distortions,
+    grid_sample,
+    models,
+    plotting,
+    poses,
+    projective_grid,
+    tps_grid,
+    training,
+)
 from stnlib.experiments import table
 from stnlib.grid import HORIZON, affine_points, axis_coordinates
 
@@ -484,7 +495,7 @@ x_mixed, y_mixed = distortions.mixed(x, y, COPIES, SEED, name="E")
 TRANSFORMS = "affine", "projective", "tps"
 on_E = {"none": train(models.fcn, x_mixed)}
 for transform in TRANSFORMS:
-    on_E[transform] = train(lambda: stn(transform), x_mixed)
+    on_E[transform] = train(lambda kind=transform: stn(kind), x_mixed)
 
 # %% [markdown]
 # The examination. Beside the accuracy, count the disagreements: digits that one network reads and
@@ -624,7 +635,7 @@ x_strong, y_mixed = np.concatenate([x, copies]), np.tile(y, COPIES + 1)
 
 on_strong = {"none": train(models.fcn, x_strong)}
 for transform in ("affine", "tps"):
-    on_strong[transform] = train(lambda: stn(transform), x_strong)
+    on_strong[transform] = train(lambda kind=transform: stn(kind), x_strong)
 
 # %%
 strong_correct = {name: right(model, "strong E") for name, model in on_strong.items()}
@@ -769,7 +780,7 @@ np.testing.assert_allclose(project(tilted, 1e9, 0.5), (2, 0), atol=1e-6)
 
 # %%
 corners = lattice_of(np.array([-1.0, 1.0]))
-moved = corners + [[0, 0], [0, 0], [0, 0], [0.5, 0.5]]
+moved = corners + np.array([[0, 0], [0, 0], [0, 0], [0.5, 0.5]])
 pins = (moved - corners).reshape(1, 8)
 by_spline = np.asarray(tps_grid(pins, (28, 28), control_points=(2, 2)))
 

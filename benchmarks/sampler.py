@@ -25,6 +25,7 @@ import numpy as np
 SHAPES = ((256, 28, 28, 1), (64, 60, 60, 1), (16, 224, 224, 3), (8, 512, 512, 64))
 REPEATS, LARGE, LARGE_REPEATS = 21, 2**26, 5
 SLOW_SECONDS = 8
+MEMORY_SHARE = 0.72  # of the machine's memory; a contender that takes more is stopped and not timed
 SEED = 0
 OUTPUT = pathlib.Path(__file__).parents[1] / "results" / "bench-sampler.json"
 
@@ -63,17 +64,33 @@ def peak_megabytes(call):
 
 
 def _status(path, field):
-    line = next(line for line in path.read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1])
+    """A field of /proc's status, kB; 0 where a process that is ending has it no more."""
+    lines = [line for line in path.read_text().splitlines() if line.startswith(field)]
+    return int(lines[0].split()[1]) if lines else 0
+
+
+def memory_limit():
+    """How much memory a contender may take, MB."""
+    return round(MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20)
 
 
 def peak(name, shape):
-    """Peak memory of the first call with both gradients, MB, compilation included, in a process of its own.
+    """Peak memory of the first call with both gradients, MB, compilation included; infinity beyond the limit.
 
-    Here it could not be seen: TensorFlow keeps freed memory and uses it again.
+    In a process of its own: here it could not be seen, since TensorFlow keeps freed memory and uses it again.
     """
     command = [sys.executable, __file__, "--peak", name, *map(str, shape)]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE)
+    status = pathlib.Path(f"/proc/{child.pid}/status")
+    while child.poll() is None:
+        if status.exists() and _status(status, "VmRSS") > 1024 * memory_limit():
+            child.kill()
+            child.wait()
+            return float("inf")
+        time.sleep(0.1)
+    if child.returncode:
+        raise RuntimeError(f"measuring the memory of {name} failed with exit status {child.returncode}")
+    return json.loads(child.stdout.read())
 
 
 def print_peak(name, shape):
@@ -103,20 +120,22 @@ def measure(calls, repeats):
 def measure_shape(shape, names, repeats):
     """All contenders at one shape: mode -> contender -> entry."""
     memory = {name: peak(name, shape) for name in names}
-    built = contenders.build(names, make_case(shape))
+    fitting = [name for name in names if memory[name] != float("inf")]
+    built = contenders.build(fitting, make_case(shape))
     result = {}
     for mode in contenders.MODES:
-        result[mode] = measure({name: built[name][mode] for name in names}, repeats)
-        for name, entry in result[mode].items():
+        times = measure({name: built[name][mode] for name in fitting}, repeats)
+        result[mode] = {name: times.get(name, {"skipped": f"more than {memory_limit()} MB"}) for name in names}
+        for name, entry in times.items():
             entry["peak_mb"] = memory[name] if mode == "both" else None
-            entry["ratio"] = round(entry["ms"] / result[mode]["torch"]["ms"], 3)
+            entry["ratio"] = round(entry["ms"] / times["torch"]["ms"], 3)
         print(table_rows(shape, mode, result[mode]), flush=True)
     return result
 
 
 def table_rows(shape, mode, entries):
     """One line of the table: each contender's time as a multiple of torch's, and its peak memory."""
-    cells = [f"{e['ratio']:6.2f} ({_memory(e['peak_mb'])})" for e in entries.values()]
+    cells = ["skipped" if "skipped" in e else f"{e['ratio']:6.2f} ({_memory(e['peak_mb'])})" for e in entries.values()]
     return f"{'x'.join(map(str, shape)):>14} {mode:8}" + "".join(f"{cell:>21}" for cell in cells)
 
 

@@ -547,28 +547,14 @@ figure.tight_layout(pad=0.3)
 # networks pool it 2 x 2. Which cells have been measured depends on the processor time that was
 # available. "Not run" means just that; nothing is estimated.
 
-# %%
-def cell(row):
-    if row["mean"] is None:
-        return "not run"
-    spread = "" if row["spread"] is None else f" ± {row['spread']:.2f}"
-    seeds = "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
-    budget = f", only {row['epochs']} epochs" if row["other_budget"] else ""
-    return f"**{row['mean']:.2f}**{spread} ({seeds}{budget})"
-
-
 # %% tags=["hide-input"]
-NAMES = {
-    "fcn_clean": "FCN, trained without clutter", "fcn_mixed": "FCN", "fcn": "FCN", "cnn": "CNN",
-    "cnn_wide": "CNN, as many weights as STN+CNN", "cnn_long": "CNN, as much time as STN+CNN",
-    "stn_fcn": "STN+FCN", "stn_cnn": "STN+CNN", "st_fcn": "ST-FCN", "st_cnn": "ST-CNN",
-}
-lines = ["| Canvas | Network | Error, measured | Published |", "|--:|---|--:|--:|"]
+lines = ["| Canvas | Network | Error, measured | Seeds | Published |", "|--:|---|--:|--:|--:|"]
 for row in table.rows():
     if row["distortion"] in ("article_clutter", "clutter") and row["test"] == "distorted":
         size = 60 if row["distortion"] == "clutter" else 40
         quoted = "–" if row["published"] is None else f"{row['published']:.1f}"
-        lines.append(f"| {size} | {NAMES[row['model']]} | {cell(row)} | {quoted} |")
+        shown = f"{size} | {table.network(row)} | {table.error(row)} | {row['seeds'] or '–'} | {quoted}"
+        lines.append(f"| {shown} |")
 Markdown("\n".join(lines))
 
 # %% [markdown]

@@ -695,29 +695,18 @@ figure = plotting.strip(np.concatenate(means), columns=10)
 # ## Full size, full data
 #
 # The same question on all of MNIST, with the paper's networks, all of about the same number of
-# weights. Errors in percent on 10,000 test digits, the mean of the seeds that were run; in italics
-# what the paper reports. What has not been measured says so.
-
-# %%
-def cell(row):
-    if row["mean"] is None:
-        return "not run"
-    spread = "" if row["spread"] is None else f" ± {row['spread']:.2f}"
-    budget = f", only {row['epochs']} epochs" if row["other_budget"] else ""
-    return f"**{row['mean']:.2f}**{spread} (seeds: {row['seeds']}{budget})"
-
+# weights. Errors in percent on 10,000 test digits, the mean of the seeds that were run (with ±, there
+# were several); in italics what the paper reports. What has not been measured says so.
 
 # %% tags=["hide-input"]
-NAMES = {"fcn": "FCN", "cnn": "CNN", "st_fcn": "ST-FCN", "st_cnn": "ST-CNN"}
 results = {}
 for row in table.rows():
     if row["experiment"] == "paper" and row["distortion"] in "PE":
-        name = " ".join(filter(None, (NAMES[row["model"]], row["transform"])))
-        results.setdefault(name, {})[row["distortion"]] = row
+        results.setdefault(table.network(row), {})[row["distortion"]] = row
 
 lines = ["| Network | P, measured | *P, paper* | E, measured | *E, paper* |", "|---|--:|--:|--:|--:|"]
 for name, by_distortion in results.items():
-    cells = [f"{cell(row)} | *{row['published']:.1f}*" for row in (by_distortion["P"], by_distortion["E"])]
+    cells = [f"{table.error(row)} | *{row['published']:.1f}*" for row in (by_distortion["P"], by_distortion["E"])]
     lines.append(f"| {name} | " + " | ".join(cells) + " |")
 Markdown("\n".join(lines))
 

@@ -101,8 +101,8 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 # - **Steps.** The same number, the same batches, the same schedule.
 # - **Size.** In the paper's tables a function picks the widths so that each network has nearly as
 #   many parameters as the others. The article's table has no such match, so we add two controls: a
-#   CNN widened until it has as many parameters as STN + CNN, and a CNN trained for as much
-#   *processor time* as STN + CNN needs. (Its epochs are set once, from the first seed's processor
+#   CNN widened until it has as many parameters as STN+CNN, and a CNN trained for as much
+#   *processor time* as STN+CNN needs. (Its epochs are set once, from the first seed's processor
 #   seconds; the table of costs shows how near that came.)
 # - **Luck.** Three seeds where we could afford them, and then the spread beside the mean.
 #
@@ -191,31 +191,12 @@ for key in ("model", "distortion", "test", "mean", "spread", "seeds", "published
 
 # %% [markdown]
 # A cell that nobody has run says so, in all that follows: **not run**. We never fill a gap with an
-# estimate. The next cell holds what is needed to show a cell: its name, our mean and spread, and a
-# star where a run was not given the full number of epochs.
+# estimate. `table.network` names a row's network, `table.error` writes our mean, its spread over the
+# seeds, and a remark where a run was not given the full number of epochs.
 
 # %%
-NAMES = {
-    "fcn_clean": "FCN, upright only", "fcn_mixed": "FCN", "fcn": "FCN", "cnn": "CNN",
-    "cnn_wide": "CNN, as many parameters", "cnn_long": "CNN, as much time",
-    "stn_fcn": "STN + FCN", "stn_cnn": "STN + CNN",
-    "st_fcn": "ST-FCN", "st_cnn": "ST-CNN", "st2_fcn": "2 × ST-FCN",
-}
-
-def name(row):
-    shown = row["transform"] if row["experiment"] == "paper" else None
-    return NAMES[row["model"]] + (f", {shown}" if shown else "")
-
-
-def ours(row):
-    if row["mean"] is None:
-        return "not run"
-    spread = "" if row["spread"] is None else f" ± {row['spread']:.2f}"
-    star = f" \\* ({row['epochs']} epochs)" if row["other_budget"] else ""
-    return f"{row['mean']:.2f}{spread}{star}"
-
-
-print(name(measured[0]), "|", ours(measured[0]))
+for row in measured[:3]:
+    print(table.network(row), "|", table.error(row))
 
 # %% [markdown]
 # And two functions to lay cells out: one makes a table, one draws it. (The code is folded; it only
@@ -231,7 +212,7 @@ def show_table(rows, source):
     lines = [f"| Error, % | Ours | Seeds | {source} |", "|---|--:|--:|--:|"]
     for row in rows:
         theirs = "–" if row["published"] is None else f"{row['published']:.2f}"
-        lines.append(f"| {name(row)} | {ours(row)} | {row['seeds'] or '–'} | {theirs} |")
+        lines.append(f"| {table.network(row)} | {table.error(row)} | {row['seeds'] or '–'} | {theirs} |")
     return Markdown("\n".join(lines))
 
 
@@ -247,7 +228,7 @@ def draw_table(ax, rows, title):
             ax.annotate("not run", place, (7, 0), textcoords="offset points", va="center", fontsize=9)
     widest = max(row[key] or 0 for row in rows for key in ("mean", "published"))
     ax.set(title=title, yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.25 * widest))
-    ax.set_yticklabels([name(row) for row in rows])
+    ax.set_yticklabels([table.network(row) for row in rows])
     ax.grid(axis="x", color="#dddddd")
 
 # %% [markdown]
@@ -286,7 +267,7 @@ plt.show()
 
 # %% [markdown]
 # Look for two things. *Do dot and diamond agree?* Where they do, the article's number has been
-# repeated by other code. *Are the two controls near STN + CNN?* If a wider CNN, or one that trains
+# repeated by other code. *Are the two controls near STN+CNN?* If a wider CNN, or one that trains
 # longer, came as low, the transformer would only be an expensive way to buy parameters or time.
 #
 # How the error fell on the way there:
@@ -302,7 +283,7 @@ def draw_curves(ax, rows, title):
         curves, model = np.array(row["error_per_epoch"]), row["model"]
         epochs = np.arange(1, curves.shape[1] + 1)
         look = {"color": plotting.COLORS[SHADES.get(model, model)], "ls": STYLES[row["transform"]]}
-        ax.plot(epochs, curves.mean(0), marker=MARKERS.get(model, "v"), markevery=0.1, ms=5, label=name(row), **look)
+        ax.plot(epochs, curves.mean(0), marker=MARKERS.get(model, "v"), markevery=0.1, ms=5, label=table.network(row), **look)
         ax.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.2, lw=0)
     ax.set(title=title, xlabel="epoch", yscale="log")
     ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
@@ -381,7 +362,7 @@ plt.show()
 
 # %%
 for family in runs.DISTORTIONS["paper"]:
-    theirs = {name(row): row["published"] for row in pick("paper", family)}
+    theirs = {table.network(row): row["published"] for row in pick("paper", family)}
     dense = theirs["FCN"] - theirs["ST-FCN, affine"]
     convolved = theirs["CNN"] - theirs["ST-CNN, affine"]
     print(f"{family:<4} gain in the paper: FCN {dense:.1f}, CNN {convolved:.1f} points")
@@ -399,7 +380,7 @@ print(f"at or below the paper's error: {len(held)} of {len(repeats)} cells measu
 for row in repeats:
     gap = row["mean"] - row["published"]
     budget = f" ({row['epochs']} epochs)" if row["other_budget"] else ""
-    print(f"{row['distortion']:<4} {name(row):<19} {gap:+.2f} points{budget}")
+    print(f"{row['distortion']:<4} {table.network(row):<19} {gap:+.2f} points{budget}")
 
 # %% [markdown]
 # And how the errors fell:
@@ -456,7 +437,7 @@ lines = ["| Cell | Parameters | Epochs | Processor s |", "|---|--:|--:|--:|"]
 for row in measured:
     if row["test"] == "distorted":
         exam = row["distortion"].replace("_", " ")
-        lines.append(f"| {exam}: {name(row)} | {cost(row)} |")
+        lines.append(f"| {exam}: {table.network(row)} | {cost(row)} |")
 unfold = "<details><summary>What each cell cost</summary>\n\n{}\n\n</details>"
 Markdown(unfold.format("\n".join(lines)))
 
@@ -561,7 +542,7 @@ for row, rival, outcome in others:
     exam = TESTS.get((row["distortion"], row["test"]), row["distortion"])
     price = row["cpu_seconds"] / rival["cpu_seconds"]
     gain = f"{rival['mean'] - row['mean']:+.2f} | × {price:.1f}"
-    lines.append(f"| {exam} | {name(row)} | {name(rival)} | {gain} | {outcome} |")
+    lines.append(f"| {exam} | {table.network(row)} | {table.network(rival)} | {gain} | {outcome} |")
 empty = "No comparison so far." if not pairs else "Every comparison measured so far is a clear win."
 Markdown("\n".join(lines) if others else empty)
 
@@ -644,7 +625,7 @@ for experiment in runs.EPOCHS:
 
 # %%
 several = [row for row in pick("article", "article") if row["seeds"] > 1]
-finals = {name(row): [run[-1] for run in row["error_per_epoch"]] for row in several}
+finals = {table.network(row): [run[-1] for run in row["error_per_epoch"]] for row in several}
 order = sorted(finals, key=lambda network: np.mean(finals[network]))
 for better, worse in pairwise(order):
     gap = min(finals[worse]) - max(finals[better])
@@ -679,7 +660,7 @@ base = bent.get("fcn_mixed")
 for model in [m for m in bent if base and not m.startswith("fcn")]:
     gain = base["mean"] - bent[model]["mean"]
     thousands = bent[model]["parameters"] / 1000
-    print(f"{NAMES[model]:<23} {gain:5.1f} points, {gain / thousands:.3f} per 1,000")
+    print(f"{table.NETWORKS[model]:<23} {gain:5.1f} points, {gain / thousands:.3f} per 1,000")
 
 # %% [markdown]
 # The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its

@@ -260,6 +260,15 @@ def test_another_budget_never_passes_for_the_full_measurement(tmp_path):
     assert ours["epochs"] == 80 and ours["mean"] == pytest.approx(80) and not ours["other_budget"]
 
 
+def test_what_readers_see_of_a_cell(tmp_path):
+    assert table.network(cell(tmp_path, *RTS)) == "ST-CNN, affine" and table.error(cell(tmp_path, *RTS)) == "not run"
+    write_runs(tmp_path, (runs.select(*RTS, 0, epochs=30)[0], 0.03))
+    assert table.error(cell(tmp_path, *RTS)) == "3.00 (only 30 epochs)"
+    write_runs(tmp_path, *((runs.select(*RTS, seed)[0], seed / 100) for seed in (0, 1)))
+    assert table.error(cell(tmp_path, *RTS)) == "0.50 ± 0.71"
+    assert set(table.NETWORKS) == {model for models in runs.MODELS.values() for model in models}
+
+
 def test_a_budget_of_time_has_no_default_number_of_epochs(tmp_path):
     long = runs.select("article", "cnn_long", None, "article", 0, epochs=20)[0]
     write_runs(tmp_path, (long, 0.1))

@@ -25,6 +25,19 @@ PAPER = {  # error in percent: R, RTS, P, E
 }
 CLUTTER = {"fcn": 13.2, "cnn": 3.5, "st_fcn": 2.0, "st_cnn": 1.7}
 ADDITION = {"fcn": 47.7, "cnn": 14.7, "st_fcn": 18.5, "st2_fcn": 5.8}
+NETWORKS = {
+    "fcn_clean": "FCN clean",
+    "fcn_mixed": "FCN mixed",
+    "cnn_wide": "CNN, as many parameters",
+    "cnn_long": "CNN, as much time",
+    "stn_fcn": "STN+FCN",
+    "stn_cnn": "STN+CNN",
+    "fcn": "FCN",
+    "cnn": "CNN",
+    "st_fcn": "ST-FCN",
+    "st_cnn": "ST-CNN",
+    "st2_fcn": "2 × ST-FCN",
+}
 
 
 def published(experiment, model, transform, distortion, test="distorted"):
@@ -120,6 +133,28 @@ def sorted_rows(listed, experiment):
     chosen = [r for r in listed if r["experiment"] == experiment]
     models = runs.MODELS[experiment]
     return sorted(chosen, key=lambda r: (order.index(r["distortion"]), r["test"], models.index(r["model"])))
+
+
+def network(r):
+    """Name a row's network for readers, with its transform where the experiment compares several.
+
+    >>> network({"experiment": "paper", "model": "st_cnn", "transform": "tps"})
+    'ST-CNN, tps'
+    """
+    compared = r["transform"] if r["experiment"] == "paper" else None
+    return NETWORKS[r["model"]] + (f", {compared}" if compared else "")
+
+
+def error(r):
+    """Write a row's measured error in percent for readers, with its spread where there are several seeds.
+
+    >>> error({"mean": 5.571, "spread": 0.234, "epochs": 5, "other_budget": False})
+    '5.57 ± 0.23'
+    """
+    if r["mean"] is None:
+        return "not run"
+    spread = "" if r["spread"] is None else f" ± {r['spread']:.2f}"
+    return f"{r['mean']:.2f}{spread}" + (f" (only {r['epochs']} epochs)" if r["other_budget"] else "")
 
 
 def line(r):

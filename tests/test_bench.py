@@ -1,4 +1,6 @@
-"""The sampler benchmark: its contenders agree, its report is complete. The contenders need PyTorch and TensorFlow."""
+"""The benchmarks: the sampler's contenders agree, the reports are complete, and the explorer keeps up with the hand.
+
+The sampler's contenders need PyTorch and TensorFlow."""
 
 import importlib.util
 import json
@@ -12,6 +14,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "bench-sampler.json"
+WIDGETS = ROOT / "results" / "bench-widgets.json"
+FRAME_MS = 4
 NAMES = {"torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates XLA", "plain graph"}
 SHAPES = {"256x28x28x1", "64x60x60x1", "16x224x224x3", "8x512x512x64"}
 SCRIPT = """
@@ -64,3 +68,11 @@ def test_the_committed_results_are_complete_and_name_no_machine():
             for entry in (e for e in entries.values() if "skipped" not in e):
                 assert entry["ratio"] == pytest.approx(entry["ms"] / entries["torch"]["ms"], abs=1e-2, rel=1e-2)
     assert "/" not in text.replace("ratio to torch", "")
+
+
+@pytest.mark.repository
+def test_the_explorer_keeps_up_with_the_hand():
+    results = json.loads(WIDGETS.read_text())["results"]
+    frames = {name: entry["median_ms"] for name, entry in results.items() if name.startswith("explorer")}
+    assert {"explorer, digit 28x28, 1x", "explorer, photo 128x128 RGB, 2x"} <= set(frames)
+    assert all(ms <= FRAME_MS for ms in frames.values()), frames

@@ -30,14 +30,24 @@ export function edges({ data, width, height, channels }, kernel) {
   return out;
 }
 
+function largest(data, width, top, left, size) {
+  let found = 0; // behind a ReLU nothing is below
+  for (let row = top; row < top + size; row++) {
+    for (let column = left; column < left + size; column++) {
+      const v = data[row * width + column];
+      if (v > found) found = v;
+    }
+  }
+  return found;
+}
+
 // The largest of each size x size block; rest rows and columns are dropped, as in Keras.
 export function maxPool({ data, width, height }, size) {
   const [w, h] = [Math.floor(width / size), Math.floor(height / size)];
   const out = { data: new Float32Array(w * h), width: w, height: h, channels: 1 };
-  for (let row = 0; row < h * size; row++) {
-    for (let column = 0; column < w * size; column++) {
-      const at = Math.floor(row / size) * w + Math.floor(column / size);
-      out.data[at] = Math.max(out.data[at], data[row * width + column]);
+  for (let row = 0; row < h; row++) {
+    for (let column = 0; column < w; column++) {
+      out.data[row * w + column] = largest(data, width, row * size, column * size, size);
     }
   }
   return out;

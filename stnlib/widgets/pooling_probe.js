@@ -104,15 +104,21 @@ class Probe extends Instrument {
     return { pixels: share("pixels"), edges: share("edges"), pooled: share("pooled") };
   }
 
-  // Curves of what is kept along x; made anew only when something else than x changes.
+  // Curves of what is kept along x, one for each y; made when first asked for, all anew for another image or pooling.
   curves() {
-    const key = [this.model.get("picture"), this.shift[1], this.pool].join();
-    if (this.key === key && this.curvesOf === this.image) return this.curve;
-    [this.key, this.curvesOf] = [key, this.image];
-    this.still = this.run(0, 0);
-    this.curve = [];
-    for (let x = -REACH; x <= REACH; x += 0.5) this.curve.push({ x, ...this.kept(this.run(x, this.shift[1])) });
-    return this.curve;
+    if (this.curvesOf !== this.image || this.curvesAfter !== this.pool) {
+      [this.curvesOf, this.curvesAfter] = [this.image, this.pool];
+      this.still = this.run(0, 0);
+      this.curveAt = new Map();
+    }
+    const y = this.shift[1];
+    if (!this.curveAt.has(y)) this.curveAt.set(y, this.curveAlong(y));
+    this.curve = this.curveAt.get(y);
+  }
+
+  curveAlong(y) {
+    const shifts = Array.from({ length: 4 * REACH + 1 }, (_, i) => i / 2 - REACH);
+    return shifts.map((x) => ({ x, ...this.kept(this.run(x, y)) }));
   }
 
   // ---- pictures

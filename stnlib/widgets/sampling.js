@@ -144,6 +144,16 @@ function readBilinear(image, x, y, padding, alignCorners, out, at) {
 
 const ROW_WEIGHTS = new Float64Array(4);
 
+// Add `weight` times the four pixels from (row, column) on, which lie inside, each with its weight along the row.
+function addFour({ width, channels, data }, row, column, weight, out, at) {
+  const a = ROW_WEIGHTS[0], b = ROW_WEIGHTS[1], c = ROW_WEIGHTS[2], d = ROW_WEIGHTS[3];
+  let from = (row * width + column) * channels;
+  for (let channel = 0; channel < channels; channel++, from++) {
+    const left = a * data[from] + b * data[from + channels];
+    out[at + channel] += weight * (left + c * data[from + 2 * channels] + d * data[from + 3 * channels]);
+  }
+}
+
 // The padding acts on each of the sixteen neighbours, not on the sampling point.
 function readBicubic(image, x, y, padding, alignCorners, out, at) {
   const column = Math.floor(x) - 1;
@@ -151,9 +161,14 @@ function readBicubic(image, x, y, padding, alignCorners, out, at) {
   const tx = x - column - 1;
   const ty = y - row - 1;
   for (let j = 0; j < 4; j++) ROW_WEIGHTS[j] = cubicWeight(j, tx);
+  const inside = row >= 0 && row + 3 < image.height && column >= 0 && column + 3 < image.width;
   for (let i = 0; i < 4; i++) {
-    const r = pad(row + i, image.height, padding, alignCorners);
     const wy = cubicWeight(i, ty);
+    if (inside) {
+      addFour(image, row + i, column, wy, out, at);
+      continue;
+    }
+    const r = pad(row + i, image.height, padding, alignCorners);
     for (let j = 0; j < 4; j++) {
       const c = pad(column + j, image.width, padding, alignCorners);
       accumulate(image, r, c, wy * ROW_WEIGHTS[j], out, at);

@@ -1,6 +1,6 @@
 """Times stnlib's sampler beside others and writes `results/bench-sampler.json`.
 
-    python benchmarks/sampler.py [--quick] [--output FILE] [--only NAME ...]
+    python benchmarks/sampler.py [--quick] [--output FILE] [--only NAME ...] [--show]
 
 One process; the contenders take turns, so that a busy moment of the machine falls on all of them; medians.
 """
@@ -133,6 +133,20 @@ def measure_shape(shape, names, repeats):
     return result
 
 
+def header(names):
+    """The first line of the table."""
+    return " " * 23 + "".join(f"{name:>21}" for name in names)
+
+
+def show(path):
+    """Print the table of a report that was written before."""
+    results = json.loads(path.read_text())["results"]
+    print(header(next(iter(results.values()))["both"]))
+    for shape, modes in results.items():
+        for mode, entries in modes.items():
+            print(table_rows(shape.split("x"), mode, entries))
+
+
 def table_rows(shape, mode, entries):
     """One line of the table: each contender's time as a multiple of torch's, and its peak memory."""
     cells = ["skipped" if "skipped" in e else f"{e['ratio']:6.2f} ({_memory(e['peak_mb'])})" for e in entries.values()]
@@ -145,7 +159,7 @@ def _memory(megabytes):
 
 def run(shapes, names, repeats=None):
     """The whole benchmark as a JSON-ready dictionary."""
-    print(" " * 23 + "".join(f"{name:>21}" for name in names))
+    print(header(names))
     results = {}
     for shape in shapes:
         turns = repeats or (LARGE_REPEATS if np.prod(shape) >= LARGE else REPEATS)
@@ -175,10 +189,13 @@ def main(arguments=None):
     parser.add_argument("--quick", action="store_true", help="the two small shapes, five repeats, nothing written")
     parser.add_argument("--only", nargs="+", choices=contenders.CONTENDERS, help="these and torch; nothing written")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    parser.add_argument("--show", action="store_true", help="print the table of the file that is there")
     parser.add_argument("--peak", nargs=5, metavar=("NAME", "B", "H", "W", "C"), help="one contender's peak memory")
     options = parser.parse_args(arguments)
     if options.peak:
         return print_peak(options.peak[0], tuple(map(int, options.peak[1:])))
+    if options.show:
+        return show(options.output)
     names = [n for n in contenders.CONTENDERS if not options.only or n in ("torch", *options.only)]
     report = run(SHAPES[:2] if options.quick else SHAPES, names, 5 if options.quick else None)
     if not options.quick and not options.only:

@@ -38,6 +38,7 @@ assert set(skipped["both"]) == {"torch", "plain graph"} and "MB" in skipped["bot
 sampler.memory_limit = lambda: 50
 assert measure_memory("torch", (2, 5, 6, 2)) == float("inf")
 sampler.write(sampler.pathlib.Path(sys.argv[1]), report)
+sampler.main(["--show", "--output", sys.argv[1]])
 """
 
 

@@ -700,8 +700,8 @@ figure = plotting.strip(np.concatenate(means), columns=10)
 
 # %% tags=["hide-input"]
 results = {}
-for row in table.rows():
-    if row["experiment"] == "paper" and row["distortion"] in "PE":
+for row in table.sorted_rows(table.rows(), "paper"):
+    if row["distortion"] in "PE":
         results.setdefault(table.network(row), {})[row["distortion"]] = row
 
 lines = ["| Network | P, measured | *P, paper* | E, measured | *E, paper* |", "|---|--:|--:|--:|--:|"]

@@ -228,8 +228,8 @@ class Explorer extends Instrument {
     const { image, theta, options, outputSize, input } = this;
     if (!input.width) return;
     this.view = makeView(image.width, image.height, input.width, input.height, MARGIN);
-    this.grid = affineGrid(theta, outputSize, options.alignCorners);
-    const data = gridSample(image, this.grid, options);
+    this.grid = affineGrid(theta, outputSize, options.alignCorners, this.grid);
+    const data = gridSample(image, this.grid, { ...options, into: this.result?.data });
     this.result = { data, height: outputSize[0], width: outputSize[1], channels: image.channels };
     this.bitmap = toBitmap(this.result, image.low, image.high, this.bitmap);
     this.output.paint();

@@ -58,16 +58,17 @@ export function toBitmap(image, low = 0, high = 1, old = null) {
   const bitmap = old && old.width === width && old.height === height ? old : document.createElement("canvas");
   if (bitmap !== old) Object.assign(bitmap, { width, height });
   const context = bitmap.getContext("2d");
-  const target = context.createImageData(width, height);
+  bitmap.pixels ||= context.createImageData(width, height);
+  const target = bitmap.pixels.data;
   const scale = 255 / (high - low);
-  const [red, green, blue] = channels === 3 ? [0, 1, 2] : [0, 0, 0];
+  const green = channels === 3 ? 1 : 0;
   for (let p = 0, from = 0, to = 0; p < width * height; p++, from += channels, to += 4) {
-    target.data[to] = (data[from + red] - low) * scale;
-    target.data[to + 1] = (data[from + green] - low) * scale;
-    target.data[to + 2] = (data[from + blue] - low) * scale;
-    target.data[to + 3] = 255;
+    target[to] = (data[from] - low) * scale;
+    target[to + 1] = (data[from + green] - low) * scale;
+    target[to + 2] = (data[from + 2 * green] - low) * scale;
+    target[to + 3] = 255;
   }
-  context.putImageData(target, 0, 0);
+  context.putImageData(bitmap.pixels, 0, 0);
   return bitmap;
 }
 

@@ -20,17 +20,22 @@ export function axisCoordinates(size, alignCorners) {
   return Float64Array.from({ length: size }, (_, i) => toNormalised(i, size, alignCorners));
 }
 
-// theta: 6 numbers, row-major 2x3. Returns height * width pairs (x, y).
-export function affineGrid(theta, [height, width], alignCorners) {
-  return projectiveGrid([...theta, 0, 0], [height, width], alignCorners);
+// theta: 6 numbers, row-major 2x3. Returns height * width pairs (x, y), in the array `into` where it has that length.
+export function affineGrid(theta, [height, width], alignCorners, into = null) {
+  return projectiveGrid([...theta, 0, 0], [height, width], alignCorners, into);
+}
+
+// A new array of zeros, or the old one where its length fits: memory that a frame need not ask for again.
+function reuse(into, length) {
+  return into?.length === length ? into.fill(0) : new Float64Array(length);
 }
 
 // theta: 8 numbers, row-major 3x3 whose last entry is 1.
-export function projectiveGrid(theta, [height, width], alignCorners) {
+export function projectiveGrid(theta, [height, width], alignCorners, into = null) {
   const [a, b, c, d, e, f, g, h] = theta;
   const xs = axisCoordinates(width, alignCorners);
   const ys = axisCoordinates(height, alignCorners);
-  const grid = new Float64Array(height * width * 2);
+  const grid = reuse(into, height * width * 2);
   let k = 0;
   for (const y of ys) {
     for (const x of xs) {
@@ -144,36 +149,41 @@ function readBilinear(image, x, y, padding, alignCorners, out, at) {
 
 const ROW_WEIGHTS = new Float64Array(4);
 
-// Add `weight` times the four pixels from (row, column) on, which lie inside, each with its weight along the row.
-function addFour({ width, channels, data }, row, column, weight, out, at) {
-  const a = ROW_WEIGHTS[0], b = ROW_WEIGHTS[1], c = ROW_WEIGHTS[2], d = ROW_WEIGHTS[3];
-  let from = (row * width + column) * channels;
-  for (let channel = 0; channel < channels; channel++, from++) {
-    const left = a * data[from] + b * data[from + channels];
-    out[at + channel] += weight * (left + c * data[from + 2 * channels] + d * data[from + 3 * channels]);
-  }
-}
-
 // The padding acts on each of the sixteen neighbours, not on the sampling point.
 function readBicubic(image, x, y, padding, alignCorners, out, at) {
+  const { width, height } = image;
   const column = Math.floor(x) - 1;
   const row = Math.floor(y) - 1;
-  const tx = x - column - 1;
-  const ty = y - row - 1;
-  for (let j = 0; j < 4; j++) ROW_WEIGHTS[j] = cubicWeight(j, tx);
-  const inside = row >= 0 && row + 3 < image.height && column >= 0 && column + 3 < image.width;
+  if (row >= 0 && row + 3 < height && column >= 0 && column + 3 < width) {
+    return readSixteen(image, column, row, x - column - 1, y - row - 1, out, at);
+  }
+  if (padding === "zeros" && (row + 3 < 0 || row >= height || column + 3 < 0 || column >= width)) return;
+  for (let j = 0; j < 4; j++) ROW_WEIGHTS[j] = cubicWeight(j, x - column - 1);
   for (let i = 0; i < 4; i++) {
-    const wy = cubicWeight(i, ty);
-    if (inside) {
-      addFour(image, row + i, column, wy, out, at);
-      continue;
-    }
-    const r = pad(row + i, image.height, padding, alignCorners);
+    const r = pad(row + i, height, padding, alignCorners);
+    const wy = cubicWeight(i, y - row - 1);
     for (let j = 0; j < 4; j++) {
-      const c = pad(column + j, image.width, padding, alignCorners);
+      const c = pad(column + j, width, padding, alignCorners);
       accumulate(image, r, c, wy * ROW_WEIGHTS[j], out, at);
     }
   }
+}
+
+// The sixteen neighbours from (row, column) on, all inside: the common case, so written out.
+function readSixteen({ width, channels, data }, column, row, tx, ty, out, at) {
+  const x0 = cubicFar(tx + 1), x1 = cubicNear(tx), x2 = cubicNear(1 - tx), x3 = cubicFar(2 - tx);
+  const y0 = cubicFar(ty + 1), y1 = cubicNear(ty), y2 = cubicNear(1 - ty), y3 = cubicFar(2 - ty);
+  const line = width * channels;
+  for (let c = 0, from = row * line + column * channels; c < channels; c++, from++) {
+    out[at + c] = y0 * ofFour(data, from, channels, x0, x1, x2, x3)
+      + y1 * ofFour(data, from + line, channels, x0, x1, x2, x3)
+      + y2 * ofFour(data, from + 2 * line, channels, x0, x1, x2, x3)
+      + y3 * ofFour(data, from + 3 * line, channels, x0, x1, x2, x3);
+  }
+}
+
+function ofFour(data, from, step, a, b, c, d) {
+  return a * data[from] + b * data[from + step] + c * data[from + 2 * step] + d * data[from + 3 * step];
 }
 
 const READERS = { nearest: readNearest, bilinear: readBilinear, bicubic: readBicubic };
@@ -186,12 +196,12 @@ function locate(v, size, padding, alignCorners) {
 }
 
 // Read the image at the grid's points; semantics of torch.nn.functional.grid_sample.
-// Returns the values as a flat Float64Array, points * channels.
+// Returns the values as a flat Float64Array, points * channels, in the array `into` where it has that length.
 export function gridSample(image, grid, options = {}) {
-  const { mode = "bilinear", paddingMode = "zeros", alignCorners = false } = options;
+  const { mode = "bilinear", paddingMode = "zeros", alignCorners = false, into = null } = options;
   const read = READERS[mode];
   const points = grid.length / 2;
-  const out = new Float64Array(points * image.channels);
+  const out = reuse(into, points * image.channels);
   for (let p = 0; p < points; p++) {
     const x = locate(grid[2 * p], image.width, paddingMode, alignCorners);
     const y = locate(grid[2 * p + 1], image.height, paddingMode, alignCorners);

@@ -58,10 +58,10 @@ CROP = 20          # side of the window that the classifier sees, in pixels
 # %% [markdown]
 # ## A larger canvas
 #
-# The article that this book follows ends with digits in clutter: a canvas of 40 by 40 pixels, the
-# digit at a random place, and five scraps of 5 by 5 pixels cut from other digits
-# {cite}`xeonqq2019article`. `distort` makes such canvases. It also returns the $\theta$ that placed
-# each digit, so that for once we know the truth.
+# The article that this book follows ends with digits in clutter {cite}`xeonqq2019article`. How much
+# clutter, it does not say, so we choose: a canvas of 40 by 40 pixels, the digit at a random place,
+# and five scraps of 5 by 5 pixels cut from other digits. `distort` makes such canvases. It also
+# returns the $\theta$ that placed each digit, so that for once we know the truth.
 
 # %%
 data = datasets.load()
@@ -143,7 +143,7 @@ np.testing.assert_allclose(cut, toy[1:3, 2:4], atol=1e-5)
 
 # %% [markdown]
 # The sampler with this $\theta$ does what the slice `toy[1:3, 2:4]` does. But a slice has whole
-# numbers, and no gradient. The window can lie half a pixel further to the right, and can be told
+# numbers, so it has no gradient. The window can lie half a pixel further to the right, and can be told
 # that it should.
 #
 # Now with real canvases. `placed` leads from the canvas to the digit's own frame of 28 by 28. Its
@@ -305,6 +305,8 @@ Markdown("\n".join(lines) + f"\n\nMeasured here on `{data.name}`, {TEST_SIZE:,} 
 # - The CNN gains as well, but less was missing there. Convolution is a good answer to "somewhere
 #   else"; a transformer does not replace it, the two go together.
 #
+# The last row is a ceiling for the *dense* classifier only. A CNN behind the window may pass it.
+#
 # ## Watch it find the digit
 #
 # Nobody told the layer where the digits are, nor that there are digits. What did it do, epoch by
@@ -322,9 +324,10 @@ figure.tight_layout(pad=0.3)
 
 # %% [markdown]
 # At epoch 0 the window is the whole canvas. After one pass through the data it is already smaller,
-# and it sits on the digit. Why does it move there at all? A scrap says nothing about the label; the
-# digit does. So only what the sampler reads from the digit has a steady influence on the loss, and
-# the gradient enlarges what influences the loss.
+# and it sits on the digit, or on so much of it that the classifier can do with the rest. Why does it
+# move there at all? A scrap says nothing about the label; the digit does. So a step towards a scrap
+# lowers the loss of one canvas by chance, while a step towards the digit lowers it on all of them,
+# and over many canvases only the steps towards digits add up.
 #
 # ## Where it looks, and where the digit is
 #
@@ -346,8 +349,8 @@ for k, name in enumerate(("across", "down")):
     ends = np.array([true.min(), true.max()])
     axes[name].plot(ends, ends, color=plotting.COLORS["neutral"])
     axes[name].scatter(true[:, k], looked[:, k], s=4, alpha=0.3, color=plotting.COLORS["grid"])
-    axes[name].set(title=name, xlabel="centre of the digit", ylim=(-12, 12))
-axes["across"].set_ylabel("centre of the window")
+    axes[name].set(title=name, xlabel="centre of the digit (pixels)", ylim=(-12, 12))
+axes["across"].set_ylabel("centre of the window (pixels)")
 axes["side"].hist(sides, bins=np.arange(0, SIZE + 1), color=plotting.COLORS["grid"])
 axes["side"].set(xlabel="side of the window (pixels of the canvas)", ylabel="canvases", xlim=(0, SIZE))
 figure.tight_layout()
@@ -361,10 +364,11 @@ Markdown(
 )
 
 # %% [markdown]
-# This is a detector, and it has never been shown a box. Its windows are all of about the same
-# size, because our digits are: with nothing to gain from changing $s$ from canvas to canvas, the
-# network leaves it alone. Like the poses of chapter 6, the place is *consistent* rather than right.
-# If all windows were two pixels too far to the left, the classifier would not mind.
+# On the grey lines window and digit would agree. This is a detector, and it has never been shown a
+# box. Its windows are all of about the same size, because our digits are: with nothing to gain from
+# changing $s$ from canvas to canvas, the network leaves it alone. And nothing forces the window onto
+# the true centre, only onto the same spot of every digit, like the poses of chapter 6. If all
+# windows were two pixels too far to the left, the classifier would not mind.
 #
 # Did the six numbers of affine find something that three could not?
 
@@ -379,9 +383,9 @@ assert six[:, [2, 5]].std(axis=0).min() > 2 * six[:, [0, 1, 3, 4]].std(axis=0).m
 
 # %% [markdown]
 # What varies from canvas to canvas is the place, `tx` and `ty`. The other four settle on one
-# compromise for everybody: a window of its own width, height and lean. That costs nothing and gains
-# little. The digits were only moved, and for that three numbers are enough. Give a transformer the
-# freedom that the task has; the rest is more to go wrong.
+# compromise for everybody: a window of its own width, height and lean. Compare the two accuracies:
+# three more numbers have bought next to nothing. The digits were only moved, and for that a place is
+# enough. Give a transformer the freedom that the task has; the rest is more to go wrong.
 #
 # ## When the output is small
 #
@@ -411,21 +415,22 @@ figure = plotting.strip([fine[0], direct[0], averaged[0]],
                         ["112 pixels", "28, direct", "28, averaged"], size=1.8)
 
 # %% [markdown]
-# The middle picture has rings that do not exist. Where the true rings are finer than the distance
-# of two samples, some samples happen on a bright one, the next on a dark one, and together they
-# show a pattern that is not there: **aliasing**. The right picture takes the mean of each 4 by 4
-# block. Rings that are too fine to show come out grey, which is the honest answer.
+# The middle picture has rings that do not exist. Where there is less than one sample for each bright
+# ring and one for each dark ring, some samples happen on a bright one, the next on a dark one, and
+# together they show a pattern that is not there: **aliasing**. The right picture takes the mean of
+# each 4 by 4 block. Rings that are too fine to show come out almost grey, which is the honest answer.
 #
 # There are two ways to average, and they are not the same:
 #
 # - **Blur first**: average pooling (or a blur) on the input, then sample. The amount is fixed, for
 #   all windows alike.
 # - **Sample densely, then pool**: let the transformer write a larger output, and pool that. The
-#   paper does it: its transformer returns the full size, and 2 x 2 average pooling follows. The
+#   paper does it on its larger canvases: 2 x 2 average pooling follows the transformer. The
 #   averaging now happens *in the window*, whatever its size.
 #
-# How far is each from the truth on real digits? Take the perfect windows, of 28 pixels, down to 7,
-# and compare with the mean of each block.
+# What should a small picture of a window show? The mean of each block of it. The second way computes
+# just that, so it serves as the yardstick. How far from it are direct reading, and blurring first?
+# Take the perfect windows, of 28 pixels, down to 7.
 
 # %%
 def reduced(images, theta, side, how):
@@ -456,8 +461,8 @@ figure.tight_layout(pad=0.4)
 
 # %% [markdown]
 # Read directly, a thin stroke may fall between two rows of samples. Blurred first, the blocks of
-# the blur do not line up with the window, so that everything is averaged twice. Sampled densely and
-# pooled, it is the truth, but for rounding.
+# the blur do not line up with the window, so that everything is averaged twice, and the digit is
+# smeared.
 #
 # Does a classifier care? Train one on each kind.
 
@@ -483,9 +488,10 @@ assert spacing.mean() < 2
 
 # %% [markdown]
 # A sample reads from pixels up to one away, so as long as samples are less than two pixels apart no
-# pixel of the window is passed over. Rule of thumb: count how many input pixels lie between two
-# samples of your window, at the size where training *settles*. Below two, do nothing. Above, ask
-# for a larger output and pool it. There is a second reason to do so early in training: pixels that
+# pixel of the window is passed over. (Finest detail may alias before that, and fewer samples show
+# less; the last exercise looks at the price.) Rule of thumb: count how many input pixels lie between
+# two samples of your window, at the size where training *settles*. Above two, ask for a larger
+# output and pool it. There is a second reason to do so early in training: pixels that
 # no sample reads send no gradient back, so a sparse grid is half blind while it searches.
 #
 # ## What a single window cannot do
@@ -529,7 +535,8 @@ for ax, image, theta in zip(axes, pair, gaze):
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
-# It looks in between, and shows neither. You might have expected a choice. But $\theta$ is not
+# It looks in between. Parts of both are in the window, at opposite corners, and neither is where the
+# classifier expects a digit. You might have expected a choice. But $\theta$ is not
 # chosen from a list of places; it is computed by a network that is continuous, and half the evidence
 # for here and half for there comes out as the middle. The second exercise shows how the window
 # glides from one digit to the other. For several things you need several transformers, side by side
@@ -543,7 +550,9 @@ figure.tight_layout(pad=0.3)
 # What you saw was a small version. The table has networks trained on all of MNIST: the article's on
 # its canvases of 40 by 40, the paper's on 60 by 60. Each cell is an **error in percent** on 10,000
 # test canvases, the mean over the seeds that were run, and beside it what the article or the paper
-# reports. There the transformer is affine and its output as large as the canvas; the paper's
+# reports. (*FCN clean* has been trained without clutter, all others with it; the two controls, a CNN
+# with as many parameters or as much time as STN+CNN, are those of {doc}`chapter 9 <09_paper>`.)
+# There the transformer is affine and its output as large as the canvas; the paper's
 # networks pool it 2 x 2. Which cells have been measured depends on the processor time that was
 # available. "Not run" means just that; nothing is estimated.
 
@@ -570,7 +579,7 @@ Markdown("\n".join(lines))
 #   window than on the whole canvas, with fewer weights.
 # - You compared windows with the truth: the place follows the digit closely, the size stays the
 #   same, and affine's other numbers settle on a constant.
-# - You met **aliasing** where samples are more than two pixels apart. Sample densely and pool the
+# - You met **aliasing**, where samples are too far apart for the detail. Sample densely and pool the
 #   output; a blur of the input is blind to the window.
 # - You saw what **one window** cannot do: see through what lies in front, show two things, or say
 #   that there is nothing.
@@ -642,9 +651,10 @@ figure.tight_layout()
 assert np.all(np.diff(moved) > 0)
 
 # %% [markdown]
-# No jump anywhere. The first digit keeps its full brightness all the time, yet the window leaves it
-# bit by bit. A detector that has to *choose* scores all places and takes the best; a transformer
-# computes one place. That makes it easy to train, and wrong when there are two answers.
+# The mean moves without a jump. The first digit keeps its full brightness all the time, yet the
+# window leaves it bit by bit. A detector that has to *choose* scores all places and takes the best;
+# a transformer computes one place. That makes it easy to train, and wrong when there are two
+# answers.
 #
 # :::{solution-end}
 # :::
@@ -673,7 +683,8 @@ assert reached > accuracy["FCN"]
 
 # %% [markdown]
 # A fraction of the weights of the network that reads the whole canvas, and still more accurate than
-# it.
+# it. Compare it with the larger window above, too: no pixel is passed over, but fewer samples show
+# less.
 #
 # :::{solution-end}
 # :::

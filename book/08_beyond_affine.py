@@ -126,8 +126,9 @@ for point in [(-1, 1), (0, 1), (1, 1)]:
 
 # %% [markdown]
 # The first six numbers are those of the identity; only $\theta_{31} = 0.5$ is new. On the left $w$
-# is small, so the division enlarges: that corner is read twice as far out. On the right $w$ is large
-# and everything shrinks. The division by $w$ is what your eye does with distance.
+# is small, so the division enlarges: that corner is read twice as far out. On the right $w$ is
+# large and the grid shrinks, so the picture looks larger there. The division by $w$ is what your
+# eye does with distance.
 #
 # Now for a batch, as it stands in the library. The numerator is the affine core of chapter 4. New
 # are the two lines with `depth`, which is $w$, and a guard.
@@ -176,11 +177,11 @@ for column, g in zip(axes.T, (0, 0.3, 0.6, 0.9)):
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
-# Straight lines stay straight, but the rows of the grid, parallel at first, now run towards a point
-# far to the right. That point is on the **horizon**: lines that are parallel in the output meet
-# there in the input.
+# Straight lines stay straight, but the rows of the grid, parallel at first, now run towards one
+# point of the input, on the right: their **vanishing point**.
 #
-# And what lies beyond 0.9? The points where $w = 0$ are sent to infinity. As $x$ and $y$ go from
+# And what lies beyond 0.9? The output points where $w = 0$ are sent to infinity. They form a line,
+# the **horizon**. As $x$ and $y$ go from
 # -1 to 1, $w$ takes values from $1 - |\theta_{31}| - |\theta_{32}|$ to
 # $1 + |\theta_{31}| + |\theta_{32}|$. While the sum of the two stays below 1, no point of the output
 # is affected. Above, a line runs through the output, and the points on its other side are read from
@@ -309,8 +310,8 @@ bar = figure.colorbar(drawn, ax=axes, shrink=0.8, label="share of $d_k$")
 
 # %% [markdown]
 # Each map is 1 at its own point and 0 at the other fifteen: pins stay where they are pinned. In
-# between it is smooth, and in places a little *below* zero; where one point is pushed, others far
-# away may yield the other way, as a plate does. Every one of the 32 numbers moves its
+# between it is smooth, and in places a little *below* zero; where one point is pushed, the plate
+# beyond the next pins yields the other way. Every one of the 32 numbers moves its
 # neighbourhood, so none of them is "the turn" or "the scale".
 #
 # But turn and scale are in there. If all pins lie on a tilted plane, the plate that bends least is
@@ -329,11 +330,11 @@ assert np.abs(difference).max() < 1e-5
 # So the three families are nested, or nearly: affine in projective, affine in splines. Projective
 # is not a spline, strictly, though 16 pins come close to it, as you will see.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of four pictures: above, a digit with a sampling grid, below the output. First the identity; then one inner control point moved, which dents the grid there; then a grid with all points moved at random, gently wavy; then the same with twice the displacements."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of four pictures: above, a digit with a sampling grid, below the output. First the identity; then one inner control point moved, which dents the grid there; then a grid with all points moved at random, gently wavy; then the same with three times the displacements: its lines cross each other and the grid folds."}}
 one = np.zeros((1, 2 * K), "float32")
 one[0, 10] = 0.4  # dx of control point 5
 wave = np.random.default_rng(SEED).normal(0, 0.15, (1, 2 * K)).astype("float32")
-examples = {"identity": 0 * one, "one point": one, "all points": wave, "twice as far": 2 * wave}
+examples = {"identity": 0 * one, "one point": one, "all points": wave, "thrice as far": 3 * wave}
 figure, axes = plt.subplots(2, 4, figsize=(5.8, 3.1))
 for column, (title, theta) in zip(axes.T, examples.items()):
     draw_read(column, digit, tps_grid(theta, (28, 28)), title)
@@ -341,8 +342,8 @@ figure.tight_layout(pad=0.3)
 
 # %% [markdown]
 # One point moved makes a dent that fades out. All points moved make the wobble of E. And if you go
-# on, the grid folds over itself and shows a part of the digit twice. Nothing in a spline forbids
-# this. Freedom can be misused.
+# on, as on the right, the lines cross: the grid folds over itself and reads some places twice.
+# Nothing in a spline forbids this. Freedom can be misused.
 
 # %% [markdown]
 # ## How much is there to win?
@@ -421,6 +422,7 @@ assert left["P"]["projective"] < 0.01 < left["P"]["affine"]
 for name in bent:
     assert left[name]["spline"] < left[name]["affine"] < 0.6 * left[name]["nothing"]
 assert left["strong E"]["affine"] > 1.9 * left["E"]["affine"]
+assert left["strong E"]["spline"] < left["strong E"]["affine"] / 2
 
 # %% [markdown]
 # To judge them, hold them against the width of a stroke. A stroke of width $b$ and length $l$ has the
@@ -443,9 +445,10 @@ Markdown("\n".join(lines) + "\n\nPixels by which a point near the ink is still o
 # %% [markdown]
 # Read the table before you build anything. On both of the paper's distortions the **affine** map
 # already takes care of most: what it leaves is less than a third of a stroke's width. The projective
-# map undoes P exactly, as it must, and is of little more use than affine on E. The spline is close
-# to perfect on both. But what it can add there is a fraction of a pixel. For the strong E more than
-# a third of a stroke is left to win.
+# map undoes P exactly, as it must, and is of little more use than affine on E. (What P has pushed out
+# of the frame stays lost, of course.) The spline is close to perfect on both. But what it can add
+# there is a fraction of a pixel. For the strong E the affine map leaves more than a third of a
+# stroke's width, and the spline less than half of that.
 #
 # So expect little from the extra numbers on P and E. And expect a price: somebody has to *find* 32
 # numbers.
@@ -594,12 +597,15 @@ print(f"  not affine {pixel_size(dents(response)):.2f}")
 
 # %% [markdown]
 # A part varies, and is not affine. But is it the *right* part? For each test digit we know how it
-# was bent, so we can work out what would have undone it, at the places where the spline looks.
-# Compare what was needed with what the network answered.
+# was bent, so we can work out what would have undone it. By habit pin $k$ reads the point
+# $m_k = p_k + \text{habit}_k$, and for an upright digit that is good enough. In a bent digit the same
+# stroke lies somewhere else: where the bend has carried $m_k$. That is the place which the pin should
+# read. `undo` finds it by fitting a spline to the pairs $(T(p), p)$ once more. Then compare what was
+# needed with what the network answered.
 
 # %%
 def undo(d, m):
-    """Where the points m of the upright digit lie in the image that d has bent."""
+    """Where the points m of the upright digit have gone in the image that d has bent."""
     T = pixels + B @ d
     ink = np.abs(T).max(axis=1) < 20 / 28
     away = np.linalg.lstsq(B_at(T[ink]), pixels[ink] - T[ink], rcond=None)[0]
@@ -619,14 +625,14 @@ print(f"correlation: all pins {agree['all']:.2f}, inner pins {agree['inner']:.2f
 assert agree["inner"] > max(agree["all"], 0.1)
 
 # %% [markdown]
-# At the four inner pins, where the ink is, the answer goes with the need; over all pins, less so. The
-# spline does respond to how *this* digit was bent, but only in part: 1 would be a perfect answer.
-# Nobody has asked for one. The classifier was content.
+# At the four inner pins, where the ink is, what the network did correlates with what was needed, if
+# weakly; over all pins, less so. The spline does respond to how *this* digit was bent, but only in
+# part: 1 would be a perfect answer. Nobody has asked for one. The classifier was content.
 #
-# ## A distortion that needs the bends
+# ## A distortion with more to win
 #
-# So is the spline a waste? The remainders said where to look: on the strong E the affine map leaves
-# twice as much as on E. Same networks, same budget.
+# So is the spline a waste? On E it nearly is. The remainders said where to look: on the strong E the
+# affine map leaves twice as much. Same networks, same budget.
 
 # %%
 bends = poses.elastic(np.random.default_rng(SEED), COPIES * len(x), sigma=STRONG)
@@ -647,10 +653,12 @@ assert strong_correct["affine"].mean() > strong_correct["none"].mean() + 0.05
 assert strong_correct["tps"].mean() > strong_correct["affine"].mean() - 0.01
 
 # %% [markdown]
-# Compare gains and losses once more: here the spline has room to win. (The cell insists only that it
-# does not fall behind.) The pictures have a say, too. If a transformer brings the digits of a class
-# into the same shape, their mean becomes sharp, and each digit is more like the mean. (The likeness
-# is that of {doc}`chapter 6 <06_training>`: the cosine of the angle between the two images.)
+# Compare gains and losses once more: here the spline has room to win. (The cell insists only that
+# it does not fall behind. And digits are few: with the small data set each appears several times,
+# bent in several ways, so the counts are less certain than they look.) The pictures have a say,
+# too. If a transformer brings the digits of a class into the same shape, their mean becomes sharp,
+# and each digit is more like the mean. (The likeness is that of {doc}`chapter 6 <06_training>`: the
+# cosine of the angle between the two images.)
 
 # %%
 def likeness(images):
@@ -677,8 +685,9 @@ means = [mean / mean.max(axis=(1, 2, 3), keepdims=True) for mean in means]
 figure = plotting.strip(np.concatenate(means), columns=10)
 
 # %% [markdown]
-# Most of the way from blur to digit is made by the affine map. What the spline adds is in the last
-# step, from the second row to the third, and it is small: the remainders gave it little to
+# Above, the means of the digits as they come; in the middle behind the affine map, below behind the
+# spline. Most of the way from blur to digit is made by the affine map. What the spline adds is in
+# the last step, from the second row to the third, and it is small: the remainders gave it little to
 # win, and it has to find 32 numbers in a picture to win it.
 #
 # ## When the extra freedom pays
@@ -724,12 +733,12 @@ Markdown("\n".join(lines))
 #   less than a third of a stroke's width.
 # - **Compared** on the same digits, all transformers were far ahead of none, and on E the three were
 #   close. You counted gains and losses in place of trusting one decimal.
-# - The **learned grids** come closer first. A spline leaves pins that nobody pulls where they were;
-#   its bends are in part a habit, in part a response to the digit.
+# - The **learned grids** come closer first. A spline leaves pins that nobody pulls to chance; its
+#   bends are in part a habit, in part a response to the digit.
 #
 # ## Exercises
 #
-# :::{exercise} Where is the horizon?
+# :::{exercise} Where do the rows meet?
 # :label: ex-beyond-horizon
 #
 # For $\theta_{31} = 0.5$ and the rest as in the identity, rows of the output meet in one input
@@ -819,9 +828,9 @@ for name, model in {"E": on_E["tps"], "strong E": on_strong["tps"]}.items():
     print(f"{name}: folded as made {folds(made):.1%}, as learned {folds(learned):.1%}")
 
 # %% [markdown]
-# Folding loses information: a fold in the distortion shows a part of the digit twice, and no grid
-# can sort that out again. A learned grid that folds is a warning: the transformer has found that
-# the classifier does not mind, not that the digit needs it.
+# A fold in the distortion shows a part of the digit twice, once of it mirrored, and a grid that
+# does not fold cannot sort that out again. A learned grid that folds is a warning: the transformer
+# has found that the classifier does not mind, not that the digit needs it.
 #
 # :::{solution-end}
 # :::

@@ -2,6 +2,7 @@
 
 import os
 
+import hypothesis
 import pytest
 
 # Scripts that need another environment; no tests.
@@ -11,6 +12,10 @@ os.environ.setdefault("STNLIB_DATASET", "uci")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+
+# A first call compiles, and machines are busy: how long an example takes says nothing.
+hypothesis.settings.register_profile("stnlib", deadline=None)
+hypothesis.settings.load_profile("stnlib")
 
 
 def pytest_collection_modifyitems(items):

@@ -84,7 +84,7 @@ def test_projective_grid_divides_by_the_third_row():
 
 
 @given(st.lists(st.floats(-3, 3, width=32), min_size=8, max_size=8), st.integers(1, 5), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_projective_grid_across_the_horizon_is_never_nan(theta, height, width):
     points = array(stnlib.projective_grid(np.array([theta], "float32"), (height, width)))
     assert np.isfinite(points).all()

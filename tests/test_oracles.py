@@ -37,7 +37,7 @@ def test_values_and_gradients_equal_the_fixture_from_torch(stored, options):
 
 
 @given(st.integers(0, 9999), st.sampled_from(EVERY))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_float32_values_equal_torch(seed, options):
     """Unit-variance images up to 16 pixels: 2e-5 for bilinear and nearest, 2e-4 for bicubic."""
     torch = pytest.importorskip("torch", reason="PyTorch is in the backends environment")

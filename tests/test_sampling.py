@@ -176,7 +176,7 @@ def test_an_empty_batch_gives_an_empty_batch(options):
     st.sampled_from(EVERY),
     st.integers(0, 999),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_shape_gives_that_shape_and_finite_values(batch, height, width, channels, rows, columns, options, seed):
     rng = np.random.default_rng(seed)
     images = rng.uniform(size=(batch, height, width, channels)).astype("float32")
@@ -190,7 +190,7 @@ def test_any_shape_gives_that_shape_and_finite_values(batch, height, width, chan
 
 
 @given(st.integers(0, 999), st.sampled_from(EVERY))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sampling_is_linear_in_the_image(seed, options):
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(2, 1, 4, 5, 1))

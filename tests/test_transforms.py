@@ -115,7 +115,7 @@ def test_affine_and_projective_compose_to_projective():
 
 
 @given(st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_compose_is_associative(seed):
     a, b, c = homographies(seed), thetas(seed + 1), homographies(seed + 2)
     left = transforms.compose(transforms.compose(a, b), c)

@@ -10,11 +10,10 @@
 # # Do the paper's numbers hold when measured again?
 #
 # The chapters so far trained for a minute and drew conclusions. {cite:t}`jaderberg2015stn` trained
-# for days, on all of MNIST, and printed tables. So did {cite:t}`xeonqq2019article`, the article that
-# this book follows, on a smaller scale. A printed number is a claim. Here you see what became of
-# these claims where we measured them again: our figures beside theirs, with error bars, with the
-# price of each, and with the command that repeats it. The whole list takes days on two processor
-# cores. What has not been run yet says so.
+# for days, on all of MNIST, and printed tables. So did {cite:t}`xeonqq2019article`, on a smaller
+# scale. A printed number is a claim. Here you see what became of these claims when we measured them
+# again: our figures beside theirs, with error bars, with the price of each, and with the command
+# that repeats it.
 #
 # After this chapter you can
 #
@@ -190,7 +189,8 @@ for key in ("model", "distortion", "test", "mean", "spread", "seeds", "published
     print(f"{key:<11} {measured[0][key]}")
 
 # %% [markdown]
-# A cell that nobody has run says so, in all that follows: **not run**. We never fill a gap with an
+# The whole list takes days on two processor cores. A cell that nobody has run says so, in all that
+# follows: **not run**. We never fill a gap with an
 # estimate. `table.network` names a row's network, `table.error` writes our mean, the standard
 # deviation over the seeds where there are several, and a remark where a run was not given the full
 # number of epochs.

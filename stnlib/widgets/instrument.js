@@ -21,6 +21,7 @@ export class Instrument {
     this.stopWatching = watchLooks(stages.map((stage) => stage.canvas), () => this.remeasure());
     this.readModel();
     this.remeasure();
+    this.el.classList.add("stn-ready");
     this.el.instrument = this;
   }
 

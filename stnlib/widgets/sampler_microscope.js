@@ -213,7 +213,7 @@ class Microscope extends Instrument {
     refs.dx.textContent = format(reading.dx, 3);
     refs.dy.textContent = format(reading.dy, 3);
     refs.terms.innerHTML = mode === "bicubic"
-      ? "<span>sixteen pixels, each times its weight; hollow discs are negative weights</span>"
+      ? "<span>sixteen pixels;</span><span>hollow discs are</span><span>negative weights</span>"
       : reading.terms.map(({ weight, pixel }) => `<span>${format(weight, 3)} \u00b7 ${format(pixel)}</span>`).join("");
     refs.lesson.textContent = this.lesson();
   }

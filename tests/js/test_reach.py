@@ -1,10 +1,12 @@
 """All widgets: any screen, either theme, without JavaScript, without jumps, for every reader."""
 
+import itertools
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope
-from tests.js.acts import picture, settle
+from tests.js.acts import picture, put, settle
 
 WIDGETS = pytest.mark.parametrize("widget", [AffineExplorer, SamplerMicroscope, PoolingProbe])
 
@@ -31,6 +33,41 @@ def test_nothing_is_wider_than_the_screen_or_jumps(open_widget, widget, width):
     )
     assert sticking_out == []
     assert page.evaluate(SHIFTS) <= 0.01
+
+
+STATES = {
+    AffineExplorer: {
+        "picture": ["digit 2", "photo"],
+        "theta": [[[1, 0, 0], [0, 1, 0]], [[-1.55, -0.55, -1.5], [0.55, -1.25, -1.5]], [[0, 0, 0], [0, 0, 0]]],
+    },
+    SamplerMicroscope: {"mode": ["nearest", "bilinear", "bicubic"], "point": [[1.3, 2.6], [2, 2.5], [0.4, 4.9]]},
+    PoolingProbe: {"pool": [2, 4], "shift": [[0, 0], [0.5, 0], [3, 0], [-7.5, 2.5]]},
+}
+HEIGHT = "document.querySelector('.stn-widget').getBoundingClientRect().height"
+
+
+@WIDGETS
+@pytest.mark.parametrize("width", [320, 360, 390, 480, 560, 640, 768, 1280])
+def test_a_widget_keeps_its_height(open_page, open_widget, widget, width):
+    """Before its script has run, and whatever it then shows: the text below never moves."""
+    asleep = widget().to_html().replace("loaded.default.render({ model, el: root })", "null")
+    page = open_page(asleep, viewport={"width": width, "height": 900})
+    heights = {page.evaluate(HEIGHT)}
+    page = open_widget(widget(), viewport={"width": width, "height": 900})
+    names = list(STATES[widget])
+    for values in itertools.product(*STATES[widget].values()):
+        for name, value in zip(names, values, strict=True):
+            put(page, name, value)
+        heights.add(page.evaluate(HEIGHT))
+    assert max(heights) - min(heights) < 0.5
+
+
+@WIDGETS
+def test_a_widget_is_hidden_until_its_first_frame(open_page, widget):
+    asleep = widget().to_html().replace("loaded.default.render({ model, el: root })", "null")
+    page = open_page(asleep)
+    assert page.locator(".stn-app").is_hidden()
+    assert page.locator(".stn-fallback").is_hidden()
 
 
 @WIDGETS

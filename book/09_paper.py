@@ -189,11 +189,10 @@ for key in ("model", "distortion", "test", "mean", "spread", "seeds", "published
     print(f"{key:<11} {measured[0][key]}")
 
 # %% [markdown]
-# The whole list takes days on two processor cores. A cell that nobody has run says so, in all that
-# follows: **not run**. We never fill a gap with an
-# estimate. `table.network` names a row's network, `table.error` writes our mean, the standard
-# deviation over the seeds where there are several, and a remark where a run was not given the full
-# number of epochs.
+# The whole list takes long. A cell that nobody has run says so, in all that follows: **not run**. We
+# never fill a gap with an estimate. `table.network` names a row's network, `table.error` writes our
+# mean, the standard deviation over the seeds where there are several, and a remark where a run was
+# not given the full number of epochs.
 
 # %%
 for row in measured[:3]:
@@ -324,11 +323,11 @@ def draw_curves(ax, rows, title):
 
 
 # %% tags=["hide-input"]
-def panels(exams):
+def panels(exams, width=6.6, height=3.5, columns=2):
     done = {title: rows for title, rows in exams.items() if any(row["seeds"] for row in rows)}
     print("not run:", ", ".join(title for title in exams if title not in done) or "none of these")
-    lines, columns = -(-len(done) // 2), min(2, max(1, len(done)))
-    figure = plt.figure(figsize=(6.6, 3.5 * max(1, lines)), layout="constrained")
+    lines, columns = max(1, -(-len(done) // columns)), min(columns, max(1, len(done)))
+    figure = plt.figure(figsize=(width, height * lines), layout="constrained")
     axes = {title: figure.add_subplot(lines, columns, i + 1) for i, title in enumerate(done)}
     return figure, [(axes[title], done[title], title) for title in done]
 
@@ -384,14 +383,15 @@ show_table(pick("paper", "E"), "Paper")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each family of distortion of which something has been measured, each with eight networks. Dots show our error in percent, hollow diamonds the paper's; rows without a dot say not run."}}
 families = {family: pick("paper", family) for family in runs.DISTORTIONS["paper"]}
-begun = {family: rows for family, rows in families.items() if any(row["seeds"] for row in rows)}
-print("nothing run:", ", ".join(family for family in families if family not in begun) or "none of these")
-figure, axes = plt.subplots(max(1, len(begun)), 1, figsize=(5.4, 0.7 + 2.5 * max(1, len(begun))), layout="constrained", squeeze=False)
-for ax, (family, rows) in zip(axes[:, 0], begun.items()):
-    draw_table(ax, rows, family)
+figure, parts = panels(families, width=5.4, height=2.5, columns=1)
+for ax, *rest in parts:
+    draw_table(ax, *rest)
     ax.set_xlabel("test error (%)")
-key(figure)
-plt.show() if begun else plt.close(figure)
+if parts:
+    key(figure)
+    plt.show()
+else:
+    plt.close(figure)
 
 # %% [markdown]
 # In the paper's columns alone there is a pattern: in each family a transformer brings the dense

@@ -72,14 +72,19 @@ def data_url(path):
 
 
 def text_fonts(packages, target):
-    """Write `fonts.css` and the font files that it refers to."""
+    """Write `fonts.css` and the font files that it refers to.
+
+    A font in a file of its own is used where it arrives before the text is painted, else from the
+    next page on: exchanged later, it would break lines elsewhere and move the page.
+    """
     rules = []
     for number, (family, style, package, name) in enumerate(FONTS):
         font = packages / "@fontsource-variable" / package / "files" / name
-        source = data_url(font) if number == 0 else shutil.copy(font, target / name).name
+        inside = number == 0
+        source = data_url(font) if inside else shutil.copy(font, target / name).name
         rules.append(
             f'@font-face{{font-family:"{family}";font-style:{style};font-weight:200 900;'
-            f'font-display:swap;src:url({source}) format("woff2")}}\n'
+            f'font-display:{"swap" if inside else "optional"};src:url({source}) format("woff2")}}\n'
         )
     (target / "fonts.css").write_text("".join(rules), encoding="utf-8")
 

@@ -77,3 +77,9 @@ def test_slimming_twice_changes_nothing(tools):
     assert module.purge(once, {"a"}) == once
     assert ".b" not in once
     assert 'content:"\\f058"' in once
+
+
+def test_a_font_that_comes_late_never_replaces_another(site):
+    rules = (site / "_static" / "vendor" / "fonts" / "fonts.css").read_text("utf-8").splitlines()
+    late = [rule for rule in rules if "url(data:" not in rule]
+    assert late and all("font-display:optional" in rule for rule in late)

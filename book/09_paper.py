@@ -501,8 +501,11 @@ for ax, rows, title in parts:
         group = [row for row in rows if row["seeds"] and row["model"].startswith(start)]
         points = [row["cpu_seconds"] for row in group], [row["mean"] for row in group]
         ax.plot(*points, marker, color=plotting.COLORS[color], ms=8, label=label)
-        for row, x, y in zip(group, *points):
-            ax.annotate(table.network(row), (x, y), (0, 7), textcoords="offset points", ha="center", fontsize=7)
+    points = [(row["cpu_seconds"], row["mean"], table.network(row)) for row in rows if row["seeds"]]
+    near = max(x for x, _, _ in points) / 12
+    for x, y, name in points:
+        below = any(abs(x - u) < near and v > y for u, v, _ in points)  # under a close neighbour
+        ax.annotate(name, (x, y), (0, -13 if below else 7), textcoords="offset points", ha="center", fontsize=7)
     ax.margins(0.15)
     ax.set(title=title, xlim=(0, None), ylim=(0, None), xlabel="processor seconds")
 shared_legend(figure)

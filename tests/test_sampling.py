@@ -1,5 +1,6 @@
 import itertools
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from tests.calculus import differences, gradient
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")
+SHAPES = 20 if keras.backend.backend() == "jax" else 60  # JAX compiles for every new one
 EVERY = list(itertools.product(MODES, PADDINGS, (False, True)))
 
 
@@ -176,7 +178,7 @@ def test_an_empty_batch_gives_an_empty_batch(options):
     st.sampled_from(EVERY),
     st.integers(0, 999),
 )
-@settings(max_examples=60)
+@settings(max_examples=SHAPES)
 def test_any_shape_gives_that_shape_and_finite_values(batch, height, width, channels, rows, columns, options, seed):
     rng = np.random.default_rng(seed)
     images = rng.uniform(size=(batch, height, width, channels)).astype("float32")

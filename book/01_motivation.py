@@ -71,9 +71,9 @@ plt.show()
 #
 # ## A network that reads them
 #
-# The network is as plain as can be, the one from Keras's beginner tutorial, which
-# {cite:t}`xeonqq2019article` also starts from: lay the pixels in a row, one hidden layer, ten
-# scores.
+# The network is as plain as can be, the one from TensorFlow's beginner tutorial, which
+# {cite:t}`xeonqq2019article` also starts from: lay the pixels in a row, one hidden layer (with
+# dropout while it trains), ten scores.
 #
 # $$
 # h = \max(0,\ W_1 x + b_1), \qquad z = W_2 h + b_2, \qquad p = \mathrm{softmax}(z)
@@ -94,7 +94,7 @@ upright_accuracy = training.accuracy(fcn, x_test, y_test)
 print(f"accuracy on {len(x_test)} digits it has never seen: {upright_accuracy:.3f}")
 
 # %% [markdown]
-# Not bad for a network this simple. By the usual measure we would be done.
+# Not bad for a network this simple.
 #
 # ## Turn one digit
 #
@@ -114,9 +114,6 @@ def moved(images, **pose):
 def turned(images, degrees):
     return moved(images, angle=np.deg2rad(degrees))
 
-
-# %% [markdown]
-# One digit at 37 angles makes a batch of 37 images, so the network reads them all at once.
 
 # %%
 read_right = training.probabilities(fcn, x_test).argmax(-1) == y_test
@@ -151,11 +148,12 @@ plt.show()
 
 # %% [markdown]
 # Each curve is the network's belief in one digit, named at its top. The blue one belongs to the
-# 2. Where it falls, another rises: the network does not become unsure, it becomes sure of
-# something else. The cell below reads the turning points off the curves.
+# 2. Where it falls, another rises: the network is unsure only where two curves cross; soon it is
+# sure of something else. The cell below reads the turning points off the curves.
 
 # %%
 wrong = answer != 2
+assert wrong[ANGLES > 0].any() and wrong[ANGLES < 0].any()
 surest = np.argmax(np.where(wrong, confidence, 0))
 left = np.flatnonzero(wrong & (ANGLES > 0))[0]
 right = np.flatnonzero(wrong & (ANGLES < 0))[-1]
@@ -169,8 +167,8 @@ at **{-ANGLES[right]}°**, as a **{answer[right]}**. The network is most certain
 )
 
 # %% [markdown]
-# So the confidence is no warning. Softmax compares ten scores with each other; none of the ten
-# means "I have never seen anything like this".
+# So a high confidence is no proof. Softmax compares ten scores with each other; none of the ten
+# means "I have never seen anything like this". (The last exercise asks how often it warns.)
 #
 # ## Is it only this one 2?
 #
@@ -217,16 +215,17 @@ plt.show()
 # %% tags=["hide-input"]
 quarter_left, quarter_right = shares[-1].argmax(), shares[0].argmax()
 most_8 = shares[:, 8].argmax()
+assert shares[-1, quarter_left] > 0.2 and shares[0, quarter_right] > 0.2
 display(
     Markdown(f"""
 After a quarter turn to the left the most frequent answer is **{quarter_left}** ({shares[-1, quarter_left]:.0%}),
-to the right **{quarter_right}** ({shares[0, quarter_right]:.0%}). The article's 8 occurs too: at
-{ANGLES[most_8]:+d}° the network reads {shares[most_8, 8]:.0%} of all twos as an 8.""")
+to the right **{quarter_right}** ({shares[0, quarter_right]:.0%}). The article's 8 is most frequent at
+{ANGLES[most_8]:+d}°, where the network reads {shares[most_8, 8]:.0%} of all twos as an 8.""")
 )
 
 # %% [markdown]
 # Blue is "2". The grey areas are everything else. The pattern is not noise: at a given angle many
-# twos go the same wrong way, as if a turned 2 simply *were* some other digit. Keep that thought.
+# twos go the same wrong way, as if a turned 2 simply *were* some other digit.
 #
 # ## How far may a digit move?
 #
@@ -276,8 +275,8 @@ plt.show()
 # %% [markdown]
 # Blue is the accuracy over all digits, each thin grey line one class. Every blue curve is a
 # narrow peak around the one pose that the training set has, and on both sides it falls towards
-# the dotted line of pure guessing. (Do not envy the grey lines that stay high. A network that
-# answers "4" to nearly everything gets its fours right.)
+# the dotted line of pure guessing. (Do not envy the grey lines that stay high. A network that gives
+# one answer to nearly everything gets that class right.)
 #
 # How narrow are the peaks? Ask each curve for the smallest move at which half of the accuracy is
 # gone.
@@ -332,13 +331,13 @@ print(f"an empty picture:     {(stencil * 0).sum():3d}")
 # nine separate places. That some of them are neighbours, and that a stroke can slide from one to
 # the next, is nowhere in the formula. (The second exercise makes this drastic.)
 #
-# Training cannot help what no unit can express, you may say, but a network has 128 of them. Then
-# let us leave the network out altogether and ask the pixels.
+# One unit is a stencil, you may say, but the network has 128 of them. Then let us leave the network
+# out altogether and ask the pixels.
 #
 # ## The reason, in 784 pixels
 #
 # An image is a point in a space with 784 axes, and a digit that turns walks along a curve through
-# it. Images that share ink are near each other. So measure: how far is a turned 2 from the
+# it. Images that are alike pixel by pixel are near each other. So measure: how far is a turned 2 from the
 # *nearest training 2*, and how far from the nearest training digit of *any other* class?
 #
 # $$
@@ -378,8 +377,7 @@ it is **{closer_to_other[-1]:.0%}** to the left and **{closer_to_other[0]:.0%}**
 # %% [markdown]
 # The curves cross. No network took part in this, only distances between images. Pixel by pixel, a
 # 2 on its side really *is* nearer to another digit than to a 2. The FCN does not malfunction when
-# it names that digit. It reports faithfully which of its training images share the most ink with
-# what you show it.
+# it names another. It answers from pixels alone, and by its pixels the turned 2 is another digit.
 #
 # ## What we want instead
 #
@@ -399,8 +397,8 @@ it is **{closer_to_other[-1]:.0%}** to the left and **{closer_to_other[0]:.0%}**
 #
 # - You trained a dense network and saw that a good score on upright digits says nothing about
 #   moved ones.
-# - You followed one 2 through half a turn: the answer changes after a modest angle, and
-#   confidence is no warning.
+# - You followed one 2 through half a turn: the answer changes after a modest angle, and the network
+#   can be sure and wrong.
 # - You drew accuracy against rotation, scale and shift: three narrow peaks around the pose of the
 #   training set.
 # - You explained it: a dense unit is a stencil with one weight for each place, and a moved digit
@@ -426,9 +424,10 @@ sixes = x_test[y_test == 6]
 upside_down = training.probabilities(fcn, turned(sixes, 180)).argmax(-1)
 counts = np.bincount(upside_down, minlength=10)
 print({digit: int(n) for digit, n in enumerate(counts) if n})
+assert counts.argmax() == 9
 
 # %% [markdown]
-# A large part become a 9, and you would have said the same: without a line to stand on, the two
+# Most of them become a 9, or all, and you would have said the same: without a line to stand on, the two
 # are one shape. Invariance to *all* rotations would make 6 and 9 one class. What we want is
 # invariance to the moves that keep the label, so the range of a move is part of the task. That is
 # why this book turns digits by 90 degrees at most.
@@ -466,6 +465,7 @@ training.compile(scrambled_fcn)
 training.fit(scrambled_fcn, scramble(x_train), y_train, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=SEED)
 scrambled_accuracy = training.accuracy(scrambled_fcn, scramble(x_test), y_test)
 print(f"upright {upright_accuracy:.3f}, scrambled {scrambled_accuracy:.3f}")
+assert abs(upright_accuracy - scrambled_accuracy) < 0.03
 plotting.strip(np.concatenate([two, scramble(two)]), titles=["a 2", "scrambled"])
 plt.show()
 
@@ -498,10 +498,12 @@ for name, images in {"upright": x_test, "turned": turned(x_test, 45)}.items():
         f"if wrong {confidence[~right].mean():.2f}; "
         f"accepted {accepted.mean():.0%}, of these wrong {1 - right[accepted].mean():.1%}"
     )
+    assert confidence[right].mean() > confidence[~right].mean()
 
 # %% [markdown]
-# Right answers are more confident on average, so confidence carries *some* information. But a
-# threshold that keeps the upright digits nearly free of errors lets plenty pass here. Confidence
+# Right answers are more confident on average, so confidence carries *some* information, and the
+# turned digits pass the threshold less often. But many that pass are wrong, where hardly an upright
+# one was. Confidence
 # is earned on the kind of images that the network was trained on, and these are of another kind.
 #
 # :::{solution-end}

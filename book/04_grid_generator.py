@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Which input point does each output pixel want?
 #
-# The localization network of {doc}`03_localization` ends in six numbers. Six numbers are not a
+# The localization network of {doc}`03_localization` ends, with its head, in six numbers. Six numbers are not a
 # picture yet. Two machines stand between them and a straightened digit: one says, for each pixel
 # of the output, *where* in the input to read; the other reads there. This chapter builds the first
 # one, the **grid generator**. The next chapter builds the second.
@@ -312,7 +312,7 @@ print(f"of 49: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)}")
 # %% [markdown]
 # Nine input pixels can write at most nine output pixels. The others are **holes**: nobody landed
 # there. Pulling cannot leave a hole, because each output pixel fetches its own value. Does it
-# matter on a real digit, of the same size before and after? Turn the 2 and enlarge it.
+# matter when the canvas keeps its size? Turn the 2 and enlarge it.
 
 # %% mystnb={"image": {"alt": "The digit 2, turned and enlarged in two ways. Pushed, its strokes are riddled with black holes. Pulled, they are solid."}}
 cos, sin = np.cos(ANGLE), np.sin(ANGLE)
@@ -323,7 +323,7 @@ pushed, pulled = push(two, M, 28, 28), pull(two, M_inverse, 28, 28)
 fig = plotting.strip([two, pushed, pulled], ["input", "push", "pull"], size=1.8, frame=True)
 
 # %% [markdown]
-# The same turn, the same size, and the pushed digit is riddled with holes. To count them, push an
+# As many pixels as before, and the pushed digit is riddled with holes. To count them, push an
 # image that is white all over: whatever stays black although pulling finds a source for it is a
 # hole.
 
@@ -351,12 +351,12 @@ assert holes > 0
 # what $\theta$ says.
 # :::
 #
-# The network never has to invert anything. It learns whichever numbers make the output easy to
+# Must the network then learn an inverse? No: it learns whichever numbers make the output easy to
 # classify, and those are the output-to-input numbers directly.
 #
 # ## The grid generator
 #
-# Now put it together. Number the output pixels; pixel $i$ has its centre at $(x_i^t, y_i^t)$. The
+# Now put it together. Let $i$ count all output pixels; pixel $i$ has its centre at $(x_i^t, y_i^t)$. The
 # grid generator applies $A_\theta$ to every one of them:
 #
 # $$
@@ -493,7 +493,7 @@ fig = picture([[1, 0.5, 0], [0, 1, 0]])
 
 # %% [markdown]
 # Rows slide against each other; none is turned or stretched. A shear is how a slanted hand becomes
-# upright, and you will see networks use it for that.
+# upright.
 #
 # **Flip.** Read x from the other end.
 
@@ -655,7 +655,7 @@ for matrix in (distort, undo):
 fig = plotting.strip([image[0] for image in images], names, size=1.8, frame=True)
 
 # %% [markdown]
-# Position, size and slant are back. Sharpness is not: the distorted 2 was smaller, so it had fewer
+# Position, size and turn are back. Sharpness is not: the distorted 2 was smaller, so it had fewer
 # pixels to be stored in, and each reading averages neighbours. Anything that a distortion moves
 # out of the frame is lost for good, too. This is all that a spatial transformer can do: it can
 # undo the *geometry*, not the loss.

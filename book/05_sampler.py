@@ -562,8 +562,8 @@ assert np.isclose(autodiff(bilinear, U, 1.0, y)[1], from_right)
 # gives neither: at $x = 1$ both neighbours are at distance 1 and drop out, the pixel itself counts
 # with +1, and what is left is the value of the image in place of its slope.
 #
-# A set of single points; who cares? A spatial transformer does. It starts as the **identity**, and
-# then *every* sample is on the lattice, or within rounding of it:
+# A set of single points; who cares? A spatial transformer does. It starts as the **identity**, and if
+# its output is as large as its input, *every* sample is on the lattice, or within rounding of it:
 
 # %%
 for size in (28, 42, 60):
@@ -574,9 +574,9 @@ for size in (28, 42, 60):
           f"the rest within {off.max():.0e}")
 
 # %% [markdown]
-# So where the output is as large as the input, the very first gradient that a transformer sees is a
-# one-sided one. That is good enough to learn from: on a slope both sides agree on the direction;
-# they disagree only on a peak or in a valley. But it must not be 0 or nonsense. A sampler that takes `ceil(x)` in place of `floor(x) + 1` for the right neighbour makes
+# So the very first gradient that such a transformer sees is a one-sided one. That is good enough to
+# learn from: on a slope both sides agree on the direction; they disagree only on a peak or in a
+# valley. But it must not be 0 or nonsense. A sampler that takes `ceil(x)` in place of `floor(x) + 1` for the right neighbour makes
 # both neighbours equal on the lattice, and its gradient vanishes there. [JAX had that
 # bug](https://github.com/jax-ml/jax/issues/3024), and it took a user with an identity transform to
 # find it.

@@ -495,7 +495,7 @@ if {"cnn_long", "stn_cnn"} <= set(bent):
 GROUPS = {"fcn": ("FCN", "fcn", "s"), "cnn": ("CNN", "cnn", "^"), "st": ("with a transformer", "stn_cnn", "o")}
 exams = {"bent digits": pick("article", "article"), "RTS": pick("paper", "RTS")}
 exams |= {kind: pick(kind, kind) for kind in ("clutter", "addition")}
-figure, parts = panels(exams)
+figure, parts = panels(exams, columns=1)
 for ax, rows, title in parts:
     for start, (label, color, marker) in GROUPS.items():
         group = [row for row in rows if row["seeds"] and row["model"].startswith(start)]

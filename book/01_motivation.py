@@ -76,7 +76,11 @@ plt.show()
 # dropout while it trains), ten scores.
 #
 # $$
-# h = \max(0,\ W_1 x + b_1), \qquad z = W_2 h + b_2, \qquad p = \mathrm{softmax}(z)
+# \begin{aligned}
+# h &= \max(0,\ W_1 x + b_1) \\
+# z &= W_2 h + b_2 \\
+# p &= \mathrm{softmax}(z)
+# \end{aligned}
 # $$
 #
 # `x (784,)` → `h (128,)` → scores `z (10,)` → probabilities `p (10,)`

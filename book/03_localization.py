@@ -429,7 +429,10 @@ display(
 # dense layer has one weight for each pair of units, and a bias:
 #
 # $$
-# n_\text{conv} = (k \cdot k \cdot C_\text{in} + 1)\, C_\text{out}, \qquad n_\text{dense} = (n_\text{in} + 1)\, n_\text{out} .
+# \begin{aligned}
+# n_\text{conv} &= (k \cdot k \cdot C_\text{in} + 1)\, C_\text{out} \\
+# n_\text{dense} &= (n_\text{in} + 1)\, n_\text{out}
+# \end{aligned}
 # $$
 
 # %%

@@ -53,9 +53,11 @@ TEST_SIZE = 2000   # at most this many to be examined on
 # So far you have called the parts one after the other. As equations,
 #
 # $$
-# \theta = f_\text{loc}(U), \qquad
-# G = \mathcal{T}_\theta(\text{output pixels}), \qquad
-# V = \text{sample}(U, G)
+# \begin{aligned}
+# \theta &= f_\text{loc}(U) \\
+# G &= \mathcal{T}_\theta(\text{output pixels}) \\
+# V &= \text{sample}(U, G)
+# \end{aligned}
 # $$
 #
 # and as shapes `(B, H, W, C)` → `(B, 6)` → `(B, H', W', 2)` → `(B, H', W', C)`. A Keras layer has

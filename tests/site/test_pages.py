@@ -96,6 +96,15 @@ def test_nothing_jumps_while_a_page_loads(visit, path, size):
     assert sum(shift["value"] for shift in shifts) <= 0.1, shifts
 
 
+def test_equations_fit_on_a_phone(visit, path):
+    page = visit(path, size=PHONE).page
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".katex-display, div.math")]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent.slice(0, 80))"""
+    )
+    assert wide == []
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_is_accessible(visit, path, size, scheme):

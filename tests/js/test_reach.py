@@ -43,15 +43,22 @@ STATES = {
     SamplerMicroscope: {"mode": ["nearest", "bilinear", "bicubic"], "point": [[1.3, 2.6], [2, 2.5], [0.4, 4.9]]},
     PoolingProbe: {"pool": [2, 4], "shift": [[0, 0], [0.5, 0], [3, 0], [-7.5, 2.5]]},
 }
+WAKING = "loaded.default.render({ model, el: root })"
 HEIGHT = "document.querySelector('.stn-widget').getBoundingClientRect().height"
+
+
+def asleep(widget):
+    """Write the page of a widget whose script never renders it."""
+    before, waking, after = widget().to_html().rpartition(WAKING)
+    assert waking, f"host.js no longer says {WAKING}"
+    return f"{before}null{after}"
 
 
 @WIDGETS
 @pytest.mark.parametrize("width", [320, 360, 390, 480, 560, 640, 768, 1280])
 def test_a_widget_keeps_its_height(open_page, open_widget, widget, width):
     """Before its script has run, and whatever it then shows: the text below never moves."""
-    asleep = widget().to_html().replace("loaded.default.render({ model, el: root })", "null")
-    page = open_page(asleep, viewport={"width": width, "height": 900})
+    page = open_page(asleep(widget), viewport={"width": width, "height": 900})
     heights = {page.evaluate(HEIGHT)}
     page = open_widget(widget(), viewport={"width": width, "height": 900})
     names = list(STATES[widget])
@@ -64,8 +71,7 @@ def test_a_widget_keeps_its_height(open_page, open_widget, widget, width):
 
 @WIDGETS
 def test_a_widget_is_hidden_until_its_first_frame(open_page, widget):
-    asleep = widget().to_html().replace("loaded.default.render({ model, el: root })", "null")
-    page = open_page(asleep)
+    page = open_page(asleep(widget))
     assert page.locator(".stn-app").is_hidden()
     assert page.locator(".stn-fallback").is_hidden()
 

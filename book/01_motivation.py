@@ -341,8 +341,8 @@ print(f"an empty picture:     {(stencil * 0).sum():3d}")
 # ## The reason, in 784 pixels
 #
 # An image is a point in a space with 784 axes, and a digit that turns walks along a curve through
-# it. Images that are alike pixel by pixel are near each other. So measure: how far is a turned 2 from the
-# *nearest training 2*, and how far from the nearest training digit of *any other* class?
+# it. Images that are alike pixel by pixel are near each other. So measure: how far is a turned 2
+# from the *nearest training 2*, and how far from the nearest training digit of *any other* class?
 #
 # $$
 # d(u, v) = \sqrt{\textstyle\sum_i (u_i - v_i)^2}

@@ -328,8 +328,8 @@ The trained FCN reads {worth["original"]:.0%} of the digits through the identity
 # %% [markdown]
 # A classifier behind such a start has to learn from smears. It cannot tell the transformer what
 # to do better, because it cannot read anything itself, and where the transformer looks past the
-# image altogether, all is black and no small change helps. Whether training recovers from such a
-# start is a matter of luck that you need not try.
+# image altogether, all is black and no small change helps. Training may or may not find its way
+# back from there. The identity costs nothing and spares you the question.
 #
 # ## Can zeros learn?
 #

@@ -576,10 +576,10 @@ for size in (28, 42, 60):
 # %% [markdown]
 # So the very first gradient that such a transformer sees is a one-sided one. That is good enough to
 # learn from: on a slope both sides agree on the direction; they disagree only on a peak or in a
-# valley. But it must not be 0 or nonsense. A sampler that takes `ceil(x)` in place of `floor(x) + 1` for the right neighbour makes
-# both neighbours equal on the lattice, and its gradient vanishes there. [JAX had that
-# bug](https://github.com/jax-ml/jax/issues/3024), and it took a user with an identity transform to
-# find it.
+# valley. But it must not be 0 or nonsense. A sampler that takes `ceil(x)` in place of
+# `floor(x) + 1` for the right neighbour makes both neighbours equal on the lattice, and its
+# gradient vanishes there. [JAX had that bug](https://github.com/jax-ml/jax/issues/3024), and it
+# took a user with an identity transform to find it.
 #
 # ## Under the microscope
 #
@@ -775,9 +775,11 @@ def points(U, theta):
     return grid[0, ..., 0], grid[0, ..., 1]
 
 
-def lost(U, theta):
-    (x, y), (H, W) = points(U, theta), U.shape
-    return read_at(U, (x + 1) * (W - 2) / 2, (y + 1) * (H - 2) / 2)
+def spanning(more):
+    def sampler(U, theta):
+        (x, y), (H, W) = points(U, theta), U.shape
+        return read_at(U, (x + 1) * (W + more) / 2, (y + 1) * (H + more) / 2)
+    return sampler
 
 
 def clipped(U, theta):
@@ -785,13 +787,8 @@ def clipped(U, theta):
     return clipped_bilinear(U, to_pixels(x, W, True), to_pixels(y, H, True))
 
 
-def correct(U, theta):
-    (x, y), (H, W) = points(U, theta), U.shape
-    return read_at(U, to_pixels(x, W, True), to_pixels(y, H, True))
-
-
 # %% [markdown]
-# Then let the machine fill in the table.
+# Then let the machine fill in the table, with bug 1 in both of its forms.
 
 # %%
 def verdicts(sampler):
@@ -801,20 +798,20 @@ def verdicts(sampler):
             np.allclose(shifted, letter[:, 1:])]
 
 
-samplers = lost, clipped, swapped, correct
-table = np.array([verdicts(sampler) for sampler in samplers])
-print("         ramp   white  shift")
-for sampler, row in zip(samplers, np.where(table, "ok", "fails")):
-    print(f"{sampler.__name__:8}", "  ".join(f"{word:5}" for word in row))
+samplers = {"span W - 2": spanning(-2), "span W": spanning(0), "clipped": clipped,
+            "swapped": swapped, "span W - 1": spanning(-1)}
+table = np.array([verdicts(sampler) for sampler in samplers.values()])
+print("            ramp   white  shift")
+for name, row in zip(samplers, np.where(table, "ok", "fails")):
+    print(f"{name:11}", "  ".join(f"{word:5}" for word in row))
 assert table[-1].all()
 assert not table[:-1, 2].any()
 
 # %% [markdown]
-# The shift fails for all three, so if you write one test only, write that one. The ramp and the
-# white image then narrow it down. (`lost` spans $W - 2$. A span of $W$ fails all three like
-# `clipped`; but on the ramp it is off in every column but the first.) And the test that everybody writes, the identity on
-# some picture, misses the third. Run all three on any sampler before you trust it, your own
-# included.
+# Only the last sampler, which spans the right $W - 1$, passes. The shift fails for every bug, so if
+# you write one test only, write that one. The ramp and the white image then narrow it down. And the
+# test that everybody writes, the identity on some picture, misses the swap. Run all three on any
+# sampler before you trust it, your own included.
 #
 # ## Recap
 #

@@ -788,10 +788,9 @@ right = training.accuracy(trained["STN+CNN"], straightened, y_test)
 print(f"accuracy on bent digits: one look {bent['STN+CNN']:.3f}, two {right:.3f}")
 
 # %% [markdown]
-# It shrinks again. The layer was never trained for a second look; what it
-# sees then is simply a digit that is bent less. But each look resamples the picture once more, and
-# blurs it. Composing the maps first and sampling once avoids that; {cite:t}`lin2017icstn` build a
-# network on this idea.
+# It shrinks again. The layer was never trained for a second look; what it sees then is simply a
+# digit that is bent less. But each look resamples the picture once more, and blurs it. Composing
+# the maps first and sampling once avoids that; {cite:t}`lin2017icstn` build a network on this idea.
 #
 # ```{solution-end}
 # ```

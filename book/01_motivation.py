@@ -431,10 +431,10 @@ print({digit: int(n) for digit, n in enumerate(counts) if n})
 assert counts.argmax() == 9
 
 # %% [markdown]
-# Most of them become a 9, or all, and you would have said the same: without a line to stand on, the two
-# are one shape. Invariance to *all* rotations would make 6 and 9 one class. What we want is
-# invariance to the moves that keep the label, so the range of a move is part of the task. That is
-# why this book turns digits by 90 degrees at most.
+# More of them become a 9 than anything else, and you would have said 9 of all: without a line to
+# stand on, the two are one shape. Invariance to *all* rotations would make 6 and 9 one class. What
+# we want is invariance to the moves that keep the label, so the range of a move is part of the
+# task. That is why this book turns digits by 90 degrees at most.
 #
 # :::{solution-end}
 # :::

@@ -28,8 +28,8 @@ ADDITION = {"fcn": 47.7, "cnn": 14.7, "st_fcn": 18.5, "st2_fcn": 5.8}
 NETWORKS = {
     "fcn_clean": "FCN clean",
     "fcn_mixed": "FCN mixed",
-    "cnn_wide": "CNN, as many parameters",
-    "cnn_long": "CNN, as much time",
+    "cnn_wide": "wide CNN",
+    "cnn_long": "long CNN",
     "stn_fcn": "STN+FCN",
     "stn_cnn": "STN+CNN",
     "fcn": "FCN",

@@ -250,15 +250,15 @@ def key(figure):
 
 
 def draw_table(ax, rows, title):
+    known = [row[key] for row in rows for key in ("mean", "published") if row[key] is not None]
     for height, row in enumerate(rows):
         if row["published"] is not None:
             ax.plot(row["published"], height, **THEIRS)
         if row["mean"] is not None:
             ax.errorbar(row["mean"], height, xerr=row["spread"], capsize=6, **OURS)
         else:
-            place = row["published"] or 0, height
+            place = row["published"] or min(known), height
             ax.annotate("not run", place, (7, 0), textcoords="offset points", va="center", fontsize=9)
-    known = [row[key] for row in rows for key in ("mean", "published") if row[key] is not None]
     ax.set(title=title, yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xscale="log")
     ax.set_xlim(0.75 * min(known), 1.8 * max(known))
     ax.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
@@ -280,7 +280,7 @@ def show_dots(figure, parts):
         return plt.close(figure)
     for ax, rows, title in parts:
         draw_table(ax, rows, title)
-    figure.supxlabel("test error (%)")
+    parts[-1][0].set_xlabel("test error (%)")
     key(figure)
     plt.show()
 

@@ -211,13 +211,17 @@ def lattice_of(axis):
     return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
 
 
+# %%
 tilt = bent["P"].theta[:, 6:]
 share = np.mean(np.abs(tilt).sum(axis=1) > 1)
 print(f"bends of P with the horizon inside the frame: {share:.1%}")
-read = np.asarray(projective_grid(bent["P"].theta, (28, 28)))
+
+# %%
+reached = np.asarray(projective_grid(bent["P"].theta, (28, 28)))
 w = 1 + (tilt[:, None] @ lattice_of(axis_coordinates(28)).T).reshape(-1, 28, 28)
-print(f"smallest w of a pixel that reads inside the image: {w[np.abs(read).max(axis=-1) <= 1].min():.2f}")
-assert w[np.abs(read).max(axis=-1) <= 1].min() > 0
+smallest = w[np.abs(reached).max(axis=-1) <= 1].min()
+print(f"smallest w of a pixel that reads inside the image: {smallest:.2f}")
+assert smallest > 0
 
 # %% [markdown]
 # So some of them have it in the frame, but always in the black beyond the digit: where the image is
@@ -548,6 +552,7 @@ def compare(correct):
               f"chance {np.sqrt(gains + losses):.0f}")
 
 
+# %%
 correct = {name: right(model, "E") for name, model in on_E.items()}
 compare(correct)
 
@@ -891,6 +896,7 @@ def folds(grid):
     return np.mean(np.any(turn < 0, axis=(1, 2)))
 
 
+# %%
 for name, model in {"E": on_E["tps"], "strong E": on_strong["tps"]}.items():
     made = tps_grid(bent[name].theta, (28, 28))
     learned = grid_of(model, bent[name].images)

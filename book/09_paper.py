@@ -536,9 +536,8 @@ shared_legend(figure)
 # %% [markdown]
 # To the left is cheap, below is good. A transformer is one more thing to compute, so it moves a dot
 # to the right. The hope is that it moves it down as well, and further than the same time spent on
-# something else would. On bent digits STN+CNN does; STN+FCN lies about where the CNNs lie. On RTS the
-# transformer is the best of bargains: compare the two dense networks. (R, P and E, all on 28 pixels,
-# have panels much like each other, so we spare you those.)
+# something else would. On bent digits STN+CNN does; STN+FCN lies about where the CNNs lie. (R, P and E
+# have no panel; what each gains, and at which price, is in the next section's tables.)
 #
 # ## Where a transformer does not pay
 #

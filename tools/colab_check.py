@@ -5,6 +5,7 @@ usage: python tools/colab_check.py [CHAPTER ...]
 A fresh environment gets the versions of tests/colab-runtime.txt (those that exist for this Python)
 and a stand-in for `google.colab`. Each notebook's first cell then has to install stnlib from this
 repository, must change no installed version, and the chapter has to run to its end. The widgets' own tests follow.
+The environment takes 3 GB: once everything has passed it is removed, after a failure it stays to be looked into.
 """
 
 from __future__ import annotations
@@ -148,6 +149,7 @@ def main() -> None:
         run(notebook)
         print(f"{notebook.name} passed in {time.monotonic() - begun:.0f} s", flush=True)
     run_widgets()
+    shutil.rmtree(ENVIRONMENT)
     print(f"{len(chosen)} passed, 0 failed")
 
 

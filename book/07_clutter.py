@@ -195,16 +195,17 @@ def train(model, images):
     return model
 
 
-def halved(images):
-    return np.asarray(layers.AveragePooling2D(2)(images))
+def mean_of_blocks(images, factor):
+    return np.asarray(layers.AveragePooling2D(factor)(images))
 
 
 # %%
 whole, half_size = (SIZE, SIZE, 1), (SIZE // 2, SIZE // 2, 1)
 reads_all = {"FCN": train(lambda: models.fcn(whole), canvas),
              "CNN": train(lambda: models.cnn(whole), canvas)}
-reads_half = {"FCN, half the resolution": train(lambda: models.fcn(half_size), halved(canvas)),
-              "CNN, half the resolution": train(lambda: models.cnn(half_size), halved(canvas))}
+canvas_half = mean_of_blocks(canvas, 2)
+reads_half = {"FCN, half the resolution": train(lambda: models.fcn(half_size), canvas_half),
+              "CNN, half the resolution": train(lambda: models.cnn(half_size), canvas_half)}
 windows = distortions.warp(canvas, transforms.invert(placed_seen), (28, 28))
 told = train(models.fcn, windows)
 
@@ -212,7 +213,7 @@ accuracy = {}
 for name, model in reads_all.items():
     accuracy[name] = training.accuracy(model, canvas_test, y_test)
 for name, model in reads_half.items():
-    accuracy[name] = training.accuracy(model, halved(canvas_test), y_test)
+    accuracy[name] = training.accuracy(model, mean_of_blocks(canvas_test, 2), y_test)
 reference = training.accuracy(told, cut, y_test)
 print("\n".join(f"{name:26} {value:.3f}" for name, value in accuracy.items()))
 print(f"FCN, told where to look    {reference:.3f}")
@@ -424,10 +425,6 @@ def rings(size):
     x, y = np.meshgrid(*2 * [np.linspace(-1, 1, size, dtype="float32")])
     picture = 0.5 + 0.5 * np.cos(0.6 * size * (x**2 + y**2))
     return picture[None, :, :, None]
-
-
-def mean_of_blocks(images, factor):
-    return np.asarray(layers.AveragePooling2D(factor)(images))
 
 
 same = matrix([1, 0, 0])[None]

@@ -36,6 +36,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.ticker import LogLocator
+from scipy.stats import spearmanr
 
 from stnlib import datasets, plotting
 from stnlib.experiments import __main__ as command_line
@@ -222,21 +223,26 @@ def pick(experiment, distortion, test="distorted"):
     return [row for row in chosen if (row["distortion"], row["test"]) == (distortion, test)]
 
 
+def lay_out(head, lines, words=1):
+    rule = ["---"] * words + ["--:"] * (len(head) - words)  # the columns of words to the left
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (head, rule, *lines))
+
+
 def show_table(rows, source):
     decimals = 2 if source == "Article" else 1  # as published
-    lines = [f"| Error, % | Ours | Seeds | {source} |", "|---|--:|--:|--:|"]
+    lines = []
     for row in rows:
         theirs = "–" if row["published"] is None else f"{row['published']:.{decimals}f}"
-        lines.append(f"| {table.network(row)} | {table.error(row)} | {row['seeds'] or '–'} | {theirs} |")
-    return Markdown("\n".join(lines))
+        lines.append((table.network(row), table.error(row), row["seeds"] or "–", theirs))
+    return Markdown(lay_out(("Error, %", "Ours", "Seeds", source), lines))
 
 
 def side_by_side(families):
-    lines = ["| Ours (paper) | " + " | ".join(families) + " |", "|---|" + "--:|" * len(families)]
+    lines = []
     for cells in zip(*(pick("paper", family) for family in families), strict=True):
         written = [f"{table.error(row)} ({row['published']:.1f})" for row in cells]
-        lines.append(f"| {table.network(cells[0])} | " + " | ".join(written) + " |")
-    return Markdown("\n".join(lines))
+        lines.append((table.network(cells[0]), *written))
+    return Markdown(lay_out(("Ours (paper)", *families), lines))
 
 
 # %% tags=["hide-input"]
@@ -272,15 +278,16 @@ def panels(exams, width=6.6, height=3.5, columns=2):
     lines, columns = max(1, -(-len(done) // columns)), min(columns, max(1, len(done)))
     figure = plt.figure(figsize=(width, height * lines), layout="constrained")
     axes = {title: figure.add_subplot(lines, columns, i + 1) for i, title in enumerate(done)}
+    if not done:
+        plt.close(figure)
     return figure, [(axes[title], done[title], title) for title in done]
 
 
 def show_dots(figure, parts):
-    if not parts:
-        return plt.close(figure)
     for ax, rows, title in parts:
         draw_table(ax, rows, title)
-    parts[-1][0].set_xlabel("test error (%)")
+    for ax, *_ in parts[-1:]:
+        ax.set_xlabel("test error (%)")
     key(figure)
     plt.show()
 
@@ -293,7 +300,8 @@ def show_dots(figure, parts):
 
 # %%
 upright = {row["model"]: row for row in pick("article", "article", "original") if row["mean"] is not None}
-assert upright["cnn"]["mean"] < upright["stn_fcn"]["mean"] == max(upright.values(), key=lambda r: r["spread"] or 0)["mean"]
+widest = max(upright, key=lambda model: upright[model]["spread"] or 0)
+assert upright["cnn"]["mean"] < upright["stn_fcn"]["mean"] and widest == "stn_fcn"
 show_table(pick("article", "article", "original"), "Article")
 
 # %% [markdown]
@@ -358,6 +366,12 @@ SHADES = {"st_fcn": "stn_fcn", "st_cnn": "stn_cnn", "st2_fcn": "stn_cnn", "cnn_w
 MARKERS = {"fcn_clean": "x", "fcn_mixed": "s", "fcn": "s", "cnn": "^", "stn_fcn": "o", "st_fcn": "o", "stn_cnn": "D"}
 MARKERS |= {"st_cnn": "D", "cnn_wide": "v", "cnn_long": "P", "st2_fcn": "*"}
 
+
+def log_errors(ax, ticks):
+    ax.set_yscale("log")
+    ax.yaxis.set(major_locator=LogLocator(subs=ticks), major_formatter="{x:g}", minor_formatter="")
+
+
 def draw_curves(ax, rows, title):
     done = [row for row in rows if row["mean"] is not None]
     for row in done:
@@ -367,9 +381,8 @@ def draw_curves(ax, rows, title):
         marks = {"marker": MARKERS[model], "markevery": max(1, len(epochs) // 8), "ms": 5}
         ax.plot(epochs, curves.mean(0), label=table.network(row), **marks, **look)
         ax.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.2, lw=0)
-    ax.set(title=title, xlabel="epoch", yscale="log")
-    ticks = LogLocator(subs=(1, 1.5, 2, 3, 5, 7))
-    ax.yaxis.set(major_locator=ticks, major_formatter="{x:g}", minor_formatter="")
+    ax.set(title=title, xlabel="epoch")
+    log_errors(ax, ticks=(1, 1.5, 2, 3, 5, 7))
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 
@@ -379,8 +392,6 @@ def shared_legend(figure):
     for ax in figure.axes:
         handles, labels = ax.get_legend_handles_labels()
         found |= dict(zip(labels, handles))
-    if not found:
-        return plt.close(figure)
     figure.supylabel("test error (%)")
     figure.legend(found.values(), found, loc="outside lower center", ncols=3, fontsize=9)
     plt.show()
@@ -414,23 +425,28 @@ figure, parts = panels(families, width=5.4, height=2.5, columns=1)
 show_dots(figure, parts)
 
 # %% [markdown]
-# The paper's figures alone have a pattern: in each family a transformer brings the dense network
-# more than the CNN. And the kind of map hardly matters. Only the dense network on E gains more than
-# a tenth of a point by a better one.
+# The paper's figures alone have a pattern. Here is what they gain, in points: first by an affine
+# transformer, then, on top of that, by the better of the other two maps.
 
 # %%
+gains = {}
 for family in runs.DISTORTIONS["paper"]:
     theirs = {table.network(row): row["published"] for row in pick("paper", family)}
     dense = theirs["FCN"] - theirs["ST-FCN, affine"]
     convolved = theirs["CNN"] - theirs["ST-CNN, affine"]
     maps = [theirs["ST-FCN, affine"] - min(theirs["ST-FCN, projective"], theirs["ST-FCN, tps"]),
             theirs["ST-CNN, affine"] - min(theirs["ST-CNN, projective"], theirs["ST-CNN, tps"])]
-    print(f"{family:<4} gain by affine: FCN {dense:.1f}, CNN {convolved:.1f} points; "
-          f"by a better map: {maps[0]:.1f} and {maps[1]:.1f} more")
+    gains[family] = [dense, convolved, *maps]
     assert dense > convolved > 0
     assert max(maps) < 0.15 or family == "E"
 
+head = "Family", "FCN, affine", "CNN, affine", "FCN, other map", "CNN, other map"
+Markdown(lay_out(head, [(family, *(f"{gain:.1f}" for gain in gains[family])) for family in gains]))
+
 # %% [markdown]
+# In each family a transformer brings the dense network more than the CNN. And the kind of map hardly
+# matters: only the dense network on E gains more than a tenth of a point by a better one.
+#
 # And ours? First how far our errors lie from the paper's, cell by cell; below zero is better than
 # published. (The paper gives one decimal, so a gap is uncertain by 0.05 for that alone.)
 
@@ -492,16 +508,16 @@ show_dots(figure, parts)
 def cost(row):
     device = "" if row["device"] == "cpu" else f" ({row['device']})"
     seconds = f"{row['cpu_seconds']:,.0f}{device}"
-    return f"{row['parameters']:,} | {row['epochs']} | {seconds}"
+    return f"{row['parameters']:,}", row["epochs"], seconds
 
 
-lines = ["| Cell | Parameters | Epochs | Processor s |", "|---|--:|--:|--:|"]
+lines = []
 for row in measured:
     if row["test"] == "distorted":
         exam = row["distortion"].replace("_", " ")
-        lines.append(f"| {exam}: {table.network(row)} | {cost(row)} |")
+        lines.append((f"{exam}: {table.network(row)}", *cost(row)))
 unfold = "<details><summary>What each cell cost</summary>\n\n{}\n\n</details>"
-Markdown(unfold.format("\n".join(lines)))
+Markdown(unfold.format(lay_out(("Cell", "Parameters", "Epochs", "Processor s"), lines)))
 
 # %% [markdown]
 # How near did the control of equal time come? Its number of epochs was fixed from the seconds of seed
@@ -515,29 +531,36 @@ if {"cnn_long", "stn_cnn"} <= set(bent):
 # %% [markdown]
 # Unfold the table for the numbers, or take them in with one look:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Scatter plots, one for each exam that has been run: test error against processor seconds of a run. Marker and colour tell whether the network is an FCN, a CNN or has a transformer."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Scatter plots, one for each exam that has been run: test error on a logarithmic scale against processor seconds of a run. Marker and colour tell whether the network is an FCN, a CNN or has a transformer."}}
+def budgeted(row):
+    return table.network(row) + (f", {row['epochs']} epochs" if row["other_budget"] else "")
+
+
 GROUPS = {"fcn": ("FCN", "fcn", "s"), "cnn": ("CNN", "cnn", "^"), "st": ("with a transformer", "grid", "o")}
 costly = exams | {"RTS": pick("paper", "RTS")} | {kind: pick(kind, kind) for kind in ("clutter", "addition")}
-figure, parts = panels(costly, columns=1)
+costly = {title: rows for title, rows in costly.items() if sum(row["seeds"] > 0 for row in rows) > 1}
+figure, parts = panels(costly, height=2.6, columns=1)
 for ax, rows, title in parts:
     for start, (label, color, marker) in GROUPS.items():
         group = [row for row in rows if row["seeds"] and row["model"].startswith(start)]
         points = [row["cpu_seconds"] for row in group], [row["mean"] for row in group]
         ax.plot(*points, marker, color=plotting.COLORS[color], ms=8, label=label)
-    points = [(row["cpu_seconds"], row["mean"], table.network(row)) for row in rows if row["seeds"]]
+    points = [(row["cpu_seconds"], row["mean"], budgeted(row)) for row in rows if row["seeds"]]
     near = max(x for x, _, _ in points) / 12
     for x, y, name in points:
         below = any(abs(x - u) < near and v > y for u, v, _ in points)  # under a close neighbour
         ax.annotate(name, (x, y), (0, -13 if below else 7), textcoords="offset points", ha="center", fontsize=7)
-    ax.margins(0.15)
-    ax.set(title=title, xlim=(0, None), ylim=(0, None), xlabel="processor seconds")
+    log_errors(ax, ticks=(1, 2, 5))
+    ax.margins(0.2)
+    ax.set(title=title, xlim=(0, None), xlabel="processor seconds")
 shared_legend(figure)
 
 # %% [markdown]
 # To the left is cheap, below is good. A transformer is one more thing to compute, so it moves a dot
 # to the right. The hope is that it moves it down as well, and further than the same time spent on
-# something else would. On bent digits STN+CNN does; STN+FCN lies about where the CNNs lie. (R, P and E
-# have no panel; what each gains, and at which price, is in the next section's tables.)
+# something else would. On bent digits STN+CNN does; STN+FCN lies about where the CNNs lie. Mind the
+# logarithmic axis: equal steps down are equal shares of the error gone. (Exams without a panel are in
+# the next section's tables, with what each transformer gains and at which price.)
 #
 # ## Where a transformer does not pay
 #
@@ -579,10 +602,19 @@ assert np.isclose(sampling(toy), 0.0995, atol=1e-4)
 
 # %% [markdown]
 # We call a difference clear if it exceeds *twice* the doubt about it, which by the same rule is the
-# root of the sum of both squares. So two networks near 1 % must differ by some three tenths of a
-# point, and many of the paper's differences are smaller than that. (The rule is rough. It is strict
-# in that all networks take the same test, which makes differences surer than errors. It is lax in
-# that three seeds, or a borrowed spread, tell little about $s$.)
+# root of the sum of both squares. How many of the gains that the paper printed would that be, if its
+# networks had been run once each, at an error of 1 %?
+
+# %%
+needed = 2 * np.hypot(doubt(toy), doubt(toy))
+small_gains = sum(gain < needed for family in gains.values() for gain in family)
+print(f"clear from {needed:.2f} points on: {small_gains} of {4 * len(gains)} published gains are smaller")
+assert small_gains > 2 * len(gains)
+
+# %% [markdown]
+# So most of what a table prints is too small to be believed from one run each. (The rule is rough. It
+# is strict in that all networks take the same test, which makes differences surer than errors. It is
+# lax in that three seeds, or a borrowed spread, tell little about $s$.)
 #
 # Each transformer has rivals: the same classifier without it, the CNN in place of a dense network
 # with a transformer, and in the article's table the two controls. In the addition, two transformers
@@ -637,24 +669,36 @@ def exam_name(row):
 def comparison(row, rival, outcome):
     gain, price = rival["mean"] - row["mean"], row["cpu_seconds"] / rival["cpu_seconds"]
     few = "" if min(row["seeds"], rival["seeds"]) > 1 else "*"
-    names = f"| {exam_name(row)} | {table.network(row)} | {table.network(rival)} "
-    return f"{names}| {gain:+.2f} | × {price:.1f} | {outcome}{few} |"
+    names = exam_name(row), table.network(row), table.network(rival)
+    return *names, f"{gain:+.2f}", f"× {price:.1f}", f"{outcome}{few}"
 
 
-head = "| Exam | With | Against | Gain, points | Price | Verdict |\n|---|---|---|--:|--:|---|\n"
+head = "Exam", "With", "Against", "Gain, points", "Price", "Verdict"
 lines = {"wins": [], "others": []}
 for (row, rival), outcome in zip(pairs, verdicts):
     lines["wins" if outcome == "better" else "others"].append(comparison(row, rival, outcome))
-others, wins = (head + "\n".join(lines[key]) if lines[key] else "None so far." for key in ("others", "wins"))
+others, wins = (lay_out(head, lines[key], words=3) if lines[key] else "None so far." for key in ("others", "wins"))
 Markdown(f"{others}\n\n<details><summary>The clear wins</summary>\n\n{wins}\n\n</details>")
 
 # %% [markdown]
 # *Gain* is the rival's error less that of the network with the transformer, *price* its processor time
 # as a multiple of the rival's. An asterisk says that one of the two had one seed only. Read this list
 # before you put a transformer into a network of your own, and ask of each line: was there anything to
-# align that the rival could not absorb? On upright digits there was little. And much of what a dense
-# network gains by a transformer, a convolution gives it for less money.
-#
+# align that the rival could not absorb? On upright digits there was little. And a dense network may be
+# the wrong thing to mend: how much of what a transformer gains for it would a convolution gain, and
+# for what share of the time?
+
+# %%
+for row in [row for row in measured if row["model"] in ("stn_fcn", "st_fcn") and row["test"] == "distorted"]:
+    rivals = {rival["model"]: rival for other, rival in pairs if other is row}
+    base, cnn = rivals.get("fcn_mixed") or rivals.get("fcn"), rivals.get("cnn")
+    if base and cnn:
+        share = (base["mean"] - cnn["mean"]) / (base["mean"] - row["mean"])
+        price = cnn["cpu_seconds"] / row["cpu_seconds"]
+        print(f"{exam_name(row)}: the CNN gains {share:.0%} of it, for {price:.0%} of the processor time")
+        assert share > 0.5
+
+# %% [markdown]
 # One more caution, which no seed cures: this is a comparison on digits, with networks of this size. A
 # strong classifier on data with few poses leaves the transformer little to do.
 #
@@ -724,15 +768,14 @@ for record in files.read_results():
 
 # %% tags=["hide-input"]
 WITHOUT = {"stn_fcn": "fcn_mixed", "st_fcn": "fcn", "st_cnn": "cnn", "st2_fcn": "fcn"}
-lines = ["| Exam | Without → with | Left, published | Left, ours |", "|---|---|--:|--:|"]
-left = {}
+lines, left = [], {}
 for row, rival in pairs:
     if WITHOUT.get(row["model"]) == rival["model"] and row["published"] and rival["published"]:
         theirs, ours = (row[key] / rival[key] for key in ("published", "mean"))
         left[exam_name(row), table.network(row)] = theirs, ours
         names = f"{table.network(rival)} → {table.network(row)}"
-        lines.append(f"| {exam_name(row)} | {names} | {theirs:.0%} | {ours:.0%} |")
-Markdown("\n".join(lines))
+        lines.append((exam_name(row), names, f"{theirs:.0%}", f"{ours:.0%}"))
+Markdown(lay_out(("Exam", "Without → with", "Left, published", "Left, ours"), lines, words=2))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of the error that a transformer leaves, ours against the published, a dot for each comparison. The dots lie near the diagonal, from RTS and clutter at the lower left to E at the upper right."}}
 theirs, ours = np.array(list(left.values())).T
@@ -750,7 +793,7 @@ assert max(theirs) < 1
 print(f"the transformer lowers the error in {np.sum(ours < 1)} of {len(ours)} of these comparisons, "
       f"as published in all")
 print(f"it leaves at most as much as published in {np.sum(ours <= theirs)} of them")
-rank = np.corrcoef(np.argsort(np.argsort(theirs)), np.argsort(np.argsort(ours)))[0, 1]
+rank = spearmanr(theirs, ours).statistic
 print(f"rank correlation of the two columns: {rank:.2f}")
 assert rank > 0.5
 

@@ -288,7 +288,7 @@ plt.show()
 
 # %%
 def half_gone(values, result, centre):
-    """Return the move nearest to the centre at which accuracy is below half of its start."""
+    """Nearest move to the centre at which less than half the accuracy is left."""
     start = result[values == centre, 0][0]
     lost = values[result[:, 0] < start / 2]
     return lost[np.abs(lost - centre).argmin()]
@@ -359,7 +359,8 @@ def nearest(images, others):
 
 is_two = y_train == 2
 to_two = np.stack([nearest(turned(twos, d), x_train[is_two]) for d in ANGLES[::3]])
-to_other = np.stack([nearest(turned(twos, d), x_train[~is_two]) for d in ANGLES[::3]])
+to_other = np.stack(
+    [nearest(turned(twos, d), x_train[~is_two]) for d in ANGLES[::3]])
 closer_to_other = (to_other < to_two).mean(axis=1)
 
 # %% mystnb={"image": {"alt": "Two curves of distance in pixel space against the angle. The blue curve, to the nearest training 2, is lower near zero degrees. The dashed grey curve, to the nearest other digit, is lower at large angles on both sides: the curves cross."}} tags=["hide-input"]
@@ -466,7 +467,8 @@ def scramble(images):
 training.set_seed(SEED)
 scrambled_fcn = models.fcn()
 training.compile(scrambled_fcn)
-training.fit(scrambled_fcn, scramble(x_train), y_train, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=SEED)
+training.fit(scrambled_fcn, scramble(x_train), y_train,
+             epochs=EPOCHS, batch_size=BATCH_SIZE, seed=SEED)
 scrambled_accuracy = training.accuracy(scrambled_fcn, scramble(x_test), y_test)
 print(f"upright {upright_accuracy:.3f}, scrambled {scrambled_accuracy:.3f}")
 assert abs(upright_accuracy - scrambled_accuracy) < 0.03
@@ -500,7 +502,8 @@ for name, images in {"upright": x_test, "turned": turned(x_test, 45)}.items():
     print(
         f"{name}: confidence if right {confidence[right].mean():.2f}, "
         f"if wrong {confidence[~right].mean():.2f}; "
-        f"accepted {accepted.mean():.0%}, of these wrong {1 - right[accepted].mean():.1%}"
+        f"accepted {accepted.mean():.0%}, "
+        f"of these wrong {1 - right[accepted].mean():.1%}"
     )
     assert confidence[right].mean() > confidence[~right].mean()
 

@@ -109,7 +109,8 @@ def trained(model, x, y, epochs):
 
 
 training.set_seed(SEED)
-x_clean, y_clean = np.repeat(x_train, COPIES + 1, axis=0), np.repeat(y_train, COPIES + 1)
+x_clean, y_clean = (np.repeat(x_train, COPIES + 1, axis=0),
+                    np.repeat(y_train, COPIES + 1))
 networks = {
     "FCN clean": trained(models.fcn(), x_clean, y_clean, EPOCHS),
     "FCN mixed": trained(models.fcn(), x_mixed, y_mixed, EPOCHS),
@@ -134,7 +135,8 @@ networks = {
 def slide(image, window):
     """Response of the window at every place of the image."""
     rows, columns = np.array(image.shape) - window.shape + 1
-    return np.array([[(image[r : r + 3, c : c + 3] * window).sum() for c in range(columns)] for r in range(rows)])
+    return np.array([[(image[r : r + 3, c : c + 3] * window).sum()
+                      for c in range(columns)] for r in range(rows)])
 
 
 image = np.zeros((3, 7))
@@ -164,7 +166,8 @@ print(f"stroke in column 4: {slide(np.roll(image, 2, axis=1), stencil)}")
 def max_pool(images, size):
     """Largest value in each block: (B, H, W, C) → (B, H // size, W // size, C)."""
     batch, height, width, channels = images.shape
-    blocks = images.reshape(batch, height // size, size, width // size, size, channels)
+    blocks = images.reshape(
+        batch, height // size, size, width // size, size, channels)
     return blocks.max(axis=(2, 4))
 
 
@@ -188,7 +191,8 @@ for layer in networks["CNN"].layers:
 # %%
 exams = {"original": x_test, "distorted": distorted.images}
 scores = {
-    name: {exam: training.accuracy(network, images, y_test) for exam, images in exams.items()}
+    name: {exam: training.accuracy(network, images, y_test)
+           for exam, images in exams.items()}
     for name, network in networks.items()
 }
 
@@ -240,7 +244,8 @@ def confusion_matrix(network, images):
     return matrix
 
 
-matrices = {name: confusion_matrix(networks[name], distorted.images) for name in ("FCN mixed", "CNN")}
+matrices = {name: confusion_matrix(networks[name], distorted.images)
+            for name in ("FCN mixed", "CNN")}
 
 # %% mystnb={"image": {"alt": "Confusion matrix of the CNN on distorted digits, in percent of each row. The diagonal is dark, with pale cells all around it."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 5.6))
@@ -262,9 +267,12 @@ def largest_ten(counts):
 
 for name, matrix in matrices.items():
     errors = matrix[~np.eye(10, dtype=bool)]
-    chance = largest_ten(np.random.default_rng(SEED).multinomial(errors.sum(), np.full(90, 1 / 90), 1000))
-    print(f"{name}: the ten most frequent of 90 confusions hold {largest_ten(errors):.0%} of {errors.sum()} errors,")
-    print(f"{'':<{len(name)}}  at random {chance.mean():.0%}, in 19 of 20 trials below {np.quantile(chance, 0.95):.0%}")
+    chance = largest_ten(np.random.default_rng(SEED).multinomial(
+        errors.sum(), np.full(90, 1 / 90), 1000))
+    print(f"{name}: the ten most frequent of 90 confusions hold "
+          f"{largest_ten(errors):.0%} of {errors.sum()} errors,")
+    print(f"{'':<{len(name)}}  at random {chance.mean():.0%}, "
+          f"in 19 of 20 trials below {np.quantile(chance, 0.95):.0%}")
     assert largest_ten(errors) > chance.mean()
 
 # %% [markdown]
@@ -295,7 +303,8 @@ for step in range(4):
 # %%
 def push(images, pixels):
     """Move images to the right; black comes in from the left."""
-    return np.pad(images, ((0, 0), (0, 0), (pixels, 0), (0, 0)))[:, :, : images.shape[2]]
+    padding = ((0, 0), (0, 0), (pixels, 0), (0, 0))
+    return np.pad(images, padding)[:, :, : images.shape[2]]
 
 
 two = x_test[y_test == 2][:1]
@@ -319,9 +328,9 @@ plt.show()
 
 # %%
 one_pooled_pixel = push(pools[2][:1], 1)[0]
-assert np.array_equal(pools[2][2], one_pooled_pixel)  # two pixels: the old map, moved by one
-assert not np.array_equal(pools[2][1], pools[2][0])  # one pixel: neither the old map ...
-assert not np.array_equal(pools[2][1], one_pooled_pixel)  # ... nor the old map moved
+assert np.array_equal(pools[2][2], one_pooled_pixel)  # two pixels: old map, moved
+assert not np.array_equal(pools[2][1], pools[2][0])  # one pixel: not the old map,
+assert not np.array_equal(pools[2][1], one_pooled_pixel)  # nor the old map moved
 
 # %% [markdown]
 # All three hold. A shift by two is passed on as a shift by one. A shift by one gives a picture
@@ -358,7 +367,8 @@ def nearest_label(images, size):
 
 SIZES = (1, 2, 4, 7, 14, 28)
 MOVES = range(0, 9)
-forgiven = np.array([[(nearest_label(push(x_test, step), size) == y_test).mean() for step in MOVES] for size in SIZES])
+forgiven = np.array([[(nearest_label(push(x_test, step), size) == y_test).mean()
+                      for step in MOVES] for size in SIZES])
 
 # %% mystnb={"image": {"alt": "Six curves of nearest-neighbour accuracy against a shift of 0 to 8 pixels, one for each pool size from 1 to 28. Small pools start high and fall steeply. Larger pools start lower and fall more slowly. Pool 28 is flat at the level of guessing."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.8, 3.8))
@@ -381,19 +391,22 @@ plt.show()
 in_place, everything = forgiven[:, 0], forgiven[-1]
 assert in_place[1] > in_place[0] - 0.03  # a pool of two is nearly free
 assert (np.diff(in_place[1:]) < 0).all()  # the left ends sink
-assert np.ptp(everything) < 0.02 and everything.max() < 0.2  # flat, and near guessing
+assert np.ptp(everything) < 0.02 and everything.max() < 0.2  # flat, near guessing
 
 # %% [markdown]
 # And a turn? No block of a pool turns with the digit.
 
 # %%
-tilted = distortions.warp(x_test, np.tile(distortions.affine_theta(angle=np.deg2rad(40)), (len(x_test), 1)))
+tilted = distortions.warp(x_test, np.tile(
+    distortions.affine_theta(angle=np.deg2rad(40)), (len(x_test), 1)))
 upright, read_turned = {}, {}
 for size in SIZES[:4]:
-    upright[size], read_turned[size] = ((nearest_label(x, size) == y_test).mean() for x in (x_test, tilted))
-    print(f"pool {size}: upright {upright[size]:.2f}, turned by 40 degrees {read_turned[size]:.2f}")
+    upright[size], read_turned[size] = (
+        (nearest_label(x, size) == y_test).mean() for x in (x_test, tilted))
+    print(f"pool {size}: upright {upright[size]:.2f}, "
+          f"turned by 40 degrees {read_turned[size]:.2f}")
 won_back = max(read_turned.values()) - read_turned[1]
-assert won_back < 0.25 * (upright[1] - read_turned[1])  # the best pool, of what the turn took
+assert won_back < 0.25 * (upright[1] - read_turned[1])  # of what the turn took
 assert read_turned[7] < read_turned[1]
 
 # %% [markdown]
@@ -449,10 +462,13 @@ ANGLES, SHIFTS = np.arange(-90, 91, 15), np.arange(-10, 11, 2)
 
 def sweep(poses):
     """Accuracy of every network in every pose, on the whole test set."""
-    thetas = [np.tile(distortions.affine_theta(**pose), (len(x_test), 1)) for pose in poses]
+    thetas = [np.tile(distortions.affine_theta(**pose), (len(x_test), 1))
+              for pose in poses]
     batch = np.concatenate([distortions.warp(x_test, theta) for theta in thetas])
-    answers = {name: training.probabilities(network, batch).argmax(-1) for name, network in networks.items()}
-    return {name: (a.reshape(len(poses), -1) == y_test).mean(axis=1) for name, a in answers.items()}
+    answers = {name: training.probabilities(network, batch).argmax(-1)
+               for name, network in networks.items()}
+    return {name: (a.reshape(len(poses), -1) == y_test).mean(axis=1)
+            for name, a in answers.items()}
 
 
 turns = [{"angle": np.deg2rad(angle)} for angle in ANGLES]
@@ -515,7 +531,8 @@ def blur_pool(images):
     for axis in (1, 2):
         images = np.maximum(images, np.roll(images, -1, axis))
     for axis in (1, 2):
-        images = (np.roll(images, -1, axis) + 2 * images + np.roll(images, 1, axis)) / 4
+        images = (np.roll(images, -1, axis) + 2 * images
+                  + np.roll(images, 1, axis)) / 4
     return images[:, ::2, ::2]
 
 
@@ -524,8 +541,10 @@ def change(pool):
     return np.linalg.norm(after - before) / np.linalg.norm(before)
 
 
-plain, pooled, blurred = change(np.array), change(lambda x: max_pool(x, 2)), change(blur_pool)
-print(f"no pool {plain:.2f}, max-pool {pooled:.2f}, blurred before dropping {blurred:.2f}")
+plain, pooled, blurred = (
+    change(np.array), change(lambda x: max_pool(x, 2)), change(blur_pool))
+print(f"no pool {plain:.2f}, max-pool {pooled:.2f}, "
+      f"blurred before dropping {blurred:.2f}")
 assert blurred < pooled < plain
 
 # %% [markdown]
@@ -553,8 +572,10 @@ training.set_seed(SEED)
 x_four, y_four = distortions.mixed(x_train, y_train, copies=4, seed=SEED)
 four = trained(models.fcn(), x_four, y_four, EPOCHS * (COPIES + 1) // 5)
 gained = training.accuracy(four, distorted.images, y_test)
-none, all_copies = scores["FCN clean"]["distorted"], scores["FCN mixed"]["distorted"]
-print(f"no copy {none:.3f}, 4 copies {gained:.3f}, {COPIES} copies {all_copies:.3f}")
+none, all_copies = (scores["FCN clean"]["distorted"],
+                    scores["FCN mixed"]["distorted"])
+print(f"no copy {none:.3f}, 4 copies {gained:.3f}, "
+      f"{COPIES} copies {all_copies:.3f}")
 assert gained - none > all_copies - gained
 fitted = training.accuracy(networks["FCN mixed"], x_mixed, y_mixed)
 print(f"FCN mixed, on its own training images: {fitted:.3f}")

@@ -76,7 +76,8 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 distorted = distortions.distort(x_test, "article", seed=SEED + 1)
 undo = np.asarray(transforms.invert(distorted.theta))
 restored = distortions.warp(distorted.images, undo)
-print(f"theta {distorted.theta.shape}, inverse {undo.shape}, restored {restored.shape}")
+print(f"theta {distorted.theta.shape}, inverse {undo.shape}, "
+      f"restored {restored.shape}")
 
 # %% mystnb={"image": {"alt": "Three rows of ten digits: the originals, the distorted ones, and the restored ones, which look like the originals again, a little softer and some with a piece missing."}} tags=["hide-input"]
 first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
@@ -98,7 +99,8 @@ training.set_seed(SEED)
 fcn = models.fcn()
 training.compile(fcn)
 training.fit(fcn, x_train, y_train, epochs=EPOCHS, seed=SEED)
-worth = {name: training.accuracy(fcn, images, y_test) for name, images in stages.items()}
+worth = {name: training.accuracy(fcn, images, y_test)
+         for name, images in stages.items()}
 
 # %% tags=["hide-input"]
 assert worth["restored"] > worth["distorted"] + 0.2
@@ -124,7 +126,8 @@ display(
 
 # %%
 for values in (3, 5, 9):
-    print(f"{values} values for each of six numbers: {values**6:>7,} images to classify, for one answer")
+    print(f"{values} values for each of six numbers: "
+          f"{values**6:>7,} images to classify, for one answer")
 
 # %% [markdown]
 # And the judge is unfit. Chapter 1 showed confident answers on digits in the wrong pose, so the
@@ -160,7 +163,8 @@ for values in (3, 5, 9):
 identity = transforms.identity("affine")
 nudges = identity + 0.4 * np.eye(6, dtype="float32")
 print(identity)
-nudged = distortions.warp(np.repeat(x_test[first_of_each[2:3]], 7, axis=0), np.vstack([identity, nudges]))
+nudged = distortions.warp(np.repeat(x_test[first_of_each[2:3]], 7, axis=0),
+                          np.vstack([identity, nudges]))
 
 # %% mystnb={"image": {"alt": "Seven pictures of one digit: unchanged, then with each of the six numbers of theta raised by 0.4. Raising the first narrows it, the second and fourth shear it, the third moves it left, the fifth flattens it, the sixth moves it up."}} tags=["hide-input"]
 names = ["identity"] + [rf"$\theta_{{{r}{c}}}$ + 0.4" for r in (1, 2) for c in (1, 2, 3)]
@@ -249,7 +253,8 @@ print(f"the same {len(ours)} arrays of weights")
 head = layers.Dense(
     6,
     kernel_initializer="zeros",
-    bias_initializer=lambda shape, dtype=None: keras.ops.convert_to_tensor(identity, dtype),
+    bias_initializer=lambda shape, dtype=None:
+        keras.ops.convert_to_tensor(identity, dtype),
     name="head",
 )
 localizer = keras.Sequential([look, decide, head])
@@ -355,7 +360,8 @@ def gradient_sizes(network, images, target):
         loss = tf.reduce_mean((network(images) - target) ** 2)
     gradients = tape.gradient(loss, network.trainable_variables)
     names = [variable.path for variable in network.trainable_variables]
-    return gradients, {n: float(tf.reduce_max(tf.abs(g))) for n, g in zip(names, gradients, strict=True)}
+    return gradients, {n: float(tf.reduce_max(tf.abs(g)))
+                       for n, g in zip(names, gradients, strict=True)}
 
 
 images, target = distorted.images[:100], undo[:100]
@@ -388,7 +394,8 @@ lesson = distortions.distort(copies, "article", seed=SEED + 2)
 right_answers = np.asarray(transforms.invert(lesson.theta))
 
 localizer.compile(optimizer="adam", loss="mse", jit_compile=False)
-localizer.fit(lesson.images, right_answers, batch_size=64, epochs=LESSONS, verbose=0)
+localizer.fit(lesson.images, right_answers,
+              batch_size=64, epochs=LESSONS, verbose=0)
 predicted = localizer.predict(distorted.images, verbose=0)
 straightened = distortions.warp(distorted.images, predicted)
 
@@ -506,7 +513,8 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 # %%
 attention = transforms.identity("attention")
 print(f"theta {attention}")
-print(f"matrix {np.asarray(transforms.matrix('attention', attention[None])).tolist()}")
+matrix = np.asarray(transforms.matrix("attention", attention[None]))
+print(f"matrix {matrix.tolist()}")
 
 # %% [markdown]
 # Three units; zoom 1 and shifts 0. The kernel starts at zero as before: the rule is to start at
@@ -530,8 +538,10 @@ print(f"matrix {np.asarray(transforms.matrix('attention', attention[None])).toli
 side = ((60 - 4) // 2 - 2) // 2  # convolve 5x5, pool, convolve 3x3, pool
 first_dense = (side * side * 16 + 1) * 128
 guess = sum(by_hand.values()) - by_hand["dense 128"] + first_dense
-assert guess == models.localization(input_shape=(60, 60, 1)).count_params() + by_hand["head 6"]
-print(f"{guess:,} parameters, {first_dense / guess:.0%} of them in the first dense layer")
+assert guess == (models.localization(input_shape=(60, 60, 1)).count_params()
+                 + by_hand["head 6"])
+print(f"{guess:,} parameters, "
+      f"{first_dense / guess:.0%} of them in the first dense layer")
 
 # %% [markdown]
 # The convolutions cost the same as before. The first dense layer grows with the area of the
@@ -552,7 +562,8 @@ print(f"{guess:,} parameters, {first_dense / guess:.0%} of them in the first den
 # :::
 
 # %%
-correlation = [np.corrcoef(said, true)[0, 1] for said, true in zip(predicted.T, undo.T, strict=True)]
+correlation = [np.corrcoef(said, true)[0, 1]
+               for said, true in zip(predicted.T, undo.T, strict=True)]
 print(np.reshape(correlation, (2, 3)).round(2))
 assert sorted(correlation)[-2:] == sorted([correlation[2], correlation[5]])
 

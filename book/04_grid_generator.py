@@ -306,7 +306,8 @@ def pull(image, M_inverse, height, width):
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
 identity = np.eye(2, 3)
 pushed, pulled = push(toy, identity, 7, 7), pull(toy, identity, 7, 7)
-fig = plotting.strip([toy, pushed, pulled], ["input", "push", "pull"], size=1.8, frame=True)
+fig = plotting.strip([toy, pushed, pulled], ["input", "push", "pull"],
+                     size=1.8, frame=True)
 print(f"of 49: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)}")
 
 # %% [markdown]
@@ -320,7 +321,8 @@ M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
 M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
 two = digit[..., 0]
 pushed, pulled = push(two, M, 28, 28), pull(two, M_inverse, 28, 28)
-fig = plotting.strip([two, pushed, pulled], ["input", "push", "pull"], size=1.8, frame=True)
+fig = plotting.strip([two, pushed, pulled], ["input", "push", "pull"],
+                     size=1.8, frame=True)
 
 # %% [markdown]
 # As many pixels as before, and the pushed digit is riddled with holes. To count them, push an
@@ -414,7 +416,8 @@ arrow = fig.add_artist(line)
 # %% tags=["listing:stnlib.grid.affine_points"]
 def affine_points(theta, height, width, align_corners=False):
     x = ops.convert_to_tensor(axis_coordinates(width, align_corners), theta.dtype)
-    y = ops.convert_to_tensor(axis_coordinates(height, align_corners), theta.dtype)[:, None]
+    y = ops.convert_to_tensor(axis_coordinates(height, align_corners),
+                              theta.dtype)[:, None]
     theta = theta[:, :, :, None, None]
     x_in = theta[:, 0, 0] * x + theta[:, 0, 1] * y + theta[:, 0, 2]
     y_in = theta[:, 1, 0] * x + theta[:, 1, 1] * y + theta[:, 1, 2]

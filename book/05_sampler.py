@@ -247,8 +247,10 @@ def read(images, column, row):
     inside = (j >= 0) & (j < width) & (i >= 0) & (i < height)
     j, i = ops.clip(j, 0, width - 1), ops.clip(i, 0, height - 1)
     first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
-    pixels = ops.take(ops.reshape(images, (-1, channels)), (first + i) * width + j, axis=0)
-    pixels = ops.reshape(pixels, (*ops.shape(column), channels))  # on JAX an empty batch loses its shape
+    pixels = ops.take(ops.reshape(images, (-1, channels)),
+                      (first + i) * width + j, axis=0)
+    # on JAX an empty batch loses its shape
+    pixels = ops.reshape(pixels, (*ops.shape(column), channels))
     return ops.where(inside[..., None], pixels, ops.zeros_like(pixels))
 
 
@@ -708,7 +710,8 @@ white = np.ones((4, 5))
 columns, rows = np.meshgrid(np.arange(5.0), np.arange(4.0))
 broken = clipped_bilinear(white, columns, rows)
 good = read_at(white, columns, rows)
-fig = plotting.strip([good, broken], ["correct", "clipped weights"], size=1.8, frame=True)
+fig = plotting.strip([good, broken], ["correct", "clipped weights"],
+                     size=1.8, frame=True)
 assert broken[-1].max() == broken[:, -1].max() == 0
 
 # %% [markdown]
@@ -904,7 +907,7 @@ small = affine_grid([[1.0, 0, 0, 0, 1, 0]], (16, 16))
 direct = np.asarray(grid_sample(stripes, small))[0]
 blurred = keras.layers.AveragePooling2D(4)(stripes)
 pooled = np.asarray(grid_sample(blurred, small))[0]
-fig = plotting.strip([stripes[0], direct, pooled], ["fine", "direct", "pooled"], size=1.8)
+plotting.strip([stripes[0], direct, pooled], ["fine", "direct", "pooled"], size=1.8)
 print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
 
 # %% [markdown]

@@ -67,7 +67,13 @@ TEST_SIZE = 2000   # at most this many to be examined on
 
 # %%
 from stnlib.grid import transform_points
-from stnlib.layers import OPTIONS, checked_localization, checked_options, features_shape, identity_head
+from stnlib.layers import (
+    OPTIONS,
+    checked_localization,
+    checked_options,
+    features_shape,
+    identity_head,
+)
 from stnlib.sampling import sample
 
 
@@ -79,7 +85,8 @@ class SpatialTransformer(keras.layers.Layer):
                  align_corners=False, **kwargs):
         super().__init__(**kwargs)
         self.localization = checked_localization(localization)
-        values = transform, output_size, control_points, mode, padding_mode, align_corners
+        values = (transform, output_size, control_points,
+                  mode, padding_mode, align_corners)
         for name, value in checked_options(*values).items():
             setattr(self, name, value)
         self.head = identity_head(transform, control_points)
@@ -97,7 +104,8 @@ class SpatialTransformer(keras.layers.Layer):
         theta = self.theta(images)
         points = transform_points(theta, self.transform, *size,
                                   self.control_points, self.align_corners)
-        return sample(images, points, self.mode, self.padding_mode, self.align_corners)
+        return sample(images, points,
+                      self.mode, self.padding_mode, self.align_corners)
 
     def compute_output_shape(self, input_shape):
         size = self.output_size or input_shape[1:3]
@@ -105,7 +113,8 @@ class SpatialTransformer(keras.layers.Layer):
 
     def get_config(self):
         config = {name: getattr(self, name) for name in OPTIONS}
-        config["localization"] = keras.saving.serialize_keras_object(self.localization)
+        config["localization"] = keras.saving.serialize_keras_object(
+            self.localization)
         return {**super().get_config(), **config}
 
     @classmethod
@@ -157,7 +166,8 @@ x_mixed, y_mixed = distortions.mixed(x, y, copies=COPIES, seed=SEED)
 x_test, y_test = data.x_test[:TEST_SIZE], data.y_test[:TEST_SIZE]
 x_bent, theta_bent = distortions.distort(x_test, "article", seed=SEED + 1)
 classes = [y_test == digit for digit in range(10)]
-print(f"{data.name}: {len(x):,} upright and {len(x_mixed):,} mixed digits to train on")
+print(f"{data.name}: {len(x):,} upright and "
+      f"{len(x_mixed):,} mixed digits to train on")
 print(f"{len(x_test):,} digits to test on, upright and bent")
 
 # %% [markdown]
@@ -216,7 +226,8 @@ for name, build in contestants.items():
     training.set_seed(SEED)
     trained[name] = training.compile(build())
     watchers = [watch] if name == "STN+CNN" else []
-    training.fit(trained[name], x_mixed, y_mixed, EPOCHS, seed=SEED, callbacks=watchers)
+    training.fit(trained[name], x_mixed, y_mixed, EPOCHS,
+                 seed=SEED, callbacks=watchers)
 
 # %% [markdown]
 # ## The table
@@ -225,7 +236,7 @@ for name, build in contestants.items():
 # quoted here so that you can hold yours beside them. It gives none for STN+CNN.
 
 # %%
-# Quoted: accuracy on MNIST, original and affine-distorted; 5 epochs on all 60,000 digits.
+# Quoted: accuracy on MNIST, original and affine-distorted; 5 epochs, 60,000 digits.
 ARTICLE = {
     "FCN clean": (0.9783, 0.5180),
     "FCN mixed": (0.9767, 0.7569),
@@ -452,7 +463,8 @@ every, small = np.full(count, True), applied["zoom"] > 0
 shares = {"shift": share("shift", every), "turn": share("turn", every)}
 shares |= {"small": share("zoom", small), "large": share("zoom", ~small)}
 unbent = parts(transformer.theta(x_test))
-enlarged, turned_by = 2 ** np.median(-unbent["zoom"]), np.median(np.abs(unbent["turn"]))
+enlarged = 2 ** np.median(-unbent["zoom"])
+turned_by = np.median(np.abs(unbent["turn"]))
 assert min(shares["shift"], shares["turn"], shares["small"]) > 0.2
 assert shares["small"] > shares["large"]
 assert turned_by > 2
@@ -635,7 +647,8 @@ theta[:, 2] = steps
 theta = tf.Variable(theta)
 threes = np.repeat(x_test[firsts[3:4]], len(steps), axis=0)
 with tf.GradientTape() as tape:
-    brightness = tf.reduce_sum(stnlib.grid_sample(threes, stnlib.affine_grid(theta, (28, 28))))
+    brightness = tf.reduce_sum(
+        stnlib.grid_sample(threes, stnlib.affine_grid(theta, (28, 28))))
 gradients = tape.gradient(brightness, theta)[:, 2].numpy()
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The gradient with respect to a horizontal shift of the grid, for shifts from minus 3 to 3. Between minus 2 and 2 it rises and falls; beyond, where the grid has left the image, it is exactly zero."}}
@@ -697,7 +710,8 @@ localization = keras.Sequential([
 model = keras.Sequential([
     keras.Input((48, 64, 3)),
     SpatialTransformer(localization, output_size=(32, 32)),
-    layers.Conv2D(32, 3, activation="relu"), layers.GlobalAveragePooling2D(), layers.Dense(5),
+    layers.Conv2D(32, 3, activation="relu"),
+    layers.GlobalAveragePooling2D(), layers.Dense(5),
 ])
 
 # %% [markdown]
@@ -735,8 +749,10 @@ parameters = trained["STN+FCN"].count_params()
 units = round((parameters - 10) / (28 * 28 + 1 + 10))
 
 training.set_seed(SEED)
-hidden = [layers.Flatten(), layers.Dense(units, activation="relu"), layers.Dropout(0.2)]
-wide = keras.Sequential([keras.Input((28, 28, 1)), *hidden, layers.Dense(10)], name="wide")
+hidden = [layers.Flatten(), layers.Dense(units, activation="relu"),
+          layers.Dropout(0.2)]
+wide = keras.Sequential([keras.Input((28, 28, 1)), *hidden, layers.Dense(10)],
+                        name="wide")
 training.compile(wide)
 history = training.fit(wide, x_mixed, y_mixed, EPOCHS, seed=SEED)
 
@@ -827,7 +843,8 @@ theta_in = leaning(len(x_test), SEED + 1)
 theta_stn = leaner.get_layer("transformer").theta(warp(x_test, theta_in))
 lean_in = parts(theta_in)["turn"].mean()
 lean_out = parts(transforms.compose(theta_in, theta_stn))["turn"].mean()
-print(f"lean going in: {lean_in:.0f} degrees on average; coming out: {lean_out:.0f}")
+print(f"lean going in: {lean_in:.0f} degrees on average; "
+      f"coming out: {lean_out:.0f}")
 assert lean_out > 0.5 * lean_in
 
 # %% [markdown]
@@ -853,7 +870,8 @@ assert lean_out > 0.5 * lean_in
 # %%
 stranger = training.accuracy(trained["FCN clean"], straightened, y_test)
 print(f"FCN clean reads {bent['FCN clean']:.3f} of the bent digits,")
-print(f"{stranger:.3f} of the straightened, {upright['FCN clean']:.3f} of the upright ones")
+print(f"{stranger:.3f} of the straightened, "
+      f"{upright['FCN clean']:.3f} of the upright ones")
 assert stranger > bent["FCN clean"]
 
 # %% [markdown]

@@ -70,7 +70,8 @@ x_seen = np.tile(x, (COPIES, 1, 1, 1))
 y_seen = np.tile(y, COPIES)
 canvas, placed_seen = distortions.distort(x_seen, "article_clutter", SEED)
 SIZE = canvas.shape[1]
-print(f"{data.name}: {len(x):,} digits on {len(canvas):,} canvases of {SIZE} x {SIZE}")
+print(f"{data.name}: {len(x):,} digits on "
+      f"{len(canvas):,} canvases of {SIZE} x {SIZE}")
 
 # %% [markdown]
 # To be examined on, there are other digits, repeated until there are enough of them and placed anew
@@ -204,8 +205,9 @@ whole, half_size = (SIZE, SIZE, 1), (SIZE // 2, SIZE // 2, 1)
 reads_all = {"FCN": train(lambda: models.fcn(whole), canvas),
              "CNN": train(lambda: models.cnn(whole), canvas)}
 canvas_half = mean_of_blocks(canvas, 2)
-reads_half = {"FCN, half the resolution": train(lambda: models.fcn(half_size), canvas_half),
-              "CNN, half the resolution": train(lambda: models.cnn(half_size), canvas_half)}
+reads_half = {
+    "FCN, half the resolution": train(lambda: models.fcn(half_size), canvas_half),
+    "CNN, half the resolution": train(lambda: models.cnn(half_size), canvas_half)}
 windows = distortions.warp(canvas, transforms.invert(placed_seen), (28, 28))
 told = train(models.fcn, windows)
 
@@ -213,7 +215,8 @@ accuracy = {}
 for name, model in reads_all.items():
     accuracy[name] = training.accuracy(model, canvas_test, y_test)
 for name, model in reads_half.items():
-    accuracy[name] = training.accuracy(model, mean_of_blocks(canvas_test, 2), y_test)
+    accuracy[name] = training.accuracy(
+        model, mean_of_blocks(canvas_test, 2), y_test)
 reference = training.accuracy(told, cut, y_test)
 print("\n".join(f"{name:26} {value:.3f}" for name, value in accuracy.items()))
 print(f"FCN, told where to look    {reference:.3f}")
@@ -387,8 +390,10 @@ Markdown(
 # %%
 common = np.mean(looked - true, axis=0)
 rest = np.linalg.norm(looked - true - common, axis=1)
-print(f"common to all windows: {common[0]:+.1f} pixels across, {common[1]:+.1f} down")
-print(f"median miss {np.median(off):.1f} pixels, without what is common {np.median(rest):.1f}")
+print(f"common to all windows: {common[0]:+.1f} pixels across, "
+      f"{common[1]:+.1f} down")
+print(f"median miss {np.median(off):.1f} pixels, "
+      f"without what is common {np.median(rest):.1f}")
 assert np.median(rest) < np.median(off)
 
 # %% [markdown]
@@ -498,7 +503,8 @@ for how in HOW:
     reader = train(lambda: models.fcn((7, 7, 1)), windows)
     by_reading[how] = training.accuracy(reader, small[how], y_test)
 
-print("\n".join(f"{how:16} accuracy {value:.3f}" for how, value in by_reading.items()))
+print("\n".join(f"{how:16} accuracy {value:.3f}"
+                for how, value in by_reading.items()))
 assert by_reading["dense, then pool"] > by_reading["shrink first"] + 0.02
 assert by_reading["dense, then pool"] > by_reading["direct"] - 0.01
 
@@ -552,7 +558,8 @@ distance = np.linalg.norm(half * gaze[:, None, 1:] - places, axis=2)
 closest = distance.min(axis=1)
 print(f"within 3 pixels of one of the two: {np.mean(closest < 3):.0%}")
 print(f"over 5 pixels from both: {np.mean(closest > 5):.0%}")
-print(f"side of the window: {SIZE * gaze[:, 0].mean():.1f} pixels, with one digit {sides.mean():.1f}")
+print(f"side of the window: {SIZE * gaze[:, 0].mean():.1f} pixels, "
+      f"with one digit {sides.mean():.1f}")
 assert np.mean(closest > 5) > 0.5
 
 # %% mystnb={"image": {"alt": "Six canvases with two digits each, one at the top left and one at the bottom right, and the orange outline of the window: it lies in the middle, and contains most of each digit."}}
@@ -675,12 +682,15 @@ moved = np.array(moved)
 
 # %% mystnb={"image": {"alt": "The position of the window against the brightness of the second digit: a thick line for the mean of 500 pairs and thin lines for twenty of them. All start near 0, at the first digit, and rise smoothly towards about one half, the middle between the two."}}
 figure, ax = plt.subplots(figsize=(5, 2.8))
-ax.plot(brightness, moved[:, :20], color=plotting.COLORS["neutral"], lw=0.7, alpha=0.6)
+ax.plot(brightness, moved[:, :20], color=plotting.COLORS["neutral"],
+        lw=0.7, alpha=0.6)
 plotting.curve(ax, brightness, moved.mean(axis=1), "mean", plotting.COLORS["grid"])
-ax.set(xlabel="brightness of the second digit", ylabel="window (0 first digit, 1 second)", ylim=(-0.3, 1.1))
+ax.set(xlabel="brightness of the second digit",
+       ylabel="window (0 first digit, 1 second)", ylim=(-0.3, 1.1))
 figure.tight_layout()
 largest = np.abs(np.diff(moved, axis=0)).max(axis=0)
-print(f"largest step of a single window: {np.median(largest):.2f} of the way (median)")
+print("largest step of a single window: "
+      f"{np.median(largest):.2f} of the way (median)")
 assert np.all(np.diff(moved.mean(axis=1)) > 0)
 assert np.median(largest) < 0.25
 
@@ -712,8 +722,10 @@ CROP = int(np.ceil(sides.mean() / 2))
 smallest = train(lambda: looking("attention", models.fcn), canvas)
 reached = training.accuracy(smallest, canvas_test, y_test)
 print(f"{CROP} x {CROP}: accuracy {reached:.3f}")
-apart = SIZE * np.asarray(smallest.get_layer("transformer").theta(canvas_test))[:, 0] / CROP
-print(f"samples {apart.mean():.1f} pixels apart, more than two in {np.mean(apart > 2):.0%} of the windows")
+theta = np.asarray(smallest.get_layer("transformer").theta(canvas_test))
+apart = SIZE * theta[:, 0] / CROP
+print(f"samples {apart.mean():.1f} pixels apart, "
+      f"more than two in {np.mean(apart > 2):.0%} of the windows")
 print("weights: {:,}, of these classifier {:,}".format(*count(smallest)))
 assert reached > accuracy["FCN"]
 

@@ -135,17 +135,19 @@ for point in [(-1, 1), (0, 1), (1, 1)]:
 # eye does with distance.
 #
 # Now for a batch, as it stands in the library. The numerator is the affine core of chapter 4. New
-# are the two lines with `depth`, which is $w$, and a guard.
+# is `depth`, which is $w$, with a guard.
 
 # %% tags=["listing:stnlib.grid.projective_points"]
 def projective_points(theta, height, width, align_corners=False):
     points = affine_points(theta[:, :2], height, width, align_corners)
     x = ops.convert_to_tensor(axis_coordinates(width, align_corners), theta.dtype)
-    y = ops.convert_to_tensor(axis_coordinates(height, align_corners), theta.dtype)[:, None]
+    y = ops.convert_to_tensor(
+        axis_coordinates(height, align_corners), theta.dtype)[:, None]
     last = theta[:, 2, :, None, None]
     depth = last[:, 0] * x + last[:, 1] * y + last[:, 2]
     nearest = ops.where(depth < 0, -HORIZON, HORIZON)
-    depth = ops.where(ops.abs(depth) < HORIZON, ops.cast(nearest, depth.dtype), depth)
+    depth = ops.where(ops.abs(depth) < HORIZON,
+                      ops.cast(nearest, depth.dtype), depth)
     return points / depth[..., None]
 
 
@@ -435,9 +437,9 @@ bent["strong E"] = distortions.Distorted(
 
 def remainders(name, fit, count=200):
     make = projective_grid if name == "P" else tps_grid
-    grids = np.asarray(make(bent[name].theta[:count], (28, 28))).reshape(count, -1, 2)
+    grids = np.asarray(make(bent[name].theta[:count], (28, 28)))
     left = []
-    for T in grids:
+    for T in grids.reshape(count, -1, 2):
         ink = np.abs(T).max(axis=1) < 20 / 28
         miss = fit(T[ink], pixels[ink]) - pixels[ink]
         left.append(14 * np.sqrt(np.mean(np.sum(miss**2, axis=1))))
@@ -462,7 +464,8 @@ assert left["strong E"]["spline"] < left["strong E"]["affine"] / 2
 
 # %%
 ink = x_test[..., 0] > 0.5
-outline = np.sum(ink[:, 1:] != ink[:, :-1]) + np.sum(ink[:, :, 1:] != ink[:, :, :-1])
+outline = (np.sum(ink[:, 1:] != ink[:, :-1])
+           + np.sum(ink[:, :, 1:] != ink[:, :, :-1]))
 stroke = 2 * np.sum(ink) / (outline * np.pi / 4)
 print(f"width of a stroke: {stroke:.1f} pixels")
 assert max(left["P"]["affine"], left["E"]["affine"]) < stroke / 3
@@ -548,8 +551,8 @@ def compare(correct):
     for name, answers in correct.items():
         gains = np.sum(answers & ~correct["affine"])
         losses = np.sum(~answers & correct["affine"])
-        print(f"{name:10} accuracy {answers.mean():.3f}, gains {gains:3}, losses {losses:3}, "
-              f"chance {np.sqrt(gains + losses):.0f}")
+        print(f"{name:10} accuracy {answers.mean():.3f}, gains {gains:3}, "
+              f"losses {losses:3}, chance {np.sqrt(gains + losses):.0f}")
 
 
 # %%
@@ -646,7 +649,7 @@ print(f"  not affine {pixel_size(dents(response)):.2f}")
 
 # %%
 def undo(d, m):
-    """Where the points m of the upright digit have gone in the image that d has bent."""
+    """Where the points m of the upright digit have gone in the image bent by d."""
     T = pixels + B @ d
     ink = np.abs(T).max(axis=1) < 20 / 28
     away = np.linalg.lstsq(B_at(T[ink]), pixels[ink] - T[ink], rcond=None)[0]
@@ -662,8 +665,10 @@ answered = response[:500, inner]
 # %%
 agree = np.corrcoef(needed.ravel(), answered.ravel())[0, 1]
 slope = np.sum(needed * answered) / np.sum(needed**2)
-print(f"needed {pixel_size(needed):.2f} pixels, answered {pixel_size(answered):.2f}")
-print(f"correlation {agree:.2f}, share of the needed step that is taken {slope:.2f}")
+print(f"needed {pixel_size(needed):.2f} pixels, "
+      f"answered {pixel_size(answered):.2f}")
+print(f"correlation {agree:.2f}, "
+      f"share of the needed step that is taken {slope:.2f}")
 assert agree > 0.2 and 0.1 < slope < 0.9
 
 # %% [markdown]
@@ -686,7 +691,8 @@ for transform in ("affine", "tps"):
     on_strong[transform] = train(partial(stn, transform), x_strong, y_strong)
 
 # %%
-strong_correct = {name: right(model, "strong E") for name, model in on_strong.items()}
+strong_correct = {name: right(model, "strong E")
+                  for name, model in on_strong.items()}
 compare(strong_correct)
 assert strong_correct["affine"].mean() > strong_correct["none"].mean() + 0.05
 assert strong_correct["tps"].mean() > strong_correct["affine"].mean() - 0.01
@@ -900,7 +906,8 @@ def folds(grid):
 for name, model in {"E": on_E["tps"], "strong E": on_strong["tps"]}.items():
     made = tps_grid(bent[name].theta, (28, 28))
     learned = grid_of(model, bent[name].images)
-    print(f"{name}: folded as made {folds(made):.1%}, as learned {folds(learned):.1%}")
+    print(f"{name}: folded as made {folds(made):.1%}, "
+          f"as learned {folds(learned):.1%}")
 
 # %% [markdown]
 # A fold in the distortion shows a part of the digit twice, one of the two mirrored, and no grid can

@@ -126,7 +126,8 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 # %%
 small = {}
 for model, transform in (("fcn", None), ("st_fcn", "affine")):
-    (run,) = runs.select("paper", model, transform, "RTS", SEED, EPOCHS, dataset="uci")
+    (run,) = runs.select("paper", model, transform, "RTS", SEED, EPOCHS,
+                         dataset="uci")
     small[model] = run
 print(*small.values(), sep="\n")
 
@@ -140,15 +141,17 @@ print(*small.values(), sep="\n")
 # function that the command line calls.
 
 # %%
-records = {model: measure(run, digits, FOLDER, progress=False) for model, run in small.items()}
+records = {model: measure(run, digits, FOLDER, progress=False)
+           for model, run in small.items()}
 for model, record in records.items():
     error = 100 * record["error"]["distorted"]
     print(f"{model:<7} {record['parameters']:,} parameters, error {error:.1f} %")
 
 # %%
 sizes = [record["parameters"] for record in records.values()]
+errors = {model: record["error"]["distorted"] for model, record in records.items()}
 assert max(sizes) < 1.02 * min(sizes)
-assert records["st_fcn"]["error"]["distorted"] < records["fcn"]["error"]["distorted"]
+assert errors["st_fcn"] < errors["fcn"]
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two learning curves: test error in percent against the epoch. Both fall; the curve of ST-FCN ends well below that of FCN."}}
 figure, ax = plt.subplots(figsize=(6.4, 3.2))
@@ -176,7 +179,7 @@ print(records["fcn"]["command"])
 # folder, and compare.
 
 # %%
-words = shlex.split(records["fcn"]["command"])[3:]  # after python -m stnlib.experiments
+words = shlex.split(records["fcn"]["command"])[3:]  # python -m stnlib.experiments
 again = Path(tempfile.mkdtemp())
 command_line.main([*words, "--quiet", "--out", str(again)])
 
@@ -212,7 +215,8 @@ for key in ("model", "distortion", "test", "mean", "spread", "seeds", "published
 
 # %%
 for row in measured[:3]:
-    print(f"{row['distortion']}, {row['test']}:", table.network(row), "|", table.error(row))
+    exam = f"{row['distortion']}, {row['test']}"
+    print(f"{exam}: {table.network(row)} | {table.error(row)}")
 
 # %% [markdown]
 # And functions to lay cells out, as a table or as a picture. (The code is folded; it only arranges.)
@@ -221,6 +225,10 @@ for row in measured[:3]:
 def pick(experiment, distortion, test="distorted"):
     chosen = table.sorted_rows(table.rows(), experiment)
     return [row for row in chosen if (row["distortion"], row["test"]) == (distortion, test)]
+
+
+def by_model(rows):
+    return {row["model"]: row for row in rows if row["mean"] is not None}
 
 
 def lay_out(head, lines, words=1):
@@ -299,7 +307,7 @@ def show_dots(figure, parts):
 # this level the error is what you notice. First upright digits.
 
 # %%
-upright = {row["model"]: row for row in pick("article", "article", "original") if row["mean"] is not None}
+upright = by_model(pick("article", "article", "original"))
 widest = max(upright, key=lambda model: upright[model]["spread"] or 0)
 assert upright["cnn"]["mean"] < upright["stn_fcn"]["mean"] and widest == "stn_fcn"
 show_table(pick("article", "article", "original"), "Article")
@@ -316,7 +324,7 @@ show_table(pick("article", "article"), "Article")
 # used, it does not say; the amount is ours, so compare the order here, not the size.
 
 # %%
-cluttered = {row["model"]: row for row in pick("article", "article_clutter") if row["mean"] is not None}
+cluttered = by_model(pick("article", "article_clutter"))
 assert abs(cluttered["cnn"]["mean"] - cluttered["stn_fcn"]["mean"]) < 0.3
 show_table(pick("article", "article_clutter"), "Article")
 
@@ -337,19 +345,22 @@ show_dots(figure, parts)
 # digits:
 
 # %%
-bent = {row["model"]: row for row in pick("article", "article") if row["mean"] is not None}
+bent = by_model(pick("article", "article"))
 both = [row for row in bent.values() if row["published"] is not None]
 for row in both:
     gap = row["mean"] - row["published"]
     spread = "unknown" if row["spread"] is None else f"{row['spread']:.2f}"
-    print(f"{table.network(row):<10} {gap:+.2f} points from the article's, spread {spread}")
-assert both == sorted(both, key=lambda row: -row["mean"]) == sorted(both, key=lambda row: -row["published"])
+    print(f"{table.network(row):<10} {gap:+.2f} points from the article's, "
+          f"spread {spread}")
+for whose in ("mean", "published"):
+    assert both == sorted(both, key=lambda row: -row[whose])
 
 for control in [model for model in ("cnn_wide", "cnn_long") if model in bent]:
     times = bent[control]["mean"] / bent["stn_cnn"]["mean"]
     gain = bent["cnn"]["mean"] - bent[control]["mean"]
-    print(f"{table.network(bent[control])}: {times:.1f} times the error of STN+CNN, "
-          f"{gain:+.2f} points gained on the CNN")
+    name = table.network(bent[control])
+    print(f"{name}: {times:.1f} times the error of STN+CNN,\n"
+          f"  {gain:+.2f} points gained on the CNN")
     assert times > 1.2
 
 # %% [markdown]
@@ -434,14 +445,16 @@ for family in runs.DISTORTIONS["paper"]:
     theirs = {table.network(row): row["published"] for row in pick("paper", family)}
     dense = theirs["FCN"] - theirs["ST-FCN, affine"]
     convolved = theirs["CNN"] - theirs["ST-CNN, affine"]
-    maps = [theirs["ST-FCN, affine"] - min(theirs["ST-FCN, projective"], theirs["ST-FCN, tps"]),
-            theirs["ST-CNN, affine"] - min(theirs["ST-CNN, projective"], theirs["ST-CNN, tps"])]
+    maps = [theirs[f"{network}, affine"]
+            - min(theirs[f"{network}, projective"], theirs[f"{network}, tps"])
+            for network in ("ST-FCN", "ST-CNN")]
     gains[family] = [dense, convolved, *maps]
     assert dense > convolved > 0
     assert max(maps) < 0.15 or family == "E"
 
 head = "Family", "FCN, affine", "CNN, affine", "FCN, other map", "CNN, other map"
-Markdown(lay_out(head, [(family, *(f"{gain:.1f}" for gain in gains[family])) for family in gains]))
+lines = [(family, *(f"{gain:.1f}" for gain in gains[family])) for family in gains]
+Markdown(lay_out(head, lines))
 
 # %% [markdown]
 # In each family a transformer brings the dense network more than the CNN. And the kind of map hardly
@@ -453,11 +466,12 @@ Markdown(lay_out(head, [(family, *(f"{gain:.1f}" for gain in gains[family])) for
 # %%
 repeats = [row for row in measured if row["experiment"] == "paper"]
 held = [row for row in repeats if row["mean"] <= row["published"]]
-print(f"at or below the paper's error: {len(held)} of {len(repeats)} cells measured" if repeats else "none run yet")
+print(f"at or below the paper's error: {len(held)} of {len(repeats)} cells")
 for row in repeats:
     gap = row["mean"] - row["published"]
     budget = f" ({row['epochs']} epochs)" if row["other_budget"] else ""
-    print(f"{row['distortion']:<4} {table.network(row):<19} {gap:+.2f} points{budget}")
+    name = f"{row['distortion']:<4} {table.network(row):<19}"
+    print(f"{name} {gap:+.2f} points{budget}")
 
 # %% [markdown]
 # A cell can lie above the paper's for two reasons. Our training is shorter, and our exam may be
@@ -517,7 +531,8 @@ for row in measured:
         exam = row["distortion"].replace("_", " ")
         lines.append((f"{exam}: {table.network(row)}", *cost(row)))
 unfold = "<details><summary>What each cell cost</summary>\n\n{}\n\n</details>"
-Markdown(unfold.format(lay_out(("Cell", "Parameters", "Epochs", "Processor s"), lines)))
+head = "Cell", "Parameters", "Epochs", "Processor s"
+Markdown(unfold.format(lay_out(head, lines)))
 
 # %% [markdown]
 # How near did the control of equal time come? Its number of epochs was fixed from the seconds of seed
@@ -526,7 +541,7 @@ Markdown(unfold.format(lay_out(("Cell", "Parameters", "Epochs", "Processor s"), 
 # %%
 if {"cnn_long", "stn_cnn"} <= set(bent):
     share = bent["cnn_long"]["cpu_seconds"] / bent["stn_cnn"]["cpu_seconds"]
-    print(f"long CNN: {share:.0%} of STN+CNN's processor time (means over the seeds)")
+    print(f"long CNN: {share:.0%} of STN+CNN's processor time (means over seeds)")
 
 # %% [markdown]
 # Unfold the table for the numbers, or take them in with one look:
@@ -596,8 +611,10 @@ def doubt(row):
 
 
 toy = {"mean": 1.0, "spread": None, "seeds": 1, "test_images": 10_000}
-print(f"s is {min(multiples):.1f} to {max(multiples):.1f} times sigma, typically {TYPICAL:.1f} times")
-print(f"1 % of 10,000 images: ± {sampling(toy):.2f} points from the images, ± {doubt(toy):.2f} with one seed's luck")
+print(f"s is {min(multiples):.1f} to {max(multiples):.1f} times sigma, "
+      f"typically {TYPICAL:.1f} times")
+print(f"1 % of 10,000 images: ± {sampling(toy):.2f} points from the images,\n"
+      f"  ± {doubt(toy):.2f} with one seed's luck")
 assert np.isclose(sampling(toy), 0.0995, atol=1e-4)
 
 # %% [markdown]
@@ -608,7 +625,8 @@ assert np.isclose(sampling(toy), 0.0995, atol=1e-4)
 # %%
 needed = 2 * np.hypot(doubt(toy), doubt(toy))
 small_gains = sum(gain < needed for family in gains.values() for gain in family)
-print(f"clear from {needed:.2f} points on: {small_gains} of {4 * len(gains)} published gains are smaller")
+print(f"clear from {needed:.2f} points on: "
+      f"{small_gains} of {4 * len(gains)} published gains are smaller")
 assert small_gains > 2 * len(gains)
 
 # %% [markdown]
@@ -622,7 +640,8 @@ assert small_gains > 2 * len(gains)
 
 # %%
 RIVALS = {
-    "stn_fcn": ["fcn_mixed", "cnn", "cnn_wide"], "stn_cnn": ["cnn", "cnn_wide", "cnn_long"],
+    "stn_fcn": ["fcn_mixed", "cnn", "cnn_wide"],
+    "stn_cnn": ["cnn", "cnn_wide", "cnn_long"],
     "st_fcn": ["fcn", "cnn"], "st_cnn": ["cnn"], "st2_fcn": ["st_fcn", "cnn"],
 }
 
@@ -635,7 +654,7 @@ def meet(row, rival):
 
 
 pairs = [(row, rival) for row in measured for rival in measured if meet(row, rival)]
-print(f"{len(pairs)} pairs on the same exam with the same number of epochs, or the same time")
+print(f"{len(pairs)} pairs on the same exam with as many epochs, or as much time")
 
 
 # %% [markdown]
@@ -651,7 +670,8 @@ def verdict(row, rival):
 
 verdicts = [verdict(row, rival) for row, rival in pairs]
 for outcome in ("better", "unclear", "worse"):
-    print(f"{outcome} with a transformer: {verdicts.count(outcome)} of {len(pairs)} comparisons")
+    count = verdicts.count(outcome)
+    print(f"{outcome} with a transformer: {count} of {len(pairs)} comparisons")
 
 # %% [markdown]
 # The wins have been advertised enough. Here are all comparisons that are *not* a clear win; the wins
@@ -689,13 +709,15 @@ Markdown(f"{others}\n\n<details><summary>The clear wins</summary>\n\n{wins}\n\n<
 # for what share of the time?
 
 # %%
-for row in [row for row in measured if row["model"] in ("stn_fcn", "st_fcn") and row["test"] == "distorted"]:
+dense = [row for row in measured if row["model"] in ("stn_fcn", "st_fcn")]
+for row in [row for row in dense if row["test"] == "distorted"]:
     rivals = {rival["model"]: rival for other, rival in pairs if other is row}
     base, cnn = rivals.get("fcn_mixed") or rivals.get("fcn"), rivals.get("cnn")
     if base and cnn:
         share = (base["mean"] - cnn["mean"]) / (base["mean"] - row["mean"])
         price = cnn["cpu_seconds"] / row["cpu_seconds"]
-        print(f"{exam_name(row)}: the CNN gains {share:.0%} of it, for {price:.0%} of the processor time")
+        print(f"{exam_name(row)}: the CNN gains {share:.0%} of it, "
+              f"for {price:.0%} of the processor time")
         assert share > 0.5
 
 # %% [markdown]
@@ -729,13 +751,20 @@ PAPER_STEPS, IMAGES = 150_000, 60_000
 steps = runs.EPOCHS["paper"] * -(-IMAGES // runs.BATCH["paper"])
 print(f"{runs.EPOCHS['paper']} epochs are {steps:,} steps,")
 print(f"{steps / PAPER_STEPS:.0%} of the paper's {PAPER_STEPS:,}")
-for record in files.read_results():
-    if record["experiment"] == "paper" and record["model"] == "fcn" and record["seed"] == 0:
-        loss, error = record["loss_per_epoch"][-1], 100 * record["error"]["distorted"]
-        theirs = table.published("paper", "fcn", None, record["distortion"])
-        print(f"FCN on {record['distortion']:<4} last training loss {loss:.2f}, "
-              f"test error {error:.2f} %, paper {theirs:.1f} %")
-        assert (loss > 0.1) == (error > theirs)
+def is_first_fcn(record):
+    kind = record["experiment"], record["model"], record["seed"]
+    return kind == ("paper", "fcn", 0)
+
+
+lines = []
+for record in filter(is_first_fcn, files.read_results()):
+    family, loss = record["distortion"], record["loss_per_epoch"][-1]
+    error = 100 * record["error"]["distorted"]
+    theirs = table.published("paper", "fcn", None, family)
+    lines.append((family, f"{loss:.2f}", f"{error:.2f}", f"{theirs:.1f}"))
+    assert (loss > 0.1) == (error > theirs)
+head = "FCN on", "Last training loss", "Test error, %", "Paper's, %"
+Markdown(lay_out(head, lines))
 
 # %% [markdown]
 # This splits the exams in two. Where the dense network has learnt its training digits, it errs less
@@ -790,9 +819,10 @@ plt.show()
 
 # %%
 assert max(theirs) < 1
-print(f"the transformer lowers the error in {np.sum(ours < 1)} of {len(ours)} of these comparisons, "
-      f"as published in all")
-print(f"it leaves at most as much as published in {np.sum(ours <= theirs)} of them")
+lowered, as_low = np.sum(ours < 1), np.sum(ours <= theirs)
+print(f"the transformer lowers the error in {lowered} of {len(ours)} cases, "
+      f"as published in all;\n"
+      f"it leaves at most as much as published in {as_low} of them")
 rank = spearmanr(theirs, ours).statistic
 print(f"rank correlation of the two columns: {rank:.2f}")
 assert rank > 0.5
@@ -832,11 +862,13 @@ for experiment in runs.EPOCHS:
 
 # %%
 several = [row for row in pick("article", "article") if row["seeds"] > 1]
-finals = {table.network(row): [run[-1] for run in row["error_per_epoch"]] for row in several}
+finals = {table.network(row): [run[-1] for run in row["error_per_epoch"]]
+          for row in several}
 order = sorted(finals, key=lambda network: np.mean(finals[network]))
 for better, worse in pairwise(order):
     gap = min(finals[worse]) - max(finals[better])
-    print(f"{better} before {worse}: {'every seed' if gap > 0 else 'overlap'} ({gap:+.2f})")
+    seeds = "every seed" if gap > 0 else "overlap"
+    print(f"{better} before {worse}: {seeds} ({gap:+.2f})")
 print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 
 # %% [markdown]
@@ -866,7 +898,8 @@ base = bent.get("fcn_mixed")
 for model in [m for m in bent if base and not m.startswith("fcn")]:
     gain = base["mean"] - bent[model]["mean"]
     thousands = bent[model]["parameters"] / 1000
-    print(f"{table.NETWORKS[model]:<23} {gain:5.1f} points, {gain / thousands:.3f} per 1,000")
+    print(f"{table.NETWORKS[model]:<23} {gain:5.1f} points, "
+          f"{gain / thousands:.3f} per 1,000")
 
 # %% [markdown]
 # The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its

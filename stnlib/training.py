@@ -1,6 +1,7 @@
 """Training: seeds, one way to compile and fit, accuracy, and the history of theta."""
 
 import time
+from math import ceil
 
 import keras
 import numpy as np
@@ -50,7 +51,7 @@ def fit(model, x, y, epochs, batch_size=64, seed=0, callbacks=()):
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """Prints one line that grows by an epoch at a time and ends with the training accuracy."""
+    """Prints one line that grows with the epochs, by 16 numbers at most, and ends with the training accuracy."""
 
     def on_train_begin(self, logs=None):
         """Begin the line with the model's name."""
@@ -58,9 +59,10 @@ class ProgressLine(keras.callbacks.Callback):
         print(f"{self.model.name}: epoch", end="", flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Add the epoch."""
-        self.logs = logs or {}
-        print(f" {epoch + 1}", end="", flush=True)
+        """Add the epoch, or each second, third, ... where there are many, and the last one."""
+        self.logs, done, epochs = logs or {}, epoch + 1, self.params["epochs"]
+        if done % ceil(epochs / 15) == 0 or done == epochs:
+            print(f" {done}", end="", flush=True)
 
     def on_train_end(self, logs=None):
         """End the line with what was reached and what it took."""

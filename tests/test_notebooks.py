@@ -47,7 +47,7 @@ class TestChapters:
         url = notebooks.repository_url()
         assert committed == notebooks.generate(script.read_text(encoding="utf-8"), url)
 
-    @pytest.mark.parametrize("rule", [rules.outputs, rules.lengths, rules.alternatives, rules.structure])
+    @pytest.mark.parametrize("rule", [rules.outputs, rules.lengths, rules.widths, rules.alternatives, rules.structure])
     def test_keeps_the_house_style(self, script, rule):
         assert rule(read(script)) == []
 
@@ -122,12 +122,18 @@ class TestRulesCanFail:
             (["x\n" * 9], 1),
             (["x", "x", "x\n" * 30], 0),
             (["x", "x", "x\n" * 31], 1),
-            (["x", "x", "class A:\n" + "    x\n" * 39], 0),
-            (["x", "x", "class A:\n" + "    x\n" * 40], 1),
+            (["x", "x", "class A:\n" + "    x\n" * 43], 0),
+            (["x", "x", "class A:\n" + "    x\n" * 44], 1),
         ],
     )
     def test_lengths(self, sources, count):
         assert len(rules.lengths(book_of(*sources))) == count
+
+    def test_widths(self):
+        long = "x" * (rules.LINE_WIDTH + 1)
+        assert rules.widths(book_of(long[1:])) == []
+        assert len(rules.widths(book_of(f"x = 1\n{long}"))) == 1
+        assert rules.widths(book_of(long, tags=["hide-input"])) == []
 
     def test_alternatives(self):
         figure = "fig, ax = plt.subplots()"

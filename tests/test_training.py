@@ -29,6 +29,15 @@ def test_fit_learns_and_prints_one_line(digits, capsys):
     assert training.accuracy(model, *digits[2:]) > 0.5
 
 
+@pytest.mark.parametrize(("epochs", "shown"), [(15, "1 2 3"), (16, "2 4 6"), (45, "3 6 9"), (47, "4 8 12")])
+def test_the_line_names_at_most_sixteen_epochs(digits, capsys, epochs, shown):
+    model = training.compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]))
+    training.fit(model, np.ones((4, 2), "float32"), np.zeros(4), epochs=epochs)
+    numbers = capsys.readouterr().out.split("epoch ")[1].split(",")[0]
+    assert numbers.startswith(shown + " ") and numbers.endswith(f" {epochs}")
+    assert len(numbers.split()) <= 16
+
+
 def test_the_seed_decides(digits):
     weights = [np.concatenate([w.ravel() for w in trained(digits, seed=s)[0].get_weights()]) for s in (0, 0, 1)]
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)

@@ -14,7 +14,8 @@ import textwrap
 
 import nbformat
 
-MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 40
+MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 44
+LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 DRAWS = {"figure", "subplots", "subplot_mosaic", "strip", "imshow", "plot"}
@@ -36,7 +37,7 @@ def outputs(book: nbformat.NotebookNode) -> list[str]:
 
 
 def lengths(book: nbformat.NotebookNode) -> list[str]:
-    """Cells are short: median 8 lines, none over 30, one with a class 40."""
+    """Cells are short: median 8 lines, none over 30, one with a class 44."""
     sizes = [len(cell.source.splitlines()) for cell in code_cells(book)]
     problems = []
     if sizes and statistics.median(sizes) > MEDIAN_LINES:
@@ -46,6 +47,17 @@ def lengths(book: nbformat.NotebookNode) -> list[str]:
         if size > limit:
             problems.append(f"{size} lines, at most {limit}: {cell.source.splitlines()[0]}")
     return problems
+
+
+def widths(book: nbformat.NotebookNode) -> list[str]:
+    """No line of code that is shown at once (not folded) runs out of the page."""
+    shown = (cell for cell in code_cells(book) if "hide-input" not in cell.metadata.get("tags", []))
+    return [
+        f"{len(line)} characters, at most {LINE_WIDTH}: {line.strip()}"
+        for cell in shown
+        for line in cell.source.splitlines()
+        if len(line) > LINE_WIDTH
+    ]
 
 
 def draws(source: str) -> bool:

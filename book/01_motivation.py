@@ -151,9 +151,9 @@ ax.set(xlabel="angle in degrees", ylabel="probability", xticks=ANGLES[::3], ylim
 plt.show()
 
 # %% [markdown]
-# Each curve is the network's belief in one digit, named at its top. The blue one belongs to the
-# 2. Where it falls, another rises: the network is unsure only where two curves cross; soon it is
-# sure of something else. The cell below reads the turning points off the curves.
+# Each curve is the network's belief in one digit, named at its top. (A digit that wins nowhere has no
+# curve, so at some angles what you see does not add up to 1.) The blue one belongs to the 2. Where it
+# falls, another rises: around the crossing the network is unsure; soon it is sure of something else. The cell below reads the turning points off the curves.
 
 # %%
 wrong = answer != 2
@@ -313,7 +313,7 @@ in an image that is 28 pixels wide. Scaling does it at **{size}** times the size
 # Look at one unit of the hidden layer. Before the ReLU it is a weighted sum,
 #
 # $$
-# h_j = \sum_{i} W_{ji}\, x_i + b_j
+# a_j = \sum_{i} W_{ji}\, x_i + b_j
 # $$
 #
 # `x (9,)`, one row of weights `(9,)` → one number

@@ -70,7 +70,7 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 # Before building anything, measure the prize. We distorted the digits ourselves, so we know how
 # each was moved: `distort` returns the parameters `theta` beside the images. Invert them with
 # `transforms.invert`, and every digit can be moved back. This is cheating, and that is the point:
-# it shows what a *perfect* localization network would achieve.
+# it shows what this reader would gain if it were told the true pose.
 
 # %%
 distorted = distortions.distort(x_test, "article", seed=SEED + 1)
@@ -172,7 +172,8 @@ plotting.strip(nudged, titles=names, columns=7)
 plt.show()
 
 # %% [markdown]
-# Two numbers stretch, two shear, two shift, and a turn is a blend of the first four. (If the
+# Two numbers stretch, two shear, two shift, and a turn is a blend of those that stretch and those that
+# shear. (If the
 # directions surprise you, a larger number making a narrower digit: `theta` says where to *read*.
 # Read from a wider field, and what is in it comes out smaller.)
 #
@@ -331,16 +332,17 @@ The trained FCN reads {worth["original"]:.0%} of the digits through the identity
 )
 
 # %% [markdown]
-# A classifier behind such a start has to learn from smears. It cannot tell the transformer what
-# to do better, because it cannot read anything itself, and where the transformer looks past the
-# image altogether, all is black and no small change helps. Training may or may not find its way
-# back from there. The identity costs nothing and spares you the question.
+# A new classifier cannot read anything yet, behind either start. But behind the identity most digits are
+# legible: it can learn to read them from the first step on, and then tell the transformer what to
+# improve. Behind smears there is little to learn from, and where the transformer looks past the image
+# altogether, all is black and no small change helps. We have not trained from such a start; it may find
+# its way back or not. The identity costs nothing and spares you the question.
 #
 # ## Can zeros learn?
 #
 # You may have learned never to start a layer at zero. In the middle of a network, with all units
-# equal, that is sound advice: the units get equal gradients and stay equal. Is our head stuck as
-# well? The chain rule says
+# equal, that is sound advice: the units get equal gradients and stay equal. Is our head,
+# $\theta = W h + b$, stuck as well? The chain rule says
 #
 # $$
 # \frac{\partial \mathcal{L}}{\partial W} = \frac{\partial \mathcal{L}}{\partial \theta}\, h^{\mathsf T}, \qquad
@@ -350,7 +352,8 @@ The trained FCN reads {worth["original"]:.0%} of the digits through the identity
 # The gradient of the *kernel* contains the features, not the kernel. It is not zero. The gradient
 # that is passed on to the *features* contains the kernel, and is zero, but only for the first
 # step. We check both. For a loss we use what we know today, the distance to the true inverse
-# poses.
+# poses. (`tf.GradientTape` records a computation, so that the gradient of its result can be asked for;
+# `fit` does so at every step.)
 
 
 # %%
@@ -476,6 +479,10 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 # network is larger than the article's whole CNN and smaller than its FCN: not free, but no giant
 # either. (When you compare networks with and without a transformer, remember this. {doc}`Chapter
 # 6 <06_training>` does.)
+#
+# One warning before you go on. Taught with true poses, this network names poses. Taught through its
+# classifier, from labels alone, it will not: it will name whichever six numbers help the classifier.
+# {doc}`Chapter 6 <06_training>` measures how far apart the two are.
 #
 # The network speaks. Next we need a machine that *does* what it says: one that takes six numbers
 # and works out, for each pixel of the output, which point of the input it wants. Until now

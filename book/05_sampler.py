@@ -173,8 +173,8 @@ fig.tight_layout()
 # %% [markdown]
 # Nearest is a staircase. Between two jumps, moving the point changes *nothing*: the slope is 0, so
 # the network hears "it makes no difference where you look". Bilinear is a chain of straight
-# pieces. Almost everywhere it has a slope that says which way is brighter. That slope is the whole
-# reason why a spatial transformer can learn.
+# pieces. Wherever its four pixels differ it has a slope that says which way is brighter. (On flat black
+# the slope is 0 here too.) That slope is the whole reason why a spatial transformer can learn.
 #
 # ## Four weights, four areas
 #
@@ -335,6 +335,7 @@ enlarged = affine_grid([[0.66, -0.24, 0, 0.24, 0.66, 0]], (112, 112))
 modes = ["nearest", "bilinear"]
 readings = [grid_sample(digit, enlarged, mode=mode)[0] for mode in modes]
 fig = plotting.strip([digit[0], *readings], ["input", *modes], size=1.8, frame=True)
+print(f"a 2 from {data.name}")
 
 # %% [markdown]
 # Nearest shows the pixels as blocks, each edge a place where a tiny motion makes a jump. Bilinear
@@ -469,7 +470,7 @@ fig.tight_layout()
 # How much of each pull reaches each number of $\theta$ is the chain rule's last factor. From
 # $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and half a width of pixels to a unit,
 # the derivative of the pixel position with respect to the first row of $\theta$ is
-# $\frac{W}{2} (x^t, y^t, 1)$. By hand, for the sum of all nine outputs:
+# $\frac{W}{2} (x^t, y^t, 1)$ (with `align_corners=True`, $\frac{W - 1}{2}$). By hand, for the sum of all nine outputs:
 
 # %%
 by_hand = np.zeros((2, 3))
@@ -498,8 +499,8 @@ assert np.allclose(automatic, by_hand, rtol=1e-4)
 # has to bring it back, once with each way of reading.
 
 # %%
-def straighten(mode):
-    shift = np.array([[1, 0, 0.25, 0, 1, -0.15]], "float32")
+def straighten(mode, right=0.25, down=-0.15):
+    shift = np.array([[1, 0, right, 0, 1, down]], "float32")
     shifted = grid_sample(digit, affine_grid(shift, (28, 28)))
     parameters, losses = tf.Variable([[1.0, 0, 0, 0, 1, 0]]), []
     for _ in range(STEPS):
@@ -515,33 +516,45 @@ def straighten(mode):
 
 
 # %% [markdown]
-# The other four numbers stay at the identity. Run both, and watch the loss.
+# The other four numbers stay at the identity. Run both, and bilinear once more for a digit that has
+# been shifted further, and watch the loss.
 
-# %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero."}}
-runs = {mode: straighten(mode) for mode in ("nearest", "bilinear")}
+# %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero; with bilinear reading from further away it falls a little and stops high."}}
+runs = {"nearest": straighten("nearest"), "bilinear": straighten("bilinear"),
+        "from afar": straighten("bilinear", down=0.4)}
 fig, ax = plt.subplots(figsize=(5, 2.8))
-for mode, color in {"nearest": "neutral", "bilinear": "output"}.items():
-    plotting.curve(ax, range(STEPS), runs[mode][0], mode, plotting.COLORS[color])
+for name, color in zip(runs, ("neutral", "output", "gradient")):
+    plotting.curve(ax, range(STEPS), runs[name][0], name, plotting.COLORS[color])
 ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
 ax.legend()
 fig.tight_layout()
-assert runs["nearest"][0][-1] == runs["nearest"][0][0]
-assert runs["bilinear"][0][-1] < 0.2 * runs["bilinear"][0][0]
+
+left = {name: losses[-1] / losses[0] for name, (losses, _) in runs.items()}
+assert left["nearest"] == 1 and left["bilinear"] < 0.2
+assert 0.8 < left["from afar"] < 1
 
 # %% [markdown]
-# One falls, one does not move at all. Where have the digits ended up?
+# One falls, one does not move at all, one stops early. Where have the digits ended up?
 
-# %% mystnb={"image": {"alt": "Four digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target."}}
-shifted, stuck = runs["nearest"][1]
-fig = plotting.strip(
-    [digit[0], shifted, stuck, runs["bilinear"][1][1]],
-    ["target", "shifted", "nearest", "bilinear"], size=1.35, frame=True)
+# %% mystnb={"image": {"alt": "Six digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target; then the digit shifted further down and its result, which has hardly moved."}}
+ends = {name: pair for name, (_, pair) in runs.items()}
+pictures = [digit[0], *ends["nearest"], ends["bilinear"][1], *ends["from afar"]]
+titles = ["target", "shifted", "nearest", "bilinear", "afar", "bilinear"]
+fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 
 # %% [markdown]
-# With nearest reading nothing ever happens: the loss is high, the gradient is 0. With bilinear
-# reading the digit glides home. Nobody told it the shift; it followed the sum of 784 little
-# arrows. Training a spatial transformer is this, for all images at once, with a network that
-# proposes $\theta$.
+# With nearest reading nothing ever happens: the loss is high, the gradient is 0. With bilinear reading
+# the digit glides home. Nobody told it the shift; it followed 784 little arrows, each weighted by how
+# much the loss wants its pixel brighter or darker.
+#
+# But the arrows are short-sighted. Each knows four pixels and no more. From further away the strokes of
+# the two digits hardly overlap any more, most arrows lie on flat black, and the descent ends in a
+# place that is a little better than those around it.
+#
+# Training a spatial transformer is the same descent, with two differences. Nobody has the target
+# picture: the classifier behind the transformer says which pixels should be brighter. And it runs over
+# all images at once, with a network that proposes $\theta$. A digit that is out of reach by itself can
+# be brought along by what that network learns from others.
 #
 # ## Kinks on the lattice
 #
@@ -578,9 +591,10 @@ for size in (28, 42, 60):
 # %% [markdown]
 # So the very first gradient that such a transformer sees is a one-sided one. That is good enough to
 # learn from: on a slope both sides agree on the direction; they disagree only on a peak or in a
-# valley. But it must not be 0 or nonsense. A sampler that takes `ceil(x)` in place of
-# `floor(x) + 1` for the right neighbour makes both neighbours equal on the lattice, and its
-# gradient vanishes there. [JAX had that bug](https://github.com/jax-ml/jax/issues/3024), and it
+# valley. But it must not be 0 or nonsense. Take `ceil(x)` in place of `floor(x) + 1` for the right
+# neighbour, with the weights `x - left` and `1 - (x - left)`. On the lattice both neighbours are then the
+# same pixel: the value is right, and the gradient is 0. (Our `bilinear` would give both the weight 0,
+# and a black pixel, which you would notice.) [JAX had that bug](https://github.com/jax-ml/jax/issues/3024), and it
 # took a user with an identity transform to find it.
 #
 # ## Under the microscope
@@ -819,7 +833,7 @@ assert not table[:-1, 2].any()
 # ## Recap
 #
 # - You compared two readers. **Nearest** is a staircase: no slope, nothing to learn from.
-#   **Bilinear** has a slope almost everywhere.
+#   **Bilinear** has a slope wherever its four pixels differ, and looks no further than these.
 # - You turned the paper's equations into code: (3) is a weighted sum over pixels; (4) and (5) fill
 #   in the kernel; (6) is the weight itself; (7) adds the pixels on one side and subtracts those on
 #   the other.
@@ -913,7 +927,8 @@ print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
 # %% [markdown]
 # The direct reduction shows broad stripes that are not in the image. This is **aliasing**. It is
 # why a transformer that shrinks what it reads, as one does that starts by reading a whole large
-# photo, should be given a blurred copy to read from.
+# photo, should be given a blurred copy to read from, or have its output pooled.
+# {doc}`Chapter 7 <07_clutter>` compares the two.
 #
 # :::{solution-end}
 # :::

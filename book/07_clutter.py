@@ -317,7 +317,8 @@ Markdown("\n".join(lines) + f"\n\nMeasured here on `{data.name}`, {TEST_SIZE:,} 
 # - The dense network profits most. Behind a window it reads a digit that is at nearly the same place
 #   each time.
 # - It is the *looking* that helps, not the smaller input: at half the resolution the classifiers have
-#   about as many pixels and weights, and stay behind.
+#   as many pixels and as many weights as those behind a window, and stay behind. (The localization
+#   network comes on top; it cannot read.)
 # - The CNN gains as well, but less was missing there. Convolution is a good answer to "somewhere
 #   else"; a transformer does not replace it, the two go together.
 #
@@ -510,8 +511,9 @@ assert by_reading["dense, then pool"] > by_reading["direct"] - 0.01
 
 # %% [markdown]
 # Reading densely and pooling is well ahead of shrinking first, which is blind to where the window lies.
-# How far direct reading falls behind depends on the digits. Broad soft strokes suffer little; fine
-# ones, like those of MNIST, do. So should our network have pooled a larger output? Not at this size:
+# (In {doc}`chapter 5 <05_sampler>`, exercise 5.3, pooling the input was the cure. There the window was the
+# whole image, so that the blocks lined up with it.) How far direct reading falls behind depends on the
+# digits: fine strokes may suffer more than broad soft ones. So should our network have pooled a larger output? Not at this size:
 
 # %%
 spacing = sides / CROP
@@ -601,11 +603,12 @@ for row in table.rows():
 Markdown("\n".join(lines))
 
 # %% [markdown]
-# Everywhere the dense network without a transformer is left far behind. But on 40 pixels the plain
-# CNN, fully trained, is level with the dense network behind a transformer. So whatever lay between the
-# CNN and attention + FCN in our few epochs says more about learning from little than about what each
-# can reach. And a transformer still brings the CNN itself something: convolution does much of what it
-# takes, and a transformer goes on from there.
+# Everywhere the dense network without a transformer is left far behind. But on 40 pixels, after five
+# epochs with all of MNIST, the plain CNN is level with the dense network behind a transformer. So
+# whatever lay between the CNN and attention + FCN in our small runs says more about learning from little
+# than about what each can reach. STN+CNN is lower still, and has more weights and more time than the
+# CNN. Is it that, or the transformer? The wide and the long CNN are there to tell;
+# {doc}`chapter 9 <09_paper>` compares.
 #
 # ## Recap
 #

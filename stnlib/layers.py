@@ -15,7 +15,7 @@ class SpatialTransformer(keras.layers.Layer):
     """Lets a network choose, image by image, where to look: images `(B, H, W, C)` to `(B, H_out, W_out, C)`.
 
     `localization` is a Keras layer or model from images to features `(B, F)`. The layer owns the head, a float32
-    `Dense(P)` with zero kernel and identity bias, so that it starts as the exact identity. `layer(images)` gives
+    `Dense(P)` with zero kernel and identity bias, so that theta starts as the exact identity. `layer(images)` gives
     the resampled images, `layer.theta(images)` the parameters `(B, P)` (output to input, see
     `stnlib.transforms`). `output_size` is (H_out, W_out), None for the input's. `control_points` counts for "tps"
     only; mode, padding_mode, align_corners are those of `stnlib.grid_sample`. The grid is float32 under mixed

@@ -837,8 +837,8 @@ for family, clear in (("P", True), ("E", False)):
     rows = [results[name][family] for name in ("FCN", "ST-FCN, affine")]
     without, affine = (row["mean"] * row["test_images"] / 100 for row in rows)
     chance = np.sqrt(without + affine)
-    print(f"{family}: {without:.0f} errors without, {affine:.0f} with an affine map,"
-          f" chance {chance:.0f}")
+    print(f"{family}: {without:.0f} errors without, {affine:.0f} with an affine map"
+          f", chance {chance:.0f}")
     assert (without - affine > 2 * chance) == clear
 
 # %% [markdown]

@@ -248,9 +248,9 @@ def show_table(rows, source):
 def side_by_side(families):
     lines = []
     for cells in zip(*(pick("paper", family) for family in families), strict=True):
-        written = [f"{table.error(row)} ({row['published']:.1f})" for row in cells]
+        written = [f"{table.error(row)}, *{row['published']:.1f}*" for row in cells]
         lines.append((table.network(cells[0]), *written))
-    return Markdown(lay_out(("Ours (paper)", *families), lines))
+    return Markdown(lay_out(("Ours, *paper's*", *families), lines))
 
 
 # %% tags=["hide-input"]
@@ -424,8 +424,8 @@ shared_legend(figure)
 #
 # Now to the paper. Eight networks, four families of distortion. RTS is the family of our small
 # experiment, R turns alone. P is made by perspectives, which an affine map cannot undo and a
-# projective one can. E is made by the very kind of map that `tps` is. Outside the brackets stands
-# our error in percent, in them the paper's.
+# projective one can. E is made by the very kind of map that `tps` is. First stands our error
+# in percent, after it, in italics, the paper's.
 
 # %%
 side_by_side(runs.DISTORTIONS["paper"])

@@ -615,8 +615,9 @@ SamplerMicroscope()
 # %% [markdown]
 # Across a centre the value goes on smoothly and the slope jumps; the climb ends on a bright pixel,
 # at a kink. With nearest there is no arrow, and the point never starts. With bicubic the slope is
-# continuous, for sixteen reads in place of four. Most transformers, and this book, stay with
-# bilinear.
+# continuous, for sixteen reads in place of four. (Its weights are partly negative, so a value can leave
+# the range of the image; the kernel's free parameter is -0.75 here, as in PyTorch.) Most transformers,
+# and this book, stay with bilinear.
 #
 # ## Beyond the border
 #

@@ -391,8 +391,8 @@ print("upright", unbent.round(2))
 assert np.all(after > before)
 
 # %% [markdown]
-# It rises in every class. The last line is the goal, the same digits before anybody bent them. (Not all
-# of the rise is straightening: thick strokes overlap more easily than thin ones, and this layer also
+# It rises in every class. The last line is for comparison, the same digits before anybody bent them. (Not
+# all of the rise is straightening: thick strokes overlap more easily than thin ones, and this layer also
 # enlarges, as you will see.)
 #
 # ## How close to the truth?
@@ -475,7 +475,7 @@ upright_theta = parts(transformer.theta(x_test))
 enlarged = 2 ** np.median(-upright_theta["zoom"])
 turned_by = np.median(np.abs(upright_theta["turn"]))
 assert min(shares.values()) > 0.2
-assert large_comes_out > 1 > large_needs
+assert large_comes_out > large_needs + 0.05
 assert turned_by > 2
 
 # %% tags=["hide-input"]
@@ -490,9 +490,9 @@ Markdown(
 
 # %% [markdown]
 # Shifts it takes back, turns in part. With zooms it takes sides: what is too small it enlarges, what
-# is too large it enlarges a little more. It also changes digits that were fine. Nothing in the loss
+# is too large it leaves too large. It also changes digits that were fine. Nothing in the loss
 # says "upright" or "original size": it falls when digits of a class look alike *to the classifier*, and
-# a larger digit is as good a pose to agree on as any. Why are the turns left half undone? Two reasons
+# a larger digit is as good a pose to agree on as any. Why are the turns undone in part only? Two reasons
 # are at hand. A digit that is named with confidence sends back next to no gradient, so nobody asks for
 # the rest. And three epochs are short: the second exercise shows that this very classifier would read
 # better if the layer went further. Which of the two weighs more we have not measured.

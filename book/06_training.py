@@ -825,6 +825,7 @@ for name, theta in {"no look": never, "one look": once, "two looks": twice}.item
 assert spreads[0] > spreads[1] > spreads[2]
 right = training.accuracy(trained["STN+CNN"], straightened, y_test)
 print(f"accuracy on bent digits: one look {bent['STN+CNN']:.3f}, two {right:.3f}")
+assert right > bent["STN+CNN"]
 
 # %% [markdown]
 # It shrinks again. The layer was never trained for a second look; what it sees then is simply a

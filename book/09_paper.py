@@ -282,7 +282,8 @@ def draw_table(ax, rows, title):
 # %% tags=["hide-input"]
 def panels(exams, width=6.6, height=3.5, columns=2):
     done = {title: rows for title, rows in exams.items() if any(row["seeds"] for row in rows)}
-    print("not run:", ", ".join(title for title in exams if title not in done) or "none of these")
+    if missing := [title for title in exams if title not in done]:
+        print("not run:", ", ".join(missing))
     lines, columns = max(1, -(-len(done) // columns)), min(columns, max(1, len(done)))
     figure = plt.figure(figsize=(width, height * lines), layout="constrained")
     axes = {title: figure.add_subplot(lines, columns, i + 1) for i, title in enumerate(done)}

@@ -752,6 +752,9 @@ PAPER_STEPS, IMAGES = 150_000, 60_000
 steps = runs.EPOCHS["paper"] * -(-IMAGES // runs.BATCH["paper"])
 print(f"{runs.EPOCHS['paper']} epochs are {steps:,} steps,")
 print(f"{steps / PAPER_STEPS:.0%} of the paper's {PAPER_STEPS:,}")
+
+
+# %%
 def is_first_fcn(record):
     kind = record["experiment"], record["model"], record["seed"]
     return kind == ("paper", "fcn", 0)
@@ -812,9 +815,10 @@ theirs, ours = np.array(list(left.values())).T
 figure, ax = plt.subplots(figsize=(5, 4.4), layout="constrained")
 ax.plot([0, 1], [0, 1], color=plotting.COLORS["neutral"], lw=1)
 ax.plot(theirs, ours, "o", color=plotting.COLORS["input"])
-for (exam, _), point in zip(left, zip(theirs, ours)):
+for (exam, network), point in zip(left, zip(theirs, ours)):
+    label = exam if "FCN" in network else f"{exam}, CNN"
     side = {"ha": "right", "xytext": (-7, 0)} if point[1] > point[0] else {"ha": "left", "xytext": (7, -4)}
-    ax.annotate(exam, point, textcoords="offset points", fontsize=9, va="center", **side)
+    ax.annotate(label, point, textcoords="offset points", fontsize=9, va="center", **side)
 ax.set(xlim=(0, 1.1), ylim=(0, 1.1), xlabel="share of the error left, published", ylabel="share left, ours")
 plt.show()
 

@@ -554,8 +554,8 @@ fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 #
 # Training a spatial transformer is the same descent, with two differences. Nobody has the target
 # picture: the classifier behind the transformer says which pixels should be brighter. And it runs over
-# all images at once, with a network that proposes $\theta$. A digit that is out of reach by itself can
-# be brought along by what that network learns from others.
+# all images at once, with a network that proposes $\theta$. So a digit that is out of reach by itself
+# may be brought along by what that network learns from others; we have not measured how often.
 #
 # ## Kinks on the lattice
 #

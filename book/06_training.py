@@ -651,7 +651,8 @@ assert ink < 0.1 and away > 1
 
 # %% [markdown]
 # At this rate the plain network still learns something. The one with the transformer sees black: the
-# centre of its grid lies outside the image, which ends at 1. And it cannot come back, as the next cell shows. Shift the grid bit by bit, and
+# centre of its grid lies outside the image, which ends at 1. And it cannot come back, as the next cell
+# shows. Shift the grid bit by bit, and
 # ask for the gradient of the output's brightness with respect to the shift.
 
 # %%

@@ -457,7 +457,8 @@ permutation = np.random.default_rng(SEED).permutation(784)
 
 
 def scramble(images):
-    return images.reshape(len(images), 784)[:, permutation].reshape(images.shape)
+    pixels = images.reshape(len(images), 784)
+    return pixels[:, permutation].reshape(images.shape)
 
 
 # %% [markdown]
@@ -472,7 +473,7 @@ training.fit(scrambled_fcn, scramble(x_train), y_train,
 scrambled_accuracy = training.accuracy(scrambled_fcn, scramble(x_test), y_test)
 print(f"upright {upright_accuracy:.3f}, scrambled {scrambled_accuracy:.3f}")
 assert abs(upright_accuracy - scrambled_accuracy) < 0.03
-plotting.strip(np.concatenate([two, scramble(two)]), titles=["a 2", "scrambled"])
+plotting.strip(np.concatenate([two, scramble(two)]), ["a 2", "scrambled"])
 plt.show()
 
 # %% [markdown]
@@ -501,8 +502,8 @@ for name, images in {"upright": x_test, "turned": turned(x_test, 45)}.items():
     accepted = confidence > 0.9
     print(
         f"{name}: confidence if right {confidence[right].mean():.2f}, "
-        f"if wrong {confidence[~right].mean():.2f}; "
-        f"accepted {accepted.mean():.0%}, "
+        f"if wrong {confidence[~right].mean():.2f};\n"
+        f"    accepted {accepted.mean():.0%}, "
         f"of these wrong {1 - right[accepted].mean():.1%}"
     )
     assert confidence[right].mean() > confidence[~right].mean()

@@ -198,11 +198,9 @@ scores = {
 }
 
 # %% tags=["hide-input"]
-rows = "\n".join(
-    f"| {name} | {network.count_params():,} | {scores[name]['original']:.3f} | {scores[name]['distorted']:.3f} |"
-    for name, network in networks.items()
-)
-display(Markdown(f"| network | parameters | original | distorted |\n|---|--:|--:|--:|\n{rows}"))
+rows = [(name, f"{network.count_params():,}", *(f"{scores[name][exam]:.3f}" for exam in exams))
+        for name, network in networks.items()]
+display(Markdown(plotting.markdown_table(("network", "parameters", *exams), rows)))
 
 # %% mystnb={"image": {"alt": "Bar chart of accuracy on original and on distorted digits for FCN clean, FCN mixed and CNN. On original digits the three bars are close together; on distorted digits they rise from FCN clean over FCN mixed to CNN."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.4))

@@ -373,9 +373,9 @@ keras.optimizers.SGD(0.1).apply(gradients, localizer.trainable_variables)
 _, second = gradient_sizes(localizer, images, target)
 
 # %% tags=["hide-input"]
-lines = "\n".join(f"| `{name}` | {first[name]:.2g} | {second[name]:.2g} |" for name in first if "kernel" in name)
-display(Markdown(f"| largest gradient of | first step | second step |\n|---|--:|--:|\n{lines}"))
 kernels = [name for name in first if "kernel" in name]
+rows = [(f"`{name}`", f"{first[name]:.2g}", f"{second[name]:.2g}") for name in kernels]
+display(Markdown(plotting.markdown_table(("largest gradient of", "first step", "second step"), rows)))
 assert first[kernels[-1]] > 0 and all(first[name] == 0 for name in kernels[:-1])
 assert all(second[name] > 0 for name in kernels)
 

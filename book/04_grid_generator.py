@@ -655,7 +655,8 @@ names = ["input", "distorted", "restored"]
 for matrix in (distort, undo):
     grid = affine_grid(matrix[None, :2].astype("float32"), (28, 28))
     images.append(np.asarray(grid_sample(images[-1], grid)))
-fig = plotting.strip([image[0] for image in images], names, size=1.8, frame=True)
+strip = [image[0] for image in images]
+fig = plotting.strip(strip, names, size=1.8, frame=True)
 
 # %% [markdown]
 # Position, size and turn are back. Sharpness is not: the distorted 2 was smaller, so it had fewer

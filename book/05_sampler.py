@@ -916,14 +916,17 @@ print("for the image:\n", nearest_U, "\nfor the point:", nearest_x, nearest_y)
 # Let the image blur itself first: average pooling makes each pixel the mean of those that the
 # sampler would skip.
 
-# %% mystnb={"image": {"alt": "Fine vertical stripes, their direct reduction, which shows broad stripes that do not exist, and the reduction after average pooling, which is nearly an even grey."}}
+# %%
 wave = 0.5 + 0.5 * np.cos(2 * np.pi * np.arange(64, dtype="float32") / 3.6)
 stripes = np.tile(wave, (64, 1))[None, :, :, None]
 small = affine_grid([[1.0, 0, 0, 0, 1, 0]], (16, 16))
 direct = np.asarray(grid_sample(stripes, small))[0]
 blurred = keras.layers.AveragePooling2D(4)(stripes)
 pooled = np.asarray(grid_sample(blurred, small))[0]
-plotting.strip([stripes[0], direct, pooled], ["fine", "direct", "pooled"], size=1.8)
+
+# %% mystnb={"image": {"alt": "Fine vertical stripes, their direct reduction, which shows broad stripes that do not exist, and the reduction after average pooling, which is nearly an even grey."}}
+strip = [stripes[0], direct, pooled]
+plotting.strip(strip, ["fine", "direct", "pooled"], size=1.8)
 print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
 
 # %% [markdown]

@@ -33,6 +33,7 @@ import numpy as np
 import tensorflow as tf
 from IPython.display import Markdown
 from keras import layers
+from sklearn.metrics.pairwise import cosine_similarity
 
 import stnlib
 from stnlib import datasets, distortions, models, plotting, training, transforms
@@ -66,6 +67,8 @@ TEST_SIZE = 2000   # at most this many to be examined on
 # `call` first: they are the equations. The rest is what Keras asks of any layer that can be saved.
 
 # %%
+from keras.saving import deserialize_keras_object, serialize_keras_object
+
 from stnlib.grid import transform_points
 from stnlib.layers import (
     OPTIONS,
@@ -85,9 +88,9 @@ class SpatialTransformer(keras.layers.Layer):
                  align_corners=False, **kwargs):
         super().__init__(**kwargs)
         self.localization = checked_localization(localization)
-        values = (transform, output_size, control_points,
-                  mode, padding_mode, align_corners)
-        for name, value in checked_options(*values).items():
+        options = checked_options(transform, output_size, control_points,
+                                  mode, padding_mode, align_corners)
+        for name, value in options.items():
             setattr(self, name, value)
         self.head = identity_head(transform, control_points)
 
@@ -101,8 +104,7 @@ class SpatialTransformer(keras.layers.Layer):
 
     def call(self, images):
         size = self.output_size or images.shape[1:3]
-        theta = self.theta(images)
-        points = transform_points(theta, self.transform, *size,
+        points = transform_points(self.theta(images), self.transform, *size,
                                   self.control_points, self.align_corners)
         return sample(images, points,
                       self.mode, self.padding_mode, self.align_corners)
@@ -112,15 +114,13 @@ class SpatialTransformer(keras.layers.Layer):
         return (input_shape[0], *size, input_shape[-1])
 
     def get_config(self):
-        config = {name: getattr(self, name) for name in OPTIONS}
-        config["localization"] = keras.saving.serialize_keras_object(
-            self.localization)
-        return {**super().get_config(), **config}
+        config = super().get_config() | {key: getattr(self, key) for key in OPTIONS}
+        return config | {"localization": serialize_keras_object(self.localization)}
 
     @classmethod
     def from_config(cls, config):
-        localization = keras.saving.deserialize_keras_object(config["localization"])
-        return cls(**{**config, "localization": localization})
+        localization = deserialize_keras_object(config["localization"])
+        return cls(**config | {"localization": localization})
 
 # %% [markdown]
 # Does it do what the three calls do? Try it on an image that you can read: nine pixels, numbered.
@@ -257,16 +257,16 @@ assert bent["FCN clean"] < bent["FCN mixed"] < bent["STN+FCN"]
 assert bent["CNN"] < bent["STN+CNN"]
 
 # %% tags=["hide-input"]
-rows = ["| Model | Weights | Upright | Bent | *Article: upright* | *Article: bent* |", "|---|--:|--:|--:|--:|--:|"]
+head = "Model", "Weights", "Upright", "Bent", "*Article: upright*", "*Article: bent*"
+rows = []
 for name, model in trained.items():
     quoted = [f"*{value:.3f}*" if value else "–" for value in ARTICLE[name]]
-    cells = [name, f"{model.count_params():,}", f"{upright[name]:.3f}", f"**{bent[name]:.3f}**", *quoted]
-    rows.append("| " + " | ".join(cells) + " |")
+    rows.append((name, f"{model.count_params():,}", f"{upright[name]:.3f}", f"**{bent[name]:.3f}**", *quoted))
 
 same = "the article's data, but far fewer digits to learn from and fewer epochs"
 other = "**another and far smaller data set than the article's MNIST**"
 note = f"Measured here on `{data.name}`: {same if data.name == 'mnist' else other}. Compare the order, not the decimals."
-Markdown("\n".join(rows) + "\n\n" + note)
+Markdown(plotting.markdown_table(head, rows) + "\n\n" + note)
 
 # %% [markdown]
 # Read the "Bent" column from the top. It is the argument of the whole book:
@@ -378,9 +378,7 @@ figure = plotting.strip(np.concatenate(normalised), columns=10)
 # %%
 def likeness(images):
     flat = images.reshape(len(images), -1)
-    mean = flat.mean(axis=0)
-    lengths = np.linalg.norm(flat, axis=1) * np.linalg.norm(mean)
-    return np.mean(flat @ mean / np.maximum(lengths, 1e-9))
+    return np.mean(cosine_similarity(flat, flat.mean(axis=0, keepdims=True)))
 
 
 before, after, unbent = (
@@ -818,14 +816,16 @@ twice = transforms.compose(once, second_look)
 
 # %%
 spreads = []
-for name, theta in {"no look": never, "one look": once, "two looks": twice}.items():
+looks = {"no look": never, "one look": once, "two looks": twice}
+for name, theta in looks.items():
     turn = parts(theta)["turn"]
     spread = np.mean([turn[members].std() for members in classes])
     print(f"{name}: spread within a class {spread:.1f} degrees")
     spreads.append(spread)
 assert spreads[0] > spreads[1] > spreads[2]
 right = training.accuracy(trained["STN+CNN"], straightened, y_test)
-print(f"accuracy on bent digits: one look {bent['STN+CNN']:.3f}, two {right:.3f}")
+print(f"accuracy on bent digits: one look {bent['STN+CNN']:.3f}, "
+      f"two {right:.3f}")
 assert right > bent["STN+CNN"]
 
 # %% [markdown]
@@ -867,16 +867,18 @@ theta_in = leaning(len(x_test), SEED + 1)
 theta_stn = leaner.get_layer("transformer").theta(warp(x_test, theta_in))
 lean_in = parts(theta_in)["turn"]
 lean_out = parts(transforms.compose(theta_in, theta_stn))["turn"]
+spread = {}
 for way, lean in {"going in": lean_in, "coming out": lean_out}.items():
-    spread = np.mean([lean[members].std() for members in classes])
-    print(f"{way:10} lean {lean.mean():.0f} degrees, spread {spread:.1f}")
+    spread[way] = np.mean([lean[members].std() for members in classes])
+    print(f"{way:10} lean {lean.mean():.0f} degrees, spread {spread[way]:.1f}")
 assert lean_out.mean() > 0.5 * lean_in.mean()
+assert spread["coming out"] < 0.9 * spread["going in"]
 
 # %% [markdown]
 # It does not. The digits of a class come out leaning more alike than they went in, so the layer has
 # learnt something; but they go on leaning. With no upright digit to be like, and nobody to say what
-# upright is, a common lean is as good as any pose. Do not expect a transformer to know your idea of straight: it knows what its
-# classifier has seen.
+# upright is, a common lean is as good as any pose. Do not expect a transformer to know your idea of
+# straight: it knows what its classifier has seen.
 #
 # ```{solution-end}
 # ```

@@ -303,13 +303,15 @@ def count(model):
     return model.count_params(), (model.layers[-1] if model.name.startswith("a") else model).count_params()
 
 
-lines = ["| Network | sees | Weights | of these, classifier | Accuracy |", "|---|--:|--:|--:|--:|"]
+head = "Network", "sees", "Weights", "of these, classifier", "Accuracy"
+rows = []
 for name, model in {**reads_all, **reads_half, **looks_first}.items():
     side = SIZE if name in reads_all else SIZE // 2 if name in reads_half else CROP
     everything, classifier = count(model)
-    lines.append(f"| {name} | {side}&nbsp;×&nbsp;{side} | {everything:,} | {classifier:,} | **{accuracy[name]:.3f}** |")
-lines.append(f"| *FCN, told where to look* | 28&nbsp;×&nbsp;28 | {told.count_params():,} | {told.count_params():,} | *{reference:.3f}* |")
-Markdown("\n".join(lines) + f"\n\nMeasured here on `{data.name}`, {TEST_SIZE:,} canvases.")
+    rows.append((name, f"{side}&nbsp;×&nbsp;{side}", f"{everything:,}", f"{classifier:,}", f"**{accuracy[name]:.3f}**"))
+weights = f"{told.count_params():,}"
+rows.append(("*FCN, told where to look*", "28&nbsp;×&nbsp;28", weights, weights, f"*{reference:.3f}*"))
+Markdown(plotting.markdown_table(head, rows) + f"\n\nMeasured here on `{data.name}`, {TEST_SIZE:,} canvases.")
 
 # %% [markdown]
 # Three things to take from the table:
@@ -593,14 +595,14 @@ figure.tight_layout(pad=0.3)
 # nothing is estimated.
 
 # %% tags=["hide-input"]
-lines = ["| Canvas | Network | Error, measured | Seeds | Published |", "|--:|---|--:|--:|--:|"]
+head = "Canvas", "Network", "Error, measured", "Seeds", "Published"
+rows = []
 for row in table.rows():
     if row["distortion"] in ("article_clutter", "clutter") and row["test"] == "distorted":
         size = 60 if row["distortion"] == "clutter" else 40
         quoted = "–" if row["published"] is None else f"{row['published']:.1f}"
-        shown = f"{size} | {table.network(row)} | {table.error(row)} | {row['seeds'] or '–'} | {quoted}"
-        lines.append(f"| {shown} |")
-Markdown("\n".join(lines))
+        rows.append((size, table.network(row), table.error(row), row["seeds"] or "–", quoted))
+Markdown(plotting.markdown_table(head, rows, words=2))
 
 # %% [markdown]
 # Everywhere the dense network without a transformer is left far behind. But on 40 pixels, after five
@@ -687,7 +689,8 @@ moved = np.array(moved)
 figure, ax = plt.subplots(figsize=(5, 2.8))
 ax.plot(brightness, moved[:, :20], color=plotting.COLORS["neutral"],
         lw=0.7, alpha=0.6)
-plotting.curve(ax, brightness, moved.mean(axis=1), "mean", plotting.COLORS["grid"])
+plotting.curve(ax, brightness, moved.mean(axis=1), "mean",
+               plotting.COLORS["grid"])
 ax.set(xlabel="brightness of the second digit",
        ylabel="window (0 first digit, 1 second)", ylim=(-0.3, 1.1))
 figure.tight_layout()

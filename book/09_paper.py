@@ -31,6 +31,7 @@ import tempfile
 from itertools import pairwise
 from math import comb
 from pathlib import Path
+from pprint import pprint
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -129,7 +130,7 @@ for model, transform in (("fcn", None), ("st_fcn", "affine")):
     (run,) = runs.select("paper", model, transform, "RTS", SEED, EPOCHS,
                          dataset="uci")
     small[model] = run
-print(*small.values(), sep="\n")
+    pprint(run)
 
 # %% [markdown]
 # A `Run` is all that decides a number. Two runs that are equal have the same result. (`train_size`
@@ -172,7 +173,12 @@ figure.tight_layout()
 # Every measurement leaves a record, and the record holds the command that repeats it.
 
 # %%
-print(records["fcn"]["command"])
+def for_terminal(command):
+    """The command on several lines, each with the backslash that continues it."""
+    return command.replace(" --distortion", " \\\n    --distortion")
+
+
+print(for_terminal(records["fcn"]["command"]))
 
 # %% [markdown]
 # In a terminal you would paste this line. Here we hand its words to the same program, with a fresh
@@ -231,18 +237,13 @@ def by_model(rows):
     return {row["model"]: row for row in rows if row["mean"] is not None}
 
 
-def lay_out(head, lines, words=1):
-    rule = ["---"] * words + ["--:"] * (len(head) - words)  # the columns of words to the left
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (head, rule, *lines))
-
-
 def show_table(rows, source):
     decimals = 2 if source == "Article" else 1  # as published
     lines = []
     for row in rows:
         theirs = "–" if row["published"] is None else f"{row['published']:.{decimals}f}"
         lines.append((table.network(row), table.error(row), row["seeds"] or "–", theirs))
-    return Markdown(lay_out(("Error, %", "Ours", "Seeds", source), lines))
+    return Markdown(plotting.markdown_table(("Error, %", "Ours", "Seeds", source), lines))
 
 
 def side_by_side(families):
@@ -250,7 +251,7 @@ def side_by_side(families):
     for cells in zip(*(pick("paper", family) for family in families), strict=True):
         written = [f"{table.error(row)}, *{row['published']:.1f}*" for row in cells]
         lines.append((table.network(cells[0]), *written))
-    return Markdown(lay_out(("Ours, *paper's*", *families), lines))
+    return Markdown(plotting.markdown_table(("Ours, *paper's*", *families), lines))
 
 
 # %% tags=["hide-input"]
@@ -455,7 +456,7 @@ for family in runs.DISTORTIONS["paper"]:
 
 head = "Family", "FCN, affine", "CNN, affine", "FCN, other map", "CNN, other map"
 lines = [(family, *(f"{gain:.1f}" for gain in gains[family])) for family in gains]
-Markdown(lay_out(head, lines))
+Markdown(plotting.markdown_table(head, lines))
 
 # %% [markdown]
 # In each family a transformer brings the dense network more than the CNN. And the kind of map hardly
@@ -533,7 +534,7 @@ for row in measured:
         lines.append((f"{exam}: {table.network(row)}", *cost(row)))
 unfold = "<details><summary>What each cell cost</summary>\n\n{}\n\n</details>"
 head = "Cell", "Parameters", "Epochs", "Processor s"
-Markdown(unfold.format(lay_out(head, lines)))
+Markdown(unfold.format(plotting.markdown_table(head, lines)))
 
 # %% [markdown]
 # How near did the control of equal time come? Its number of epochs was fixed from the seconds of seed
@@ -698,7 +699,7 @@ head = "Exam", "With", "Against", "Gain, points", "Price", "Verdict"
 lines = {"wins": [], "others": []}
 for (row, rival), outcome in zip(pairs, verdicts):
     lines["wins" if outcome == "better" else "others"].append(comparison(row, rival, outcome))
-others, wins = (lay_out(head, lines[key], words=3) if lines[key] else "None so far." for key in ("others", "wins"))
+others, wins = (plotting.markdown_table(head, lines[key], words=3) if lines[key] else "None so far." for key in ("others", "wins"))
 Markdown(f"{others}\n\n<details><summary>The clear wins</summary>\n\n{wins}\n\n</details>")
 
 # %% [markdown]
@@ -768,7 +769,7 @@ for record in filter(is_first_fcn, files.read_results()):
     lines.append((family, f"{loss:.2f}", f"{error:.2f}", f"{theirs:.1f}"))
     assert (loss > 0.1) == (error > theirs)
 head = "FCN on", "Last training loss", "Test error, %", "Paper's, %"
-Markdown(lay_out(head, lines))
+Markdown(plotting.markdown_table(head, lines))
 
 # %% [markdown]
 # This splits the exams in two. Where the dense network has learnt its training digits, it errs less
@@ -808,7 +809,7 @@ for row, rival in pairs:
         left[exam_name(row), table.network(row)] = theirs, ours
         names = f"{table.network(rival)} → {table.network(row)}"
         lines.append((exam_name(row), names, f"{theirs:.0%}", f"{ours:.0%}"))
-Markdown(lay_out(("Exam", "Without → with", "Left, published", "Left, ours"), lines, words=2))
+Markdown(plotting.markdown_table(("Exam", "Without → with", "Left, published", "Left, ours"), lines, words=2))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of the error that a transformer leaves, ours against the published, a dot for each comparison. The dots lie near the diagonal, from RTS and clutter at the lower left to E at the upper right."}}
 theirs, ours = np.array(list(left.values())).T
@@ -845,7 +846,8 @@ assert rank > 0.5
 for experiment in runs.EPOCHS:
     done = [row for row in measured if row["experiment"] == experiment]
     cheapest = min(done, key=lambda row: row["cpu_seconds"], default=None)
-    print(cheapest["commands"][0] if cheapest else f"{experiment}: not run")
+    found = for_terminal(cheapest["commands"][0]) if cheapest else "not run"
+    print(f"# {experiment}\n{found}")
 
 # %% [markdown]
 # In a checkout of this book, `make experiments` works down the whole list, and you may stop it and

@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops
+from keras.saving import deserialize_keras_object, serialize_keras_object
 
 from stnlib import _checks, transforms
 from stnlib.grid import transform_points
@@ -42,8 +43,8 @@ class SpatialTransformer(keras.layers.Layer):
         """Check the options and make the head; see the class."""
         super().__init__(**kwargs)
         self.localization = checked_localization(localization)
-        values = (transform, output_size, control_points, mode, padding_mode, align_corners)
-        for name, value in checked_options(*values).items():
+        options = checked_options(transform, output_size, control_points, mode, padding_mode, align_corners)
+        for name, value in options.items():
             setattr(self, name, value)
         self.head = identity_head(transform, control_points)
 
@@ -60,8 +61,7 @@ class SpatialTransformer(keras.layers.Layer):
     def call(self, images):
         """Resample the images `(B, H, W, C)` where their own theta says."""
         size = self.output_size or images.shape[1:3]
-        theta = self.theta(images)
-        points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners)
+        points = transform_points(self.theta(images), self.transform, *size, self.control_points, self.align_corners)
         return sample(images, points, self.mode, self.padding_mode, self.align_corners)
 
     def compute_output_shape(self, input_shape):
@@ -71,15 +71,14 @@ class SpatialTransformer(keras.layers.Layer):
 
     def get_config(self):
         """Everything that `from_config` needs, as plain values."""
-        config = {name: getattr(self, name) for name in OPTIONS}
-        config["localization"] = keras.saving.serialize_keras_object(self.localization)
-        return {**super().get_config(), **config}
+        config = super().get_config() | {key: getattr(self, key) for key in OPTIONS}
+        return config | {"localization": serialize_keras_object(self.localization)}
 
     @classmethod
     def from_config(cls, config):
         """The layer that `get_config` described."""
-        localization = keras.saving.deserialize_keras_object(config["localization"])
-        return cls(**{**config, "localization": localization})
+        localization = deserialize_keras_object(config["localization"])
+        return cls(**config | {"localization": localization})
 
 
 def identity_head(transform="affine", control_points=(4, 4)):

@@ -1,4 +1,4 @@
-"""One style for all figures. Functions draw on an `ax` or return a figure."""
+"""One style for all figures and tables. Functions draw on an `ax`, or return a figure or a table's text."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -151,3 +151,23 @@ def bars(ax, names, values, colors=None, errors=None):
     ax.invert_yaxis()
     ax.margins(x=0.15)
     return ax
+
+
+def markdown_table(head, rows, words=1):
+    """A table as the text of a Markdown table: `head` and each row have as many cells; returns a str.
+
+    The first `words` columns stand to the left, the others (numbers) to the right. A row with more or
+    fewer cells than the head raises a ValueError.
+
+    >>> print(markdown_table(("network", "error, %"), [("FCN", 3.2), ("ST-FCN", 1.5)]))
+    | network | error, % |
+    |---|--:|
+    | FCN | 3.2 |
+    | ST-FCN | 1.5 |
+    """
+    for row in rows:
+        if len(row) != len(head):
+            raise ValueError(f"rows: expected {len(head)} cells in each, as in the head, got {len(row)} in {row!r}")
+    lines = [f"| {' | '.join(map(str, row))} |" for row in (head, *rows)]
+    rule = "|" + "---|" * words + "--:|" * (len(head) - words)
+    return "\n".join([lines[0], rule, *lines[1:]])

@@ -122,8 +122,8 @@ class TestRulesCanFail:
             (["x\n" * 9], 1),
             (["x", "x", "x\n" * 30], 0),
             (["x", "x", "x\n" * 31], 1),
-            (["x", "x", "class A:\n" + "    x\n" * 43], 0),
-            (["x", "x", "class A:\n" + "    x\n" * 44], 1),
+            (["x", "x", "class A:\n" + "    x\n" * 39], 0),
+            (["x", "x", "class A:\n" + "    x\n" * 40], 1),
         ],
     )
     def test_lengths(self, sources, count):

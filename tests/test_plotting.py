@@ -91,3 +91,13 @@ def test_curve_and_bars(ax):
     assert ax.get_legend_handles_labels()[1] == ["line"]
     plotting.bars(ax, ["a", "b"], [0.25, 0.5])
     assert [text.get_text() for text in ax.texts] == ["0.250", "0.500"] and ax.yaxis_inverted()
+
+
+def test_markdown_table_puts_words_left_and_numbers_right():
+    text = plotting.markdown_table(("a", "b", "c"), [("x", "y", 1), ("z", "w", 2)], words=2)
+    assert text.splitlines() == ["| a | b | c |", "|---|---|--:|", "| x | y | 1 |", "| z | w | 2 |"]
+
+
+def test_markdown_table_refuses_a_row_of_another_length():
+    with pytest.raises(ValueError, match=r"rows: expected 2 cells in each, as in the head, got 1 in \('x',\)"):
+        plotting.markdown_table(("a", "b"), [("x",)])

@@ -83,14 +83,14 @@ def within_budget(run, out):
 
 
 def report(run, digits, out, progress=True):
-    """Measure a run unless it is there already, and print a line."""
+    """Measure a run unless it is there already, and print what came out."""
     if (out / f"{run.name}.json").exists():
         print(f"{run.name}: measured already")
         return
     record = measure(run, digits, out, progress)
     errors = ", ".join(f"{name} {100 * error:.2f} %" for name, error in record["error"].items())
     cost = f"{record['parameters']:,} parameters, {record['cpu_seconds']:.0f} processor seconds"
-    print(f"{run.name}: error {errors}, {cost}", flush=True)
+    print(f"{run.name}:\n    error {errors}, {cost}", flush=True)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,16 @@ def test_equations_fit_on_a_phone(visit, path):
     assert wide == []
 
 
+def test_code_and_printed_lines_fit_on_a_desktop(visit, chapter):
+    page = visit(chapter, size=DESKTOP).page
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll(".cell pre")].filter((one) => one.checkVisibility())
+            .map((one) => [one.scrollWidth - one.clientWidth, one.textContent.slice(0, 80)])"""
+    )
+    assert len(shown) > 5
+    assert [code for excess, code in shown if excess > 1] == []
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_is_accessible(visit, path, size, scheme):

@@ -77,3 +77,9 @@ def test_a_page_reads_without_scripts(visit):
     assert page.locator("article .katex").first.is_visible()
     assert page.locator("nav.bd-links").is_visible()
     assert not page.locator(".theme-switch-button").is_visible()
+
+
+def test_numbers_in_a_table_stand_to_the_right(visit):
+    cells = visit("book/02_baselines.html").page.locator("td.text-right")
+    aligned = cells.evaluate_all("(all) => all.map((one) => getComputedStyle(one).textAlign)")
+    assert aligned and set(aligned) == {"right"}

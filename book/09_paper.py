@@ -36,12 +36,11 @@ from pprint import pprint
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
-from matplotlib.ticker import LogLocator
 from scipy.stats import spearmanr
 
 from stnlib import datasets, plotting
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import data, files, runs, table
+from stnlib.experiments import data, files, report, runs, table
 from stnlib.experiments.measure import measure
 
 plotting.use_style()
@@ -225,83 +224,8 @@ for row in measured[:3]:
     print(f"{exam}: {table.network(row)} | {table.error(row)}")
 
 # %% [markdown]
-# And functions to lay cells out, as a table or as a picture. (The code is folded; it only arranges.)
-
-# %% tags=["hide-input"]
-def pick(experiment, distortion, test="distorted"):
-    chosen = table.sorted_rows(table.rows(), experiment)
-    return [row for row in chosen if (row["distortion"], row["test"]) == (distortion, test)]
-
-
-def by_model(rows):
-    return {row["model"]: row for row in rows if row["mean"] is not None}
-
-
-def show_table(rows, source):
-    decimals = 2 if source == "Article" else 1  # as published
-    lines = []
-    for row in rows:
-        theirs = "–" if row["published"] is None else f"{row['published']:.{decimals}f}"
-        lines.append((table.network(row), table.error(row), row["seeds"] or "–", theirs))
-    return Markdown(plotting.markdown_table(("Error, %", "Ours", "Seeds", source), lines))
-
-
-def side_by_side(families):
-    lines = []
-    for cells in zip(*(pick("paper", family) for family in families), strict=True):
-        written = [f"{table.error(row)}, *{row['published']:.1f}*" for row in cells]
-        lines.append((table.network(cells[0]), *written))
-    return Markdown(plotting.markdown_table(("Ours, *paper's*", *families), lines))
-
-
-# %% tags=["hide-input"]
-OURS = {"ls": "", "marker": "o", "ms": 5, "color": plotting.COLORS["input"]}
-THEIRS = {"ls": "", "marker": "D", "ms": 8, "mfc": "none", "color": plotting.COLORS["neutral"]}
-
-
-def key(figure):
-    handles = plt.Line2D([], [], **OURS), plt.Line2D([], [], **THEIRS)
-    figure.legend(handles, ["ours", "published"], loc="outside lower center", ncols=2)
-
-
-def draw_table(ax, rows, title):
-    known = [row[key] for row in rows for key in ("mean", "published") if row[key] is not None]
-    for height, row in enumerate(rows):
-        if row["published"] is not None:
-            ax.plot(row["published"], height, **THEIRS)
-        if row["mean"] is not None:
-            ax.errorbar(row["mean"], height, xerr=row["spread"], capsize=6, **OURS)
-        else:
-            place = row["published"] or min(known), height
-            ax.annotate("not run", place, (7, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set(title=title, yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xscale="log")
-    ax.set_xlim(0.75 * min(known), 1.8 * max(known))
-    ax.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
-    ax.set_yticklabels([table.network(row) for row in rows])
-    ax.grid(axis="x", color="#dddddd")
-
-# %% tags=["hide-input"]
-def panels(exams, width=6.6, height=3.5, columns=2):
-    done = {title: rows for title, rows in exams.items() if any(row["seeds"] for row in rows)}
-    if missing := [title for title in exams if title not in done]:
-        print("not run:", ", ".join(missing))
-    lines, columns = max(1, -(-len(done) // columns)), min(columns, max(1, len(done)))
-    figure = plt.figure(figsize=(width, height * lines), layout="constrained")
-    axes = {title: figure.add_subplot(lines, columns, i + 1) for i, title in enumerate(done)}
-    if not done:
-        plt.close(figure)
-    return figure, [(axes[title], done[title], title) for title in done]
-
-
-def show_dots(figure, parts):
-    for ax, rows, title in parts:
-        draw_table(ax, rows, title)
-    for ax, *_ in parts[-1:]:
-        ax.set_xlabel("test error (%)")
-    key(figure)
-    plt.show()
-
-# %% [markdown]
+# `table.pick` finds the rows of one exam, and `report` lays them out, as a table or as a picture.
+#
 # ## The article's table
 #
 # Five epochs, Adam at a constant rate, batches of 32, on all 60,000 digits of MNIST and one bent copy
@@ -309,36 +233,38 @@ def show_dots(figure, parts):
 # this level the error is what you notice. First upright digits.
 
 # %%
-upright = by_model(pick("article", "article", "original"))
+rows = table.pick("article", "article", "original")
+upright = table.by_model(rows)
 widest = max(upright, key=lambda model: upright[model]["spread"] or 0)
 assert upright["cnn"]["mean"] < upright["stn_fcn"]["mean"] and widest == "stn_fcn"
-show_table(pick("article", "article", "original"), "Article")
+Markdown(report.errors_table(rows, "Article", decimals=2))
 
 # %% [markdown]
 # Upright digits give a transformer little to undo. STN+FCN stays above the plain CNN, and its seeds
 # differ most. Then bent digits, which is what the transformer was built for.
 
 # %%
-show_table(pick("article", "article"), "Article")
+exams = {"bent digits": table.pick("article", "article")}
+Markdown(report.errors_table(exams["bent digits"], "Article", decimals=2))
 
 # %% [markdown]
 # Last, digits among scraps of other digits, on a canvas of 40 pixels. How much clutter the article
 # used, it does not say; the amount is ours, so compare the order here, not the size.
 
 # %%
-cluttered = by_model(pick("article", "article_clutter"))
+exams["cluttered digits"] = table.pick("article", "article_clutter")
+cluttered = table.by_model(exams["cluttered digits"])
 assert abs(cluttered["cnn"]["mean"] - cluttered["stn_fcn"]["mean"]) < 0.3
-show_table(pick("article", "article_clutter"), "Article")
+Markdown(report.errors_table(exams["cluttered digits"], "Article", decimals=2))
 
 # %% [markdown]
 # Here the plain CNN reads as well as the dense network with a transformer. The same as a picture. A
 # blue dot is our mean, with a bar for the spread over the seeds. (No bar: one seed, spread unknown.)
 # A hollow diamond is the published figure. Mind the logarithmic axis.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, bent digits and cluttered digits, with one row for each network of the article's table. Dots show our error, hollow diamonds the article's; rows without a dot say not run."}}
-exams = {"bent digits": pick("article", "article"), "cluttered digits": pick("article", "article_clutter")}
-figure, parts = panels(exams, width=5.8, height=3, columns=1)
-show_dots(figure, parts)
+# %% mystnb={"image": {"alt": "Two panels, bent digits and cluttered digits, with one row for each network of the article's table. Dots show our error, hollow diamonds the article's; rows without a dot say not run."}}
+report.errors_figure(exams, width=5.8, height=3)
+plt.show()
 
 # %% [markdown]
 # *Do dot and diamond agree?* Where they do, the article's number has been repeated by other code.
@@ -347,7 +273,7 @@ show_dots(figure, parts)
 # digits:
 
 # %%
-bent = by_model(pick("article", "article"))
+bent = table.by_model(exams["bent digits"])
 both = [row for row in bent.values() if row["published"] is not None]
 for row in both:
     gap = row["mean"] - row["published"]
@@ -373,47 +299,9 @@ for control in [model for model in ("cnn_wide", "cnn_long") if model in bent]:
 #
 # How the error fell on the way there:
 
-# %% tags=["hide-input"]
-STYLES = {"affine": "-", "projective": "--", "tps": ":", None: "-"}
-SHADES = {"st_fcn": "stn_fcn", "st_cnn": "stn_cnn", "st2_fcn": "stn_cnn", "cnn_wide": "input", "cnn_long": "neutral"}
-MARKERS = {"fcn_clean": "x", "fcn_mixed": "s", "fcn": "s", "cnn": "^", "stn_fcn": "o", "st_fcn": "o", "stn_cnn": "D"}
-MARKERS |= {"st_cnn": "D", "cnn_wide": "v", "cnn_long": "P", "st2_fcn": "*"}
-
-
-def log_errors(ax, ticks):
-    ax.set_yscale("log")
-    ax.yaxis.set(major_locator=LogLocator(subs=ticks), major_formatter="{x:g}", minor_formatter="")
-
-
-def draw_curves(ax, rows, title):
-    done = [row for row in rows if row["mean"] is not None]
-    for row in done:
-        curves, model = np.array(row["error_per_epoch"]), row["model"]
-        epochs = np.arange(1, curves.shape[1] + 1)
-        look = {"color": plotting.COLORS[SHADES.get(model, model)], "ls": STYLES[row["transform"]]}
-        marks = {"marker": MARKERS[model], "markevery": max(1, len(epochs) // 8), "ms": 5}
-        ax.plot(epochs, curves.mean(0), label=table.network(row), **marks, **look)
-        ax.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.2, lw=0)
-    ax.set(title=title, xlabel="epoch")
-    log_errors(ax, ticks=(1, 1.5, 2, 3, 5, 7))
-    ax.xaxis.get_major_locator().set_params(integer=True)
-
-
-# %% tags=["hide-input"]
-def shared_legend(figure):
-    found = {}
-    for ax in figure.axes:
-        handles, labels = ax.get_legend_handles_labels()
-        found |= dict(zip(labels, handles))
-    figure.supylabel("test error (%)")
-    figure.legend(found.values(), found, loc="outside lower center", ncols=3, fontsize=9)
-    plt.show()
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Learning curves of the article's networks, test error against the epoch on a logarithmic scale: a panel for each exam that has been run, a line for each network."}}
-figure, parts = panels(exams)
-for part in parts:
-    draw_curves(*part)
-shared_legend(figure)
+# %% mystnb={"image": {"alt": "Learning curves of the article's networks, test error against the epoch on a logarithmic scale: a panel for each exam that has been run, a line for each network."}}
+report.curves_figure(exams)
+plt.show()
 
 # %% [markdown]
 # A line is the mean over the seeds, the band around it goes from the best to the worst of them. (The
@@ -430,12 +318,13 @@ shared_legend(figure)
 # in percent, after it, in italics, the paper's.
 
 # %%
-side_by_side(runs.DISTORTIONS["paper"])
+families = {family: table.pick("paper", family)
+            for family in runs.DISTORTIONS["paper"]}
+Markdown(report.exams_table(families))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A panel for each family of distortion of which something has been measured, each with eight networks. Dots show our error in percent, hollow diamonds the paper's; rows without a dot say not run."}}
-families = {family: pick("paper", family) for family in runs.DISTORTIONS["paper"]}
-figure, parts = panels(families, width=5.4, height=2.5, columns=1)
-show_dots(figure, parts)
+# %% mystnb={"image": {"alt": "A panel for each family of distortion of which something has been measured, each with eight networks. Dots show our error in percent, hollow diamonds the paper's; rows without a dot say not run."}}
+report.errors_figure(families)
+plt.show()
 
 # %% [markdown]
 # The paper's figures alone have a pattern. Here is what they gain, in points: first by an affine
@@ -443,8 +332,8 @@ show_dots(figure, parts)
 
 # %%
 gains = {}
-for family in runs.DISTORTIONS["paper"]:
-    theirs = {table.network(row): row["published"] for row in pick("paper", family)}
+for family in families:
+    theirs = {table.network(row): row["published"] for row in families[family]}
     dense = theirs["FCN"] - theirs["ST-FCN, affine"]
     convolved = theirs["CNN"] - theirs["ST-CNN, affine"]
     maps = [theirs[f"{network}, affine"]
@@ -482,11 +371,9 @@ for row in repeats:
 #
 # And how the errors fell:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Learning curves of the paper's networks: test error against the epoch on a logarithmic scale, a panel for each family that has been run, a line for each network."}}
-figure, parts = panels({family: pick("paper", family) for family in runs.DISTORTIONS["paper"]})
-for part in parts:
-    draw_curves(*part)
-shared_legend(figure)
+# %% mystnb={"image": {"alt": "Learning curves of the paper's networks: test error against the epoch on a logarithmic scale, a panel for each family that has been run, a line for each network."}}
+report.curves_figure(families)
+plt.show()
 
 # %% [markdown]
 # Only what has been run has a curve. Here the learning rate falls along a cosine to zero, so *every*
@@ -498,18 +385,20 @@ shared_legend(figure)
 # on 60 pixels.
 
 # %%
-show_table(pick("clutter", "clutter"), "Paper")
+Markdown(report.errors_table(table.pick("clutter", "clutter"), "Paper"))
 
 # %% [markdown]
 # In the second the network sees two moved digits, each on its own channel, and has to name the sum.
 # With one transformer, both channels are moved together. With two, each digit can have its own.
 
 # %%
-show_table(pick("addition", "addition"), "Paper")
+Markdown(report.errors_table(table.pick("addition", "addition"), "Paper"))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, clutter and addition, each with four networks. Dots show our error in percent, hollow diamonds the paper's; rows without a dot say not run."}}
-figure, parts = panels({name: pick(name, name) for name in ("clutter", "addition")}, width=5.4, height=2, columns=1)
-show_dots(figure, parts)
+others = {name: table.pick(name, name)
+          for name in ("clutter", "addition")}
+report.errors_figure(others, height=2)
+plt.show()
 
 # %% [markdown]
 # Here the published gaps are wide: in the paper, a second transformer takes away most of the error
@@ -554,9 +443,9 @@ def budgeted(row):
 
 
 GROUPS = {"fcn": ("FCN", "fcn", "s"), "cnn": ("CNN", "cnn", "^"), "st": ("with a transformer", "grid", "o")}
-costly = exams | {"RTS": pick("paper", "RTS")} | {kind: pick(kind, kind) for kind in ("clutter", "addition")}
+costly = exams | {"RTS": families["RTS"]} | others
 costly = {title: rows for title, rows in costly.items() if sum(row["seeds"] > 0 for row in rows) > 1}
-figure, parts = panels(costly, height=2.6, columns=1)
+figure, parts = report.panels(costly, height=2.6, columns=1)
 for ax, rows, title in parts:
     for start, (label, color, marker) in GROUPS.items():
         group = [row for row in rows if row["seeds"] and row["model"].startswith(start)]
@@ -567,10 +456,11 @@ for ax, rows, title in parts:
     for x, y, name in points:
         below = any(abs(x - u) < near and v > y for u, v, _ in points)  # under a close neighbour
         ax.annotate(name, (x, y), (0, -13 if below else 7), textcoords="offset points", ha="center", fontsize=7)
-    log_errors(ax, ticks=(1, 2, 5))
+    report.log_errors(ax, ticks=(1, 2, 5))
     ax.margins(0.2)
     ax.set(title=title, xlim=(0, None), xlabel="processor seconds")
-shared_legend(figure)
+report.close_figure(figure)
+plt.show()
 
 # %% [markdown]
 # To the left is cheap, below is good. A transformer is one more thing to compute, so it moves a dot
@@ -793,12 +683,12 @@ Markdown(plotting.markdown_table(head, lines))
 # the smallest and the largest among the networks of an exam.
 
 # %% tags=["hide-input"]
-multiples = {}
+ratios = {}
 for row in measured:
     if row["experiment"] == "paper":
-        multiples.setdefault(row["distortion"], []).append(row["mean"] / row["published"])
-lines = [(exam, len(found), f"× {min(found):.1f}", f"× {max(found):.1f}") for exam, found in multiples.items()]
-assert max(multiples["E"]) < 1 < 1.5 < min(multiples["P"])
+        ratios.setdefault(row["distortion"], []).append(row["mean"] / row["published"])
+lines = [(exam, len(found), f"× {min(found):.1f}", f"× {max(found):.1f}") for exam, found in ratios.items()]
+assert max(ratios["E"]) < 1 < 1.5 < min(ratios["P"])
 Markdown(plotting.markdown_table(("Exam", "Networks", "Smallest", "Largest"), lines))
 
 # %% [markdown]
@@ -883,7 +773,7 @@ for experiment in runs.EPOCHS:
 # :::
 
 # %%
-several = [row for row in pick("article", "article") if row["seeds"] > 1]
+several = [row for row in table.pick("article", "article") if row["seeds"] > 1]
 finals = {table.network(row): [run[-1] for run in row["error_per_epoch"]]
           for row in several}
 order = sorted(finals, key=lambda network: np.mean(finals[network]))

@@ -135,6 +135,25 @@ def sorted_rows(listed, experiment):
     return sorted(chosen, key=lambda r: (order.index(r["distortion"]), r["test"], models.index(r["model"])))
 
 
+def pick(experiment, distortion, test="distorted", folder=None):
+    """List the rows of one exam, models in the paper's order; `folder` and the rows as in `rows`.
+
+    >>> [r["model"] for r in pick("clutter", "clutter")]
+    ['fcn', 'cnn', 'st_fcn', 'st_cnn']
+    """
+    chosen = sorted_rows(rows(folder), experiment)
+    return [r for r in chosen if (r["distortion"], r["test"]) == (distortion, test)]
+
+
+def by_model(listed):
+    """Find the measured ones of some rows by their model.
+
+    >>> by_model([{"model": "cnn", "mean": 0.8}, {"model": "fcn", "mean": None}])
+    {'cnn': {'model': 'cnn', 'mean': 0.8}}
+    """
+    return {r["model"]: r for r in listed if r["mean"] is not None}
+
+
 def network(r):
     """Name a row's network for readers, with its transform where the experiment compares several.
 

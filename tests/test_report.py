@@ -1,0 +1,93 @@
+"""The tables and figures of results: what is drawn is what the rows say, and what is missing says so."""
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import pytest
+
+from stnlib.experiments import report, runs, table
+
+
+@pytest.fixture(autouse=True)
+def close_all():
+    yield
+    plt.close("all")
+
+
+def measured(cell, mean, spread=None, curves=((3.0, 2.0),)):
+    """A row of the table with a result put in."""
+    result = {"mean": mean, "spread": spread, "seeds": len(curves), "epochs": 2, "other_budget": False}
+    return cell | result | {"error_per_epoch": [list(curve) for curve in curves]}
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """The paper's clutter exam: FCN with two seeds, ST-FCN with one, the others not run."""
+    fcn, cnn, st_fcn, st_cnn = table.pick("clutter", "clutter", folder=tmp_path)
+    two_seeds = [(9.0, 5.0), (7.0, 3.0)]
+    return [measured(fcn, 4.0, 1.5, two_seeds), cnn, measured(st_fcn, 2.0), st_cnn]
+
+
+def test_pick_keeps_the_papers_order_and_one_test(tmp_path):
+    picked = table.pick("article", "article", "original", folder=tmp_path)
+    assert [row["model"] for row in picked] == list(runs.MODELS["article"])
+    assert {(row["distortion"], row["test"]) for row in picked} == {("article", "original")}
+
+
+def test_by_model_leaves_out_what_was_not_run(rows):
+    assert list(table.by_model(rows)) == ["fcn", "st_fcn"]
+
+
+def test_errors_table_says_what_was_not_run(rows):
+    lines = report.errors_table(rows, "Paper").splitlines()
+    assert lines[2:4] == ["| FCN | 4.00 ± 1.50 | 2 | 13.2 |", "| CNN | not run | – | 3.5 |"]
+
+
+def test_errors_table_has_a_dash_where_nothing_is_published(rows):
+    assert report.errors_table([rows[0] | {"published": None}], "Paper").endswith("| – |")
+
+
+def test_exams_table_refuses_exams_of_other_networks(rows):
+    with pytest.raises(ValueError, match="shorter"):
+        report.exams_table({"one": rows, "two": rows[:1]})
+
+
+def test_panels_names_what_has_no_result(rows, capsys):
+    _, parts = report.panels({"there": rows, "missing": rows[1:2]})
+    assert [title for _, _, title in parts] == ["there"] and capsys.readouterr().out == "not run: missing\n"
+
+
+def test_dots_stand_at_our_errors_and_diamonds_at_the_published(rows):
+    figure = report.errors_figure({"clutter": rows})
+    (ax,) = figure.axes
+    places = {
+        marker: [(x, y) for line in ax.lines if line.get_marker() == marker for x, y in line.get_xydata()]
+        for marker in "oD"
+    }
+    assert places["o"] == [(4.0, 0), (2.0, 2)]
+    assert places["D"] == [(row["published"], height) for height, row in enumerate(rows)]
+    assert [text.get_text() for text in ax.texts] == ["not run", "not run"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["FCN", "CNN", "ST-FCN", "ST-CNN"]
+
+
+def test_curves_are_means_in_a_band_from_best_to_worst(rows):
+    figure = report.curves_figure({"clutter": rows})
+    (ax,) = figure.axes
+    first, second = ax.lines
+    assert first.get_xydata().tolist() == [[1, 8], [2, 4]] and second.get_ydata().tolist() == [3, 2]
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (3, 9) and ax.get_yscale() == "log"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FCN", "ST-FCN"]
+
+
+def test_every_network_has_a_look_of_its_own():
+    cells = {(run.experiment, run.model, run.transform) for run in runs.everything()}
+    for experiment in runs.MODELS:
+        looks = [
+            (report.MARKERS[model], report.STYLES[transform], report.SHADES.get(model, model))
+            for found, model, transform in cells
+            if found == experiment
+        ]
+        assert len(looks) == len(set(looks))

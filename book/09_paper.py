@@ -18,7 +18,7 @@
 # After this chapter you can
 #
 # - say what a comparison of two networks has to hold equal;
-# - repeat any number of this book with one command, and get the same number;
+# - repeat a measurement with one command, and get the same number;
 # - read a table of errors: mean, spread, and which differences mean nothing;
 # - say where a spatial transformer pays, and where it does not;
 # - list what we did otherwise than the paper, and what the paper leaves open.
@@ -102,8 +102,8 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 # Each row is one family; the last two rows belong together, a column is a pair to be added. But for
 # the partners in the last row, the same eight digits come back in each family. So look along a
 # column: which of the pictures could you put right by a turn, a zoom and a shift? For R, RTS and
-# clutter that is all it takes, for the addition once for each digit. For P you need a perspective.
-# For E you need a map that bends.
+# clutter that is all it takes, for the addition once for each digit. The bent digits need a shear as
+# well, P a perspective, and E a map that bends.
 #
 # ## What has to be equal
 #
@@ -113,13 +113,16 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 # - **Data.** Every network sees the same training digits, distorted by the same recipe, and takes
 #   the same test. (Except *FCN clean*, which sees upright digits only, to show why that is not enough.)
 # - **Steps.** The same number, the same batches, the same schedule. (Except the control of equal
-#   time, and *FCN clean*, which has half as many images in an epoch.)
+#   time, and *FCN clean*, which has half as many images in an epoch. And in the paper's Table 1 our
+#   convolutional networks were trained for fewer epochs than the dense ones; this is marked wherever
+#   it matters, and networks with unequal numbers are not compared.)
 # - **Size.** For the paper's tables a function of ours picks the widths so that each network has
 #   nearly as many parameters as the others. The article's networks are as the article has them, so
 #   we add two controls: a CNN widened until it has as many parameters as STN+CNN, and a CNN trained
 #   for as much *processor time* as STN+CNN needs. (Its epochs are set once, from the processor
 #   seconds of seed 0; the table of costs shows how near that came.)
-# - **Luck.** Three seeds where we could afford them, and then the spread beside the mean.
+# - **Luck.** Several seeds where we could afford them, and then the spread beside the mean. So far that
+#   is the article's upright and bent digits; all else is one run.
 #
 # Here are the settings of two networks that are about to compete:
 
@@ -132,8 +135,8 @@ for model, transform in (("fcn", None), ("st_fcn", "affine")):
     pprint(run)
 
 # %% [markdown]
-# A `Run` is all that decides a number. Two runs that are equal have the same result. (`train_size`
-# None stands for all training digits.)
+# A `Run` is all that decides a number, on one kind of machine. Two runs that are equal have the same
+# result. (`train_size` None stands for all training digits.)
 #
 # ## One cell of the table, in front of you
 #
@@ -198,7 +201,8 @@ print(f"equal to the last digit, in all {len(repeated['error_per_epoch'])} epoch
 # Not "about the same": the same, in each epoch. All randomness is a function of seed, epoch and
 # step: the order of the digits, their distortion, the initial weights, dropout. That is also what
 # lets a measurement that was killed halfway go on from its last epoch as if nothing had happened.
-# (On another kind of processor, sums are rounded in another order, and the last digits may differ.)
+# (On another kind of processor, sums are rounded in another order. Over thousands of steps that may grow;
+# do not expect more agreement there than between two seeds.)
 #
 # ## What we have measured
 #
@@ -207,8 +211,16 @@ print(f"equal to the last digit, in all {len(repeated['error_per_epoch'])} epoch
 
 # %%
 measured = [row for row in table.rows() if row["mean"] is not None]
-cells = len(table.rows())
-print(f"{len(measured)} of {cells} cells measured, {cells - len(measured)} not run")
+assert {row["distortion"] for row in measured if row["seeds"] > 1} == {"article"}
+for experiment in runs.EPOCHS:
+    cells, done = ([row for row in rows if row["experiment"] == experiment]
+                   for rows in (table.rows(), measured))
+    print(f"{experiment:<8} {len(done)} of {len(cells)} cells measured")
+
+# %% [markdown]
+# A row holds, among others:
+
+# %%
 for key in ("model", "distortion", "test", "mean", "spread", "seeds", "published"):
     print(f"{key:<11} {measured[0][key]}")
 
@@ -229,8 +241,7 @@ for row in measured[:3]:
 # ## The article's table
 #
 # Five epochs, Adam at a constant rate, batches of 32, on all 60,000 digits of MNIST and one bent copy
-# of each: the article's budget. We give the error where the article gives the accuracy, since at
-# this level the error is what you notice. First upright digits.
+# of each: the article's budget. We give errors, 100 less the article's accuracy. First upright digits.
 
 # %%
 rows = table.pick("article", "article", "original")
@@ -240,8 +251,8 @@ assert upright["cnn"]["mean"] < upright["stn_fcn"]["mean"] and widest == "stn_fc
 Markdown(report.errors_table(rows, "Article", decimals=2))
 
 # %% [markdown]
-# Upright digits give a transformer little to undo. STN+FCN stays above the plain CNN, and its seeds
-# differ most. Then bent digits, which is what the transformer was built for.
+# Even here STN+FCN gains on FCN mixed, though there is little to undo. But it stays above the plain CNN,
+# and its seeds differ most. Then bent digits, which is what the transformer was built for.
 
 # %%
 exams = {"bent digits": table.pick("article", "article")}
@@ -292,10 +303,10 @@ for control in [model for model in ("cnn_wide", "cnn_long") if model in bent]:
     assert times > 1.2
 
 # %% [markdown]
-# The order of the networks is the article's. The errors are not: most gaps exceed our spread. But
-# the article's figures have luck of their own, unknown to us, so this hints that the two programs
-# differ somewhere, if only in the bent copies that they drew, and no more. The controls stay
-# well above STN+CNN. So parameters and time do not explain what it gains.
+# The order of the networks is the article's. The errors are not, and most gaps exceed the spread of our
+# seeds. But the article's figures have luck of their own, unknown to us, so do not make much of them. The
+# controls gain a part of what STN+CNN gains, and stay well above it: neither as many parameters nor about
+# as much time explains it alone. (STN+FCN has no such controls.)
 #
 # How the error fell on the way there:
 
@@ -349,7 +360,8 @@ Markdown(plotting.markdown_table(head, lines))
 
 # %% [markdown]
 # In each family a transformer brings the dense network more than the CNN. And the kind of map hardly
-# matters: only the dense network on E gains more than a tenth of a point by a better one.
+# matters: only the dense network on E gains more than a tenth of a point by a better one. (Of ours
+# there is one such pair so far, on P. {doc}`Chapter 8 <08_beyond_affine>` counts its digits: chance.)
 #
 # And ours? First how far our errors lie from the paper's, cell by cell; below zero is better than
 # published. (The paper gives one decimal, so a gap is uncertain by 0.05 for that alone.)
@@ -365,9 +377,10 @@ for row in repeats:
     print(f"{name} {gap:+.2f} points{budget}")
 
 # %% [markdown]
-# A cell can lie above the paper's for two reasons. Our training is shorter, and our exam may be
-# harder, for the descriptions leave choices open. Either hits the plain FCN as well, so look at its
-# line in each family: where it lies far above the paper's, the other networks can hardly lie below.
+# A cell can lie above the paper's for several reasons: our training is shorter, it is one run, and our
+# exam may be harder, for the descriptions leave choices open. A harder exam hits the plain FCN as
+# well, so look at its line in each family: where it lies far above the paper's, the other networks can
+# hardly lie below.
 #
 # And how the errors fell:
 
@@ -376,8 +389,8 @@ report.curves_figure(families)
 plt.show()
 
 # %% [markdown]
-# Only what has been run has a curve. Here the learning rate falls along a cosine to zero, so *every*
-# curve is level at its right end. That does not show that longer training would not help.
+# Only what has been run has a curve. Here the learning rate falls along a cosine to zero, so every
+# curve flattens at its right end. That does not show that longer training would not help.
 #
 # ## Clutter and addition
 #
@@ -402,12 +415,13 @@ plt.show()
 
 # %% [markdown]
 # Here the published gaps are wide: in the paper, a second transformer takes away most of the error
-# that the first one leaves in the addition. One map cannot serve two digits that moved apart.
+# that the first one leaves in the addition. One map cannot undo two moves at once.
 #
 # ## What did each cell cost?
 #
-# Processor seconds are the price to compare. They add up what all cores did for a run, its tests
-# included. The time on the clock says more about what else the machine was doing.
+# Processor seconds are the price to compare. They add up what all cores did for a run, its tests and
+# the drawing of its distorted digits included, so compare within an exam. The time on the clock says
+# more about what else the machine was doing.
 
 # %%
 def cost(row):
@@ -467,9 +481,7 @@ plt.show()
 # to the right. The hope is that it moves it down as well, and further than the same time spent on
 # something else would. On bent digits STN+CNN does; STN+FCN lies about where the CNNs lie. On RTS the
 # ST-CNN even lies to the left of the CNN: the resolution is halved behind its transformer, so its
-# convolutions have a quarter of the pixels to read. Mind the logarithmic axis: equal steps down are equal
-# shares of the error gone. (Exams without a panel are in the next section's tables, with what each
-# transformer gains and at which price.)
+# convolutions have a quarter of the pixels to read. Equal steps down are equal shares of the error gone.
 #
 # ## Where a transformer does not pay
 #
@@ -518,15 +530,18 @@ assert np.isclose(sampling(toy), 0.0995, atol=1e-4)
 
 # %%
 needed = 2 * np.hypot(doubt(toy), doubt(toy))
-small_gains = sum(gain < needed for family in gains.values() for gain in family)
-print(f"clear from {needed:.2f} points on: "
-      f"{small_gains} of {4 * len(gains)} published gains are smaller")
-assert small_gains > 2 * len(gains)
+too_small = np.array(list(gains.values())) < needed
+helps, better_map = too_small[:, :2], too_small[:, 2:]
+print(f"clear from {needed:.2f} points on; too small are, of the published gains,\n"
+      f"  by a transformer {helps.sum()} of {helps.size},\n"
+      f"  by another map {better_map.sum()} of {better_map.size}")
+assert better_map.all() and helps.mean() < 0.5
 
 # %% [markdown]
-# So most of what a table prints is too small to be believed from one run each. (The rule is rough. It
-# is strict in that all networks take the same test, which makes differences surer than errors. It is
-# lax in that three seeds, or a borrowed spread, tell little about $s$.)
+# That a transformer helps is mostly clear in the paper's table, even from one run each. Which map is
+# the best is not. (The rule is rough. It is strict in that all networks take the same test, which makes
+# differences surer than errors. It is lax in that three seeds, or a borrowed spread, tell little about
+# $s$.)
 #
 # Each transformer has rivals: the same classifier without it, the CNN in place of a dense network
 # with a transformer, and in the article's table the two controls. In the addition, two transformers
@@ -568,8 +583,7 @@ for outcome in ("better", "unclear", "worse"):
     print(f"{outcome} with a transformer: {count} of {len(pairs)} comparisons")
 
 # %% [markdown]
-# The wins have been advertised enough. Here are all comparisons that are *not* a clear win; the wins
-# are folded in below them.
+# Here are all comparisons that are *not* a clear win; the wins are folded in below them.
 
 # %% tags=["hide-input"]
 TESTS = {("article", "original"): "upright digits", ("article", "distorted"): "bent digits"}
@@ -591,16 +605,18 @@ head = "Exam", "With", "Against", "Gain, points", "Price", "Verdict"
 lines = {"wins": [], "others": []}
 for (row, rival), outcome in zip(pairs, verdicts):
     lines["wins" if outcome == "better" else "others"].append(comparison(row, rival, outcome))
-others, wins = (plotting.markdown_table(head, lines[key], words=3) if lines[key] else "None so far." for key in ("others", "wins"))
-Markdown(f"{others}\n\n<details><summary>The clear wins</summary>\n\n{wins}\n\n</details>")
+rest, wins = (plotting.markdown_table(head, lines[key], words=3) if lines[key] else "None so far." for key in ("others", "wins"))
+Markdown(f"{rest}\n\n<details><summary>The clear wins</summary>\n\n{wins}\n\n</details>")
 
 # %% [markdown]
 # *Gain* is the rival's error less that of the network with the transformer, *price* its processor time
-# as a multiple of the rival's. An asterisk says that one of the two had one seed only. Read this list
-# before you put a transformer into a network of your own, and ask of each line: was there anything to
-# align that the rival could not absorb? On upright digits there was little. And a dense network may be
-# the wrong thing to mend: how much of what a transformer gains for it would a convolution gain, and
-# for what share of the time?
+# as a multiple of the rival's. An asterisk says that one of the two had one seed only. (*Upright, 40 px*
+# are upright digits for the networks that were trained on the cluttered ones.) Read this list before you
+# put a transformer into a network of your own, and ask of each line: was there anything to align that
+# the rival could not absorb? On upright digits the transformer helps the dense network, but the plain CNN
+# does better still, and before a CNN the gain is unclear. So a dense network may be the wrong thing to
+# mend: how much of what a transformer gains for it would a convolution gain, and for what share of
+# the time?
 
 # %%
 dense = [row for row in measured if row["model"] in ("stn_fcn", "st_fcn")]
@@ -615,8 +631,21 @@ for row in [row for row in dense if row["test"] == "distorted"]:
         assert share > 0.5
 
 # %% [markdown]
-# One more caution, which no seed cures: this is a comparison on digits, with networks of this size. A
-# strong classifier on data with few poses leaves the transformer little to do.
+# These are the two exams on which both were trained alike. The paper printed the same comparison, and
+# passed over it:
+
+# %%
+for exam, rows in (families | others).items():
+    theirs = {table.network(row): row["published"] for row in rows}
+    dense = theirs.get("ST-FCN, affine") or theirs["ST-FCN"]
+    print(f"{exam:<8} published: CNN {theirs['CNN']:4.1f}, ST-FCN {dense:4.1f}")
+    assert theirs["CNN"] <= dense or exam == "clutter"
+
+# %% [markdown]
+# In every exam but the clutter, the plain CNN is at least as good as the dense network with a
+# transformer. To see what a transformer is worth, put it before the best network that you have.
+#
+# One more caution, which no seed cures: this is a comparison on digits, with networks of this size.
 #
 # ## Where we differ from the paper
 #
@@ -625,16 +654,15 @@ for row in [row for row in dense if row["test"] == "distorted"]:
 # | What | Paper | Here |
 # |---|---|---|
 # | optimiser | SGD, rate 0.01, divided by 10 every 50,000 steps | Adam, rate 0.001, falling along a cosine to 0 |
-# | length | 150,000 steps of 256 images | steps of 256, and the epochs named in each record |
+# | length | 150,000 steps of 256 images | far fewer steps of 256, counted below |
 # | normalisation | none | batch normalisation after the convolutions of the CNN classifiers |
 # | training digits | unknown to us | distorted afresh in each epoch |
 # | test set | unknown to us | fixed by a seed, with a checksum in each record |
 #
 # Adam and batch normalisation make short training go further: Adam for *all* networks, batch
-# normalisation for the CNN with and without a transformer alike. So they should not favour the
-# transformer. (Against a *dense* network with a transformer the CNN has the advantage of the batch
-# normalisation.) But they make it easier to come below the paper's error. If a baseline of ours beats
-# the paper's, look here first.
+# normalisation for the CNN with and without a transformer alike. (Against a *dense* network with a
+# transformer the CNN has the advantage of the batch normalisation.) What each does to the errors we
+# have not measured. If a baseline of ours beats the paper's, look here first.
 #
 # How much shorter is our training, and is it too short? The loss on the training images tells. A
 # network that still has a high one when the learning rate has reached zero has not learnt what it
@@ -642,9 +670,13 @@ for row in [row for row in dense if row["test"] == "distorted"]:
 
 # %%
 PAPER_STEPS, IMAGES = 150_000, 60_000
-steps = runs.EPOCHS["paper"] * -(-IMAGES // runs.BATCH["paper"])
-print(f"{runs.EPOCHS['paper']} epochs are {steps:,} steps,")
-print(f"{steps / PAPER_STEPS:.0%} of the paper's {PAPER_STEPS:,}")
+in_table = [row for cells in families.values() for row in cells if row["seeds"]]
+for epochs in sorted({row["epochs"] for row in in_table}, reverse=True):
+    names = {table.network(row) for row in in_table if row["epochs"] == epochs}
+    steps = epochs * -(-IMAGES // runs.BATCH["paper"])
+    print(f"{epochs} epochs are {steps:,} steps,"
+          f" {steps / PAPER_STEPS:.0%} of the paper's {PAPER_STEPS:,}:")
+    print("  " + "; ".join(sorted(names)))
 
 
 # %%
@@ -665,7 +697,7 @@ Markdown(plotting.markdown_table(head, lines))
 
 # %% [markdown]
 # This splits the exams in two. Where the dense network has learnt its training digits, it errs less
-# than the paper's; where it has not, it errs more. So there, shorter training is one reason for our
+# than the paper's; where it has not, it errs more. There, shorter training may be a reason for our
 # distance from the paper. A harder exam may be another.
 #
 # **What is second-hand.** We have the protocol from descriptions, not from the paper's code. Where
@@ -682,23 +714,26 @@ Markdown(plotting.markdown_table(head, lines))
 #
 # What each of them does to the errors we have not measured. But those about the data should move all
 # networks of an exam alike, and that can be looked for. Here is our error as a multiple of the paper's,
-# the smallest and the largest among the networks of an exam.
+# from the smallest to the largest among the networks with as many epochs.
 
 # %% tags=["hide-input"]
 ratios = {}
-for row in measured:
-    if row["experiment"] == "paper":
-        ratios.setdefault(row["distortion"], []).append(row["mean"] / row["published"])
-lines = [(exam, len(found), f"× {min(found):.1f}", f"× {max(found):.1f}") for exam, found in ratios.items()]
-assert max(ratios["E"]) < 1 < 1.5 < min(ratios["P"])
-Markdown(plotting.markdown_table(("Exam", "Networks", "Smallest", "Largest"), lines))
+for row in in_table:
+    ratios.setdefault((row["distortion"], row["epochs"]), []).append(row["mean"] / row["published"])
+lines = [(exam, epochs, len(found), f"× {min(found):.1f}", f"× {max(found):.1f}")
+         for (exam, epochs), found in sorted(ratios.items())]
+for (exam, _), found in ratios.items():
+    assert (exam != "E" or max(found) < 1) and (exam != "P" or min(found) > 1.5)
+Markdown(plotting.markdown_table(("Exam", "Epochs", "Networks", "Smallest", "Largest"), lines))
 
 # %% [markdown]
-# On P each of our networks errs at least half as much again as the paper's, on E each errs less, and
-# they were trained in the same way on both. Training alone does not do that: our P is probably the harder
-# exam, our E the easier one. That is why differences *within* an exam deserve more trust than the
-# distance to the paper. (The widths and the last two points of the list do not move all networks
-# alike: where the resolution is halved, a network with a transformer reads fewer pixels than its rival.)
+# On P each of our networks errs at least half as much again as the paper's, on E each errs less, though
+# they were trained in the same way on both. A harder P and an easier E would explain that simply. But
+# so would a training that suffices for the easy families and not for the hard ones; we have not told
+# the two apart. Either way, differences *within* an exam deserve more trust than the distance to the
+# paper. (The widths, the kind of transformer in the addition and the halved resolution do not move all
+# networks alike. Where the resolution is halved, a network with a transformer reads fewer pixels than
+# its rival.)
 #
 # ## So do the numbers hold?
 #
@@ -709,11 +744,12 @@ Markdown(plotting.markdown_table(("Exam", "Networks", "Smallest", "Largest"), li
 
 # %% tags=["hide-input"]
 WITHOUT = {"stn_fcn": "fcn_mixed", "st_fcn": "fcn", "st_cnn": "cnn", "st2_fcn": "fcn"}
-lines, left = [], {}
-for row, rival in pairs:
+lines, left, clearly = [], {}, 0
+for (row, rival), outcome in zip(pairs, verdicts):
     if WITHOUT.get(row["model"]) == rival["model"] and row["published"] and rival["published"]:
         theirs, ours = (row[key] / rival[key] for key in ("published", "mean"))
         left[exam_name(row), table.network(row)] = theirs, ours
+        clearly += outcome == "better"
         names = f"{table.network(rival)} → {table.network(row)}"
         lines.append((exam_name(row), names, f"{theirs:.0%}", f"{ours:.0%}"))
 Markdown(plotting.markdown_table(("Exam", "Without → with", "Left, published", "Left, ours"), lines, words=2))
@@ -737,22 +773,24 @@ plt.show()
 
 # %%
 assert max(theirs) < 1
-lowered, as_low = np.sum(ours < 1), np.sum(ours <= theirs)
-print(f"the transformer lowers the error in {lowered} of {len(ours)} cases, "
-      f"as published in all;\n"
-      f"it leaves at most as much as published in {as_low} of them")
-apart = np.abs(theirs - ours)
+print(f"lowered in {np.sum(ours < 1)} of {len(ours)} cases, clearly in {clearly}")
+apart = 100 * np.abs(theirs - ours)
 furthest = ", ".join(list(left)[apart.argmax()])
-print(f"median distance {np.median(apart):.0%},"
-      f" largest {apart.max():.0%} ({furthest})")
+print(f"the shares differ by {np.median(apart):.0f} points in the median,"
+      f"\n  by {apart.max():.0f} at most ({furthest})")
 rank = spearmanr(theirs, ours).statistic
-print(f"rank correlation of the two columns: {rank:.2f}")
-assert rank > 0.5 and np.median(apart) < 0.15
+convolved = ["CNN" in network for _, network in left]
+rank_cnn = spearmanr(theirs[convolved], ours[convolved]).statistic
+print(f"rank correlation {rank:.2f},"
+      f" of the {sum(convolved)} pairs of CNNs alone {rank_cnn:.2f}")
+assert all(ours < 1) and rank > 0.5 > rank_cnn and np.median(apart) < 15
 
 # %% [markdown]
-# So the answer to this chapter's title is: the errors themselves only roughly, their pattern well.
-# Where the published transformers leave little, so do ours, though the exams and the training differ.
-# Every figure in this answer comes from a record that names its command.
+# So do the paper's numbers hold? The errors themselves do not. That a transformer lowers them
+# does, in every pair that we could compare; by how much, roughly. A share that was published as large
+# tends to be large here, too, with the exceptions that lie far from the line; among the CNNs alone little
+# of this order is left. (The pairs are few, most are single runs, and two on P share a network.) Every figure in this answer comes from a record that
+# names its command.
 #
 # ## Run a cell yourself
 #
@@ -799,7 +837,8 @@ print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 # next. The last line is the catch. Were both networks equally good, then of the ways to deal six
 # errors to two hands of three, each would be equally likely, and two of them give all the low errors
 # to one hand. So by their order alone, three seeds can make no difference credible. It is the size of
-# the gap, many times the spread, that does.
+# the gap, many times the spread, that does. (And the chapter's rule may call a pair unclear that every
+# seed orders alike: it counts the luck of the test images as well.)
 #
 # :::{solution-end}
 # :::
@@ -826,9 +865,9 @@ for model in [m for m in bent if base and not m.startswith("fcn")]:
 
 # %% [markdown]
 # The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its
-# weights between places, a dense layer does not. By this measure it is hard to beat. But a measure that
-# is so kind to the smallest network says nothing about how far down you can get. For that, compare
-# the two with the same number of parameters, the wide CNN and STN+CNN.
+# weights between places, a dense layer does not. By this measure only its own longer training beats it.
+# But a measure that is so kind to the smallest network says nothing about how far down you can get.
+# For that, compare the two with the same number of parameters, the wide CNN and STN+CNN.
 #
 # :::{solution-end}
 # :::
@@ -872,8 +911,8 @@ assert found == records["fcn"]["test_set_sha256"] != changed
 # 3. **Read.** A mean without a spread is half a number. On 10,000 images a tenth of a point near one
 #    percent is noise even before the seeds come in.
 # 4. **Judge.** A transformer pays where there is something to align that the classifier cannot
-#    absorb. On upright digits there is little, and a convolution absorbs much.
+#    absorb. A convolution absorbs much, so compare with one, too.
 # 5. **Differ.** Another optimiser, batch normalisation, a shorter schedule, and choices where the
 #    paper is silent. Trust differences within an exam more than the distance to the paper.
-# 6. **Answer.** The errors come out otherwise than published, some higher, some lower. The share of
-#    the error that a transformer leaves comes out much as published.
+# 6. **Answer.** The errors come out otherwise than published, some higher, some lower. That a transformer
+#    lowers them holds in every pair; the share that it leaves comes out roughly as published.

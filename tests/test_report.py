@@ -69,7 +69,15 @@ def test_dots_stand_at_our_errors_and_diamonds_at_the_published(rows):
     assert places["o"] == [(4.0, 0), (2.0, 2)]
     assert places["D"] == [(row["published"], height) for height, row in enumerate(rows)]
     assert [text.get_text() for text in ax.texts] == ["not run", "not run"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours", "published"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["FCN", "CNN", "ST-FCN", "ST-CNN"]
+
+
+def test_a_dot_of_fewer_epochs_is_hollow(rows):
+    figure = report.errors_figure({"clutter": [rows[0] | {"other_budget": True}, *rows[1:]]})
+    fills = [line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert fills == ["white", report.OURS["color"]]
+    assert "ours, fewer epochs" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_curves_are_means_in_a_band_from_best_to_worst(rows):

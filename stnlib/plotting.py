@@ -165,6 +165,7 @@ def markdown_table(head, rows, words=1):
     | FCN | 3.2 |
     | ST-FCN | 1.5 |
     """
+    rows = list(rows)
     for row in rows:
         if len(row) != len(head):
             raise ValueError(f"rows: expected {len(head)} cells in each, as in the head, got {len(row)} in {row!r}")

@@ -140,6 +140,7 @@ class TestRulesCanFail:
         assert len(rules.alternatives(book_of(figure))) == 1
         assert rules.alternatives(book_of(figure, mystnb={"image": {"alt": "A"}})) == []
         assert rules.alternatives(book_of("def draw():\n    plt.subplots()")) == []
+        assert len(rules.alternatives(book_of("report.errors_figure(exams)"))) == 1
 
     @pytest.mark.parametrize(
         ("text", "count"),

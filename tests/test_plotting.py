@@ -94,7 +94,8 @@ def test_curve_and_bars(ax):
 
 
 def test_markdown_table_puts_words_left_and_numbers_right():
-    text = plotting.markdown_table(("a", "b", "c"), [("x", "y", 1), ("z", "w", 2)], words=2)
+    rows = iter([("x", "y", 1), ("z", "w", 2)])
+    text = plotting.markdown_table(("a", "b", "c"), rows, words=2)
     assert text.splitlines() == ["| a | b | c |", "|---|---|--:|", "| x | y | 1 |", "| z | w | 2 |"]
 
 

@@ -7,6 +7,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import pytest
 
+from stnlib import plotting
 from stnlib.experiments import report, runs, table
 
 
@@ -50,8 +51,9 @@ def test_errors_table_has_a_dash_where_nothing_is_published(rows):
 
 
 def test_exams_table_refuses_exams_of_other_networks(rows):
-    with pytest.raises(ValueError, match="shorter"):
-        report.exams_table({"one": rows, "two": rows[:1]})
+    for others in (rows[:1], rows[::-1]):
+        with pytest.raises(ValueError, match="exams: expected the same networks in each, in the same order"):
+            report.exams_table({"one": rows, "two": others})
 
 
 def test_panels_names_what_has_no_result(rows, capsys):
@@ -67,6 +69,8 @@ def test_dots_stand_at_our_errors_and_diamonds_at_the_published(rows):
         for marker in "oD"
     }
     assert places["o"] == [(4.0, 0), (2.0, 2)]
+    bars = [container.lines[2] for container in ax.containers]
+    assert [segment.tolist() for segment in bars[0][0].get_segments()] == [[[2.5, 0], [5.5, 0]]] and bars[1] == ()
     assert places["D"] == [(row["published"], height) for height, row in enumerate(rows)]
     assert [text.get_text() for text in ax.texts] == ["not run", "not run"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours", "published"]
@@ -85,6 +89,8 @@ def test_curves_are_means_in_a_band_from_best_to_worst(rows):
     (ax,) = figure.axes
     first, second = ax.lines
     assert first.get_xydata().tolist() == [[1, 8], [2, 4]] and second.get_ydata().tolist() == [3, 2]
+    assert (first.get_marker(), second.get_marker()) == ("s", "o")
+    assert (first.get_color(), second.get_color()) == tuple(plotting.COLORS[key] for key in ("fcn", "stn_fcn"))
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == (3, 9) and ax.get_yscale() == "log"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FCN", "ST-FCN"]

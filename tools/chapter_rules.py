@@ -18,7 +18,7 @@ MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 40
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-DRAWS = {"figure", "subplots", "subplot_mosaic", "strip", "imshow", "plot"}
+DRAWS = {"figure", "subplots", "subplot_mosaic", "strip", "imshow", "plot", "panels", "errors_figure", "curves_figure"}
 FENCE = r"^\s*(?::{3,}|`{3,})\s*\{"
 
 

@@ -49,7 +49,8 @@ def errors_table(rows, source, decimals=1):
 def exams_table(exams):
     """One row for each network, one column for each exam: our error, then in italics the published one.
 
-    The exams must list the same networks in the same order. Returns the text of a Markdown table.
+    Returns the text of a Markdown table. Exams that do not list the same networks in the same order raise a
+    ValueError.
 
     >>> exams = {name: table.pick("paper", name, folder="a folder without results") for name in ("R", "E")}
     >>> print(*exams_table(exams).splitlines()[:3], sep="\\n")
@@ -57,6 +58,9 @@ def exams_table(exams):
     |---|--:|--:|
     | FCN | not run, *2.1* | not run, *3.2* |
     """
+    networks = [[table.network(row) for row in rows] for rows in exams.values()]
+    if any(listed != networks[0] for listed in networks):
+        raise ValueError(f"exams: expected the same networks in each, in the same order, got {networks}")
     lines = []
     for cells in zip(*exams.values(), strict=True):
         written = [f"{table.error(row)}, *{row['published']:.1f}*" for row in cells]
@@ -139,7 +143,7 @@ def curves_figure(exams):
     figure, parts = panels(exams)
     for part in parts:
         draw_curves(*part)
-    return close_figure(figure)
+    return finish_figure(figure)
 
 
 def log_errors(ax, ticks):
@@ -148,7 +152,7 @@ def log_errors(ax, ticks):
     ax.yaxis.set(major_locator=LogLocator(subs=ticks), major_formatter="{x:g}", minor_formatter="")
 
 
-def close_figure(figure):
+def finish_figure(figure):
     """Give the panels of a figure one label for the errors and one legend for all; returns the figure."""
     found = {}
     for ax in figure.axes:

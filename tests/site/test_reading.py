@@ -80,6 +80,6 @@ def test_a_page_reads_without_scripts(visit):
 
 
 def test_numbers_in_a_table_stand_to_the_right(visit):
-    cells = visit("book/02_baselines.html").page.locator("td.text-right")
+    cells = visit("book/02_baselines.html").page.locator("table .text-right")
     aligned = cells.evaluate_all("(all) => all.map((one) => getComputedStyle(one).textAlign)")
     assert aligned and set(aligned) == {"right"}

@@ -50,7 +50,7 @@ from stnlib import (
     tps_grid,
     training,
 )
-from stnlib.experiments import table
+from stnlib.experiments import report, table
 from stnlib.grid import HORIZON, affine_points, axis_coordinates
 
 plotting.use_style()
@@ -814,17 +814,8 @@ for ax, name in zip(figure.axes[::10], shown):
 # were several); in italics what the paper reports. What has not been measured says so.
 
 # %% tags=["hide-input"]
-results = {}
-for row in table.sorted_rows(table.rows(), "paper"):
-    if row["distortion"] in "PE":
-        results.setdefault(table.network(row), {})[row["distortion"]] = row
-
-head = "Network", "P, measured", "*P, paper*", "E, measured", "*E, paper*"
-rows = []
-for name, cells in results.items():
-    on_p, on_e = ((table.error(cells[key]), f"*{cells[key]['published']:.1f}*") for key in "PE")
-    rows.append((name, *on_p, *on_e))
-Markdown(plotting.markdown_table(head, rows))
+families = {family: table.pick("paper", family) for family in "PE"}
+Markdown(report.exams_table(families))
 
 # %% [markdown]
 # In the paper's own columns, compare affine with TPS within ST-FCN and within ST-CNN. On E the spline
@@ -837,7 +828,8 @@ PAIRS = (("FCN", "ST-FCN, affine"), ("CNN", "ST-CNN, affine"), ("ST-FCN, affine"
          ("ST-FCN, affine", "ST-FCN, tps"), ("ST-CNN, affine", "ST-CNN, projective"), ("ST-CNN, affine", "ST-CNN, tps"))
 lines, clear = [], {}
 for family, pair in ((family, pair) for family in "PE" for pair in PAIRS):
-    rows = [results[name][family] for name in pair]
+    by_name = {table.network(row): row for row in families[family]}
+    rows = [by_name[name] for name in pair]
     if all(row["mean"] is not None for row in rows) and rows[0]["epochs"] == rows[1]["epochs"]:
         first, second = (row["mean"] * row["test_images"] / 100 for row in rows)
         chance = np.sqrt(first + second)

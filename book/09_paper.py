@@ -475,6 +475,8 @@ for ax, rows, title in parts:
     ax.set(title=title, xlim=(0, None), xlabel="processor seconds")
 report.finish_figure(figure)
 plt.show()
+seconds = {row["model"]: row["cpu_seconds"] for row in families["RTS"] if row["seeds"] and row["epochs"] == 20}
+assert seconds.get("st_cnn", 0) < seconds.get("cnn", np.inf)
 
 # %% [markdown]
 # To the left is cheap, below is good. A transformer is one more thing to compute, so it moves a dot
@@ -539,9 +541,9 @@ assert better_map.all() and helps.mean() < 0.5
 
 # %% [markdown]
 # By this rule a transformer helps clearly in most of the paper's table, even with one run each. Which
-# map is the best does not come out. (The rule is rough. It is strict in that all networks take the same test, which makes
-# differences surer than errors. It is lax in that three seeds, or a borrowed spread, tell little about
-# $s$.)
+# map is the best does not come out. (The rule is rough. It is strict in that all networks take the same
+# test, which makes differences surer than errors. It is lax in that three seeds, or a borrowed spread,
+# tell little about $s$.)
 #
 # Each transformer has rivals: the same classifier without it, the CNN in place of a dense network
 # with a transformer, and in the article's table the two controls. In the addition, two transformers
@@ -617,9 +619,9 @@ Markdown(f"{rest}\n\n<details><summary>The clear wins</summary>\n\n{wins}\n\n</d
 # are upright digits for the networks that were trained on the cluttered ones.) Read this list before you
 # put a transformer into a network of your own, and ask of each line: was there anything to align that
 # the rival could not absorb? On the article's upright digits the transformer helps the dense network, but
-# the plain CNN does better still, and before a CNN the gain is unclear. So a dense network may be the wrong thing to
-# mend: how much of what a transformer gains for it would a convolution gain, and for what share of
-# the time?
+# the plain CNN does better still, and before a CNN the gain is unclear. So a dense network may be the
+# wrong thing to mend: how much of what a transformer gains for it would a convolution gain, and for what
+# share of the time?
 
 # %%
 dense = [row for row in measured if row["model"] in ("stn_fcn", "st_fcn")]
@@ -646,7 +648,7 @@ for exam, rows in (families | others).items():
 
 # %% [markdown]
 # In every exam but the clutter, the plain CNN is at least as good as the dense network with one affine
-# transformer. (Another map brings a tenth of a point more in places; in the addition, a second
+# transformer. (Another map brings some tenths of a point more in places; in the addition, a second
 # transformer brings far more.) To see what a transformer is worth, put it before the best network that
 # you have.
 #
@@ -736,9 +738,9 @@ Markdown(plotting.markdown_table(("Exam", "Epochs", "Networks", "Smallest", "Lar
 # they were trained in the same way on both. A harder P and an easier E would explain that simply. But
 # so would a training that suffices for the easy families and not for the hard ones; we have not told
 # the two apart. And the networks of an exam do not move quite alike either, least of all on RTS with few
-# epochs, so a harder or easier exam is not all there is. (The widths, the kind of transformer in the addition and the halved resolution do not move all
-# networks alike. Where the resolution is halved, a network with a transformer reads fewer pixels than
-# its rival.)
+# epochs, so a harder or easier exam is not all there is. (The widths, the kind of transformer in the
+# addition and the halved resolution do not move all networks alike. Where the resolution is halved, a
+# network with a transformer reads fewer pixels than its rival.)
 #
 # ## So do the numbers hold?
 #
@@ -791,8 +793,8 @@ assert all(ours < 1) and unclear == {"E"} and rank > 0.5 and np.median(apart) < 
 # So do the paper's numbers hold? The errors themselves mostly do not. That a transformer lowers them
 # does, in every pair that we could compare, and clearly in all but those on E; by how much, roughly. A
 # share that was published as large tends to be large here, too, with the exceptions that lie far from
-# the line. (The pairs are few, most are single runs, and two on P share a network.) Every figure in this answer comes from a record that
-# names its command.
+# the line. (The pairs are few, most are single runs, and two on P share a network.) Every figure in this
+# answer comes from a record that names its command.
 #
 # ## Run a cell yourself
 #
@@ -867,8 +869,8 @@ for model in [m for m in bent if base and not m.startswith("fcn")]:
 
 # %% [markdown]
 # The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its
-# weights between places, a dense layer does not. By this measure it is hard to beat. But a measure that is so kind to the smallest network says nothing about how far down you can get.
-# For that, compare the two with the same number of parameters, the wide CNN and STN+CNN.
+# weights between places, a dense layer does not. By this measure it is hard to beat. But a measure that
+# is so kind to the smallest network says nothing about how far down you can get. For that, compare the two with the same number of parameters, the wide CNN and STN+CNN.
 #
 # :::{solution-end}
 # :::

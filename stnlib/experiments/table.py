@@ -146,7 +146,7 @@ def pick(experiment, distortion, test="distorted", folder=None):
 
 
 def by_model(listed):
-    """Find the measured ones of some rows by their model.
+    """Find the measured ones of some rows by their model; of an exam with several transforms a model, the last.
 
     >>> by_model([{"model": "cnn", "mean": 0.8}, {"model": "fcn", "mean": None}])
     {'cnn': {'model': 'cnn', 'mean': 0.8}}

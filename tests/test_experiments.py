@@ -317,11 +317,14 @@ def test_model_of_another_experiment(capsys):
         command_line.main(["clutter", "--model", "st2_fcn"])
 
 
-def start(out, *options):
+def start(out, *options, cores=None):
     words = ["article", "--model", "stn_fcn", "--distortion", "article", "--dataset", "uci", "--train-size", "64"]
     command = [sys.executable, "-m", "stnlib.experiments", *words, "--epochs", "3", "--out", str(out), *options]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    environment.pop("TF_NUM_INTRAOP_THREADS", None)
+    pin = None if cores is None else lambda: os.sched_setaffinity(0, cores)
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, env=environment, preexec_fn=pin, **pipes)
 
 
 @pytest.mark.slow
@@ -343,6 +346,21 @@ def test_killed_run_ends_with_the_same_bits(tmp_path):
     assert first == second
     weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole, broken)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be tied to cores here")
+def test_the_number_of_cores_leaves_the_bits_alone(tmp_path):
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+    convolutions = ("--model", "stn_cnn", "--train-size", "256")
+    processes = [start(tmp_path / str(count), *convolutions, cores=cores[:count]) for count in (1, 2)]
+    for process in processes:
+        assert process.communicate(timeout=300) and process.returncode == 0
+    one, two = (unchanging(files.read_results(tmp_path / str(count))[0]) for count in (1, 2))
+    assert one == two
 
 
 def test_results_come_from_the_checkout_or_from_the_installed_package(tmp_path):

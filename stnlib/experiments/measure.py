@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import sys
 import time
 
@@ -13,6 +14,7 @@ from stnlib import training
 from stnlib.experiments import data, files, networks
 
 LEARNING_RATE = 1e-3
+THREADS = 2  # that share a sum on TensorFlow: their number changes its last bits
 
 
 def measure(run, digits, out, progress=True):
@@ -20,6 +22,7 @@ def measure(run, digits, out, progress=True):
 
     Convention: checkpoints lie in `out/checkpoints`, networks in `out/networks`; the progress bar goes to stderr.
     """
+    fix_threads()
     target = out / f"{run.name}.json"
     checkpoint = out / "checkpoints" / f"{run.name}.npz"
     source = files.provenance()
@@ -61,6 +64,14 @@ def compiled(run, digits):
     training.compile(model, rate)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def fix_threads():
+    """Give TensorFlow's sums the same number of threads on every machine, unless the environment names another.
+
+    Convention: it takes effect where TensorFlow has not computed anything yet, so in a process of its own.
+    """
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))
 
 
 def make_deterministic():

@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .NOTPARALLEL:
 .PHONY: help book serve notebooks lab lock test lint unit test-notebooks test-site test-colab \
-	test-backends bench bench-widgets experiments fixtures screenshot clean
+	test-backends bench bench-training bench-widgets experiments fixtures screenshot clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
 
 bench: .venv-backends/stamp ## time the sampler beside others: results/bench-sampler.json
 	.venv-backends/bin/python benchmarks/sampler.py
+
+bench-training: .venv/stamp ## time a training step of each network: results/bench-training.json
+	$(BIN)/python benchmarks/training.py
 
 bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/bench-widgets.json
 	$(BIN)/python benchmarks/widgets.py

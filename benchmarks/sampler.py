@@ -7,11 +7,9 @@ One process; the contenders take turns, so that a busy moment of the machine fal
 
 import argparse
 import ctypes
-import datetime
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +17,7 @@ import time
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+import common
 import contenders
 import numpy as np
 
@@ -27,7 +26,7 @@ REPEATS, LARGE, LARGE_REPEATS = 21, 2**26, 5
 SLOW_SECONDS = 8
 MEMORY_SHARE = 0.72  # of the machine's memory; a contender that takes more is stopped and not timed
 SEED = 0
-OUTPUT = pathlib.Path(__file__).parents[1] / "results" / "bench-sampler.json"
+OUTPUT = common.RESULTS / "bench-sampler.json"
 
 
 def make_case(shape, seed=SEED):
@@ -164,23 +163,8 @@ def run(shapes, names, repeats=None):
     for shape in shapes:
         turns = repeats or (LARGE_REPEATS if np.prod(shape) >= LARGE else REPEATS)
         results["x".join(map(str, shape))] = measure_shape(shape, names, turns)
-    return {
-        "benchmark": "sampler",
-        "date": datetime.date.today().isoformat(),
-        "machine": {"architecture": platform.machine(), "processors": os.cpu_count(), "system": platform.system()},
-        "unit": "median ms; ratio to torch; peak_mb above the inputs, of a first call with both gradients",
-        "versions": {"numpy": np.__version__, "python": platform.python_version(), **contenders.VERSIONS},
-        "seed": SEED,
-        "results": results,
-    }
-
-
-def write(path, report):
-    """Write JSON so that a reader finds the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(report, indent=1) + "\n")
-    part.replace(path)
+    unit = "median ms; ratio to torch; peak_mb above the inputs, of a first call with both gradients"
+    return common.report("sampler", unit, {"numpy": np.__version__, **contenders.VERSIONS}, results, seed=SEED)
 
 
 def main(arguments=None):
@@ -199,7 +183,7 @@ def main(arguments=None):
     names = [n for n in contenders.CONTENDERS if not options.only or n in ("torch", *options.only)]
     report = run(SHAPES[:2] if options.quick else SHAPES, names, 5 if options.quick else None)
     if not options.quick and not options.only:
-        write(options.output, report)
+        common.write(options.output, report)
         print("written:", options.output.name)
 
 

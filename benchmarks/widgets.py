@@ -7,20 +7,17 @@ and words, and the browser's style and layout. Frames are spaced as on a screen;
 """
 
 import argparse
-import datetime
-import json
-import os
 import pathlib
-import platform
 import shutil
 import statistics
 import sys
 
+import common
 from playwright.sync_api import sync_playwright
 
 from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope
 
-OUTPUT = pathlib.Path(__file__).parents[1] / "results" / "bench-widgets.json"
+OUTPUT = common.RESULTS / "bench-widgets.json"
 FRAMES = 300
 SHOWN = 300
 THETA = [[0.8, -0.3, 0.1], [0.3, 0.8, 0.0]]
@@ -96,15 +93,8 @@ def run(frames=FRAMES):
                 print(f"{name}, {scale}x: {entry['median_ms']} ms (95 %: {entry['p95_ms']} ms)", flush=True)
         version = browser.version
         browser.close()
-    return {
-        "benchmark": "widgets",
-        "date": datetime.date.today().isoformat(),
-        "machine": {"architecture": platform.machine(), "processors": os.cpu_count(), "system": platform.system()},
-        "unit": "ms a frame while dragging; 1x and 2x are device pixels for each CSS pixel",
-        "output_shown_px": SHOWN,
-        "versions": {"chromium": version, "python": platform.python_version()},
-        "results": results,
-    }
+    unit = "ms a frame while dragging; 1x and 2x are device pixels for each CSS pixel"
+    return common.report("widgets", unit, {"chromium": version}, results, output_shown_px=SHOWN)
 
 
 def main(arguments=None):
@@ -114,10 +104,7 @@ def main(arguments=None):
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
     options = parser.parse_args(arguments)
     report = run(options.frames)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    part = options.output.with_suffix(".part")
-    part.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    part.replace(options.output)
+    common.write(options.output, report)
     print("written:", options.output.name)
 
 

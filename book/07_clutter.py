@@ -597,9 +597,8 @@ figure.tight_layout(pad=0.3)
 # %% tags=["hide-input"]
 head = "Canvas", "Network", "Error, measured", "Seeds", "Published"
 rows = []
-for row in table.rows():
-    if row["distortion"] in ("article_clutter", "clutter") and row["test"] == "distorted":
-        size = 60 if row["distortion"] == "clutter" else 40
+for size, exam in {40: ("article", "article_clutter"), 60: ("clutter", "clutter")}.items():
+    for row in table.pick(*exam):
         quoted = "–" if row["published"] is None else f"{row['published']:.1f}"
         rows.append((size, table.network(row), table.error(row), row["seeds"] or "–", quoted))
 Markdown(plotting.markdown_table(head, rows, words=2))

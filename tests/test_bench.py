@@ -12,8 +12,12 @@ import sys
 import keras
 import pytest
 
+from stnlib.datasets import load
+from stnlib.experiments import runs
+
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "bench-sampler.json"
+TRAINING = ROOT / "results" / "bench-training.json"
 WIDGETS = ROOT / "results" / "bench-widgets.json"
 FRAME_MS = 4
 NAMES = {"torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates XLA", "plain graph"}
@@ -21,7 +25,7 @@ SHAPES = {"256x28x28x1", "64x60x60x1", "16x224x224x3", "8x512x512x64"}
 SCRIPT = """
 import json, sys
 import numpy as np
-import contenders, sampler
+import common, contenders, sampler
 case = sampler.make_case((2, 5, 6, 2))
 built = {name: contenders.CONTENDERS[name](*case) for name in contenders.CONTENDERS}
 def last(result): return np.asarray(result).transpose(0, 2, 3, 1) if result.ndim == 4 else np.asarray(result)
@@ -37,7 +41,7 @@ skipped = sampler.measure_shape((2, 5, 6, 2), ["torch", "plain graph"], 1)
 assert set(skipped["both"]) == {"torch", "plain graph"} and "MB" in skipped["both"]["plain graph"]["skipped"]
 sampler.memory_limit = lambda: 50
 assert measure_memory("torch", (2, 5, 6, 2)) == float("inf")
-sampler.write(sampler.pathlib.Path(sys.argv[1]), report)
+common.write(sampler.pathlib.Path(sys.argv[1]), report)
 sampler.main(["--show", "--output", sys.argv[1]])
 """
 
@@ -69,6 +73,26 @@ def test_the_committed_results_are_complete_and_name_no_machine():
             for entry in (e for e in entries.values() if "skipped" not in e):
                 assert entry["ratio"] == pytest.approx(entry["ms"] / entries["torch"]["ms"], abs=1e-2, rel=1e-2)
     assert "/" not in text.replace("ratio to torch", "")
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_timed_step_is_one_of_the_network_that_was_asked_for(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    training = importlib.import_module("training")
+    (run,) = runs.select("paper", "st_fcn", "affine", "R", dataset="uci")
+    (found,) = training.measure([run], load("uci"), turns=3, seconds=0.01)
+    asked = "paper", "st_fcn", "affine", 256
+    assert tuple(found[name] for name in ("experiment", "model", "transform", "batch_size")) == asked
+    assert 0 < found["smallest"] <= found["processor_ms"] <= found["largest"]
+
+
+@pytest.mark.repository
+def test_every_cell_has_a_price():
+    timed = json.loads(TRAINING.read_text())["results"]
+    found = {(exam, e["experiment"], e["model"], e["transform"]) for exam, entries in timed.items() for e in entries}
+    cells = {(runs.same_shapes(r.distortion), r.experiment, r.model, r.transform) for r in runs.everything()}
+    assert found == cells and "/" not in TRAINING.read_text()
 
 
 @pytest.mark.repository

@@ -263,7 +263,7 @@ def test_another_budget_never_passes_for_the_full_measurement(tmp_path):
 def test_what_readers_see_of_a_cell(tmp_path):
     assert table.network(cell(tmp_path, *RTS)) == "ST-CNN, affine" and table.error(cell(tmp_path, *RTS)) == "not run"
     write_runs(tmp_path, (runs.select(*RTS, 0, epochs=30)[0], 0.03))
-    assert table.error(cell(tmp_path, *RTS)) == "3.00 (only 30 epochs)"
+    assert table.error(cell(tmp_path, *RTS)) == "3.00 (30 epochs)"
     write_runs(tmp_path, *((runs.select(*RTS, seed)[0], seed / 100) for seed in (0, 1)))
     assert table.error(cell(tmp_path, *RTS)) == "0.50 ± 0.71"
     assert set(table.NETWORKS) == {model for models in runs.MODELS.values() for model in models}
@@ -385,8 +385,19 @@ def test_the_wheel_brings_the_runs_from_the_checkout_and_from_the_sdist(tmp_path
         shutil.unpack_archive(wheel, tmp_path / number, "zip")
         installed = files.results_folder(tmp_path / number / "stnlib")
         assert files.read_results(installed) == files.read_results(ROOT / "results")
-        runs_only = [path for path in (ROOT / "results").glob("*.json") if not path.name.startswith("bench-")]
-        assert {path.name for path in installed.iterdir()} == {path.name for path in runs_only}
+        files_here = {path.name for path in (ROOT / "results").glob("*.json")}
+        assert {path.name for path in installed.iterdir()} == files_here - {"bench-sampler.json", "bench-widgets.json"}
+
+
+def test_the_price_of_a_run_is_its_steps_times_the_price_of_one(monkeypatch):
+    timed = {("article", "article", "cnn", None): 10.0, ("R", "paper", "fcn", None): 4.0}
+    monkeypatch.setattr(table, "step_times", lambda: timed)
+    digits = {"train_images": 60_000, "dataset": "mnist", "train_size": None, "seed": 1, "transform": None}
+    article = {"experiment": "article", "distortion": "article", "model": "cnn", "epochs": 5}
+    paper = {"experiment": "paper", "distortion": "E", "model": "fcn", "epochs": 80}
+    assert table.training_seconds(article | digits) == pytest.approx(5 * 2 * 60_000 / 32 * 0.010)
+    assert table.training_seconds(paper | digits) == pytest.approx(80 * 235 * 0.004)
+    assert table.training_seconds(paper | digits | {"distortion": "RTS"}) is None
 
 
 def test_the_table_reads_runs_and_leaves_benchmarks_alone(tmp_path):

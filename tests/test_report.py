@@ -77,11 +77,11 @@ def test_dots_stand_at_our_errors_and_diamonds_at_the_published(rows):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["FCN", "CNN", "ST-FCN", "ST-CNN"]
 
 
-def test_a_dot_of_fewer_epochs_is_hollow(rows):
+def test_a_dot_of_another_length_is_hollow(rows):
     figure = report.errors_figure({"clutter": [rows[0] | {"other_budget": True}, *rows[1:]]})
     fills = [line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert fills == ["white", report.OURS["color"]]
-    assert "ours, fewer epochs" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "ours, other length" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_curves_are_means_in_a_band_from_best_to_worst(rows):
@@ -94,6 +94,15 @@ def test_curves_are_means_in_a_band_from_best_to_worst(rows):
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == (3, 9) and ax.get_yscale() == "log"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FCN", "ST-FCN"]
+
+
+def test_markers_of_other_maps_than_the_affine_are_hollow(tmp_path):
+    cells = [row for row in table.pick("paper", "E", folder=tmp_path) if row["model"] == "st_cnn"]
+    figure = report.curves_figure({"E": [measured(cell, 2.0) for cell in cells]})
+    found = {cell["transform"]: line for cell, line in zip(cells, figure.axes[0].lines, strict=True)}
+    assert [found[name].get_linestyle() for name in ("affine", "projective", "tps")] == ["-", "--", ":"]
+    filled = {name for name, line in found.items() if line.get_markerfacecolor() != "white"}
+    assert filled == {"affine"}
 
 
 def test_every_network_has_a_look_of_its_own():

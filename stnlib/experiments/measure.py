@@ -1,7 +1,6 @@
 """One run from start to JSON: train an epoch, test, checkpoint, and go on after a kill as if nothing had happened."""
 
 import dataclasses
-import math
 import os
 import sys
 import time
@@ -46,9 +45,7 @@ def measure(run, digits, out, progress=True):
 
 def steps(run, digits):
     """Count the steps of one epoch."""
-    count = len(digits.x_train[: run.train_size])
-    doubled = run.experiment == "article" and run.model != "fcn_clean"
-    return math.ceil(count * (1 + doubled) / run.batch_size)
+    return run.steps(len(digits.x_train[: run.train_size]))
 
 
 def compiled(run, digits):

@@ -11,7 +11,7 @@ from stnlib import plotting
 from stnlib.experiments import table
 
 OURS = {"ls": "", "marker": "o", "ms": 5, "color": plotting.COLORS["input"]}
-FEWER = OURS | {"mfc": "white"}  # than the default number of epochs
+OTHER_LENGTH = OURS | {"mfc": "white"}  # than the default number of epochs
 THEIRS = {"ls": "", "marker": "D", "ms": 8, "mfc": "none", "color": plotting.COLORS["neutral"]}
 STYLES = {"affine": "-", "projective": "--", "tps": ":", None: "-"}
 SHADES = {"st_fcn": "stn_fcn", "st_cnn": "stn_cnn", "st2_fcn": "stn_cnn", "cnn_wide": "input", "cnn_long": "neutral"}
@@ -88,21 +88,21 @@ def panels(exams, width=6.6, height=3.5, columns=2):
 def draw_errors(ax, rows, title):
     """A line for each network: a dot at our error (bar: spread over seeds), a hollow diamond at the published one.
 
-    A hollow dot had fewer epochs than the default.
+    A hollow dot had another number of epochs than the default.
     """
     known = [row[key] for row in rows for key in ("mean", "published") if row[key] is not None]
     for height, row in enumerate(rows):
         if row["published"] is not None:
             ax.plot(row["published"], height, **THEIRS)
         if row["mean"] is not None:
-            look = FEWER if row["other_budget"] else OURS
+            look = OTHER_LENGTH if row["other_budget"] else OURS
             ax.errorbar(row["mean"], height, xerr=row["spread"], capsize=6, **look)
         else:
             place = row["published"] or min(known), height
             ax.annotate("not run", place, (7, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set(title=title, yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xscale="log")
+    ax.set(title=title, yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))
+    log_errors(ax, ticks=(1, 2, 5), axis="x")
     ax.set_xlim(0.75 * min(known), 1.8 * max(known))
-    ax.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
     ax.set_yticklabels([table.network(row) for row in rows])
     ax.grid(axis="x", color="#dddddd")
 
@@ -116,7 +116,7 @@ def errors_figure(exams, width=5.4, height=2.5):
         ax.set_xlabel("test error (%)")
     looks = {"ours": OURS, "published": THEIRS}
     if any(row["seeds"] and row["other_budget"] for _, rows, _ in parts for row in rows):
-        looks = {"ours": OURS, "ours, fewer epochs": FEWER, "published": THEIRS}
+        looks = {"ours": OURS, "ours, other length": OTHER_LENGTH, "published": THEIRS}
     handles = [plt.Line2D([], [], **look) for look in looks.values()]
     figure.legend(handles, looks, loc="outside lower center", ncols=3)
     return figure
@@ -146,10 +146,10 @@ def curves_figure(exams):
     return finish_figure(figure)
 
 
-def log_errors(ax, ticks):
-    """Make the axis of errors logarithmic, with numbers at these multiples of each power of ten."""
-    ax.set_yscale("log")
-    ax.yaxis.set(major_locator=LogLocator(subs=ticks), major_formatter="{x:g}", minor_formatter="")
+def log_errors(ax, ticks, axis="y"):
+    """Make the axis of errors, "x" or "y", logarithmic, with numbers at these multiples of each power of ten."""
+    ax.set(**{f"{axis}scale": "log"})
+    getattr(ax, f"{axis}axis").set(major_locator=LogLocator(subs=ticks), major_formatter="{x:g}", minor_formatter="")
 
 
 def finish_figure(figure):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 ARTICLE_MODELS = ("fcn_clean", "fcn_mixed", "cnn", "stn_fcn", "stn_cnn", "cnn_wide", "cnn_long")
 PAPER_MODELS = ("fcn", "cnn", "st_fcn", "st_cnn")
@@ -17,6 +18,15 @@ DISTORTIONS = {
     "addition": ("addition",),
 }
 MODELS = {"article": ARTICLE_MODELS, "paper": PAPER_MODELS, "clutter": PAPER_MODELS, "addition": ADDITION_MODELS}
+
+
+def same_shapes(distortion):
+    """Name the distortion that stands for all whose images, and so whose networks, have the same shapes.
+
+    >>> same_shapes("E"), same_shapes("RTS")
+    ('R', 'RTS')
+    """
+    return {"P": "R", "E": "R"}.get(distortion, distortion)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +60,15 @@ class Run:
     def batch_size(self):
         """The number of images in a step."""
         return BATCH[self.experiment]
+
+    def steps(self, digits):
+        """Count the steps of an epoch with so many training digits; the article adds a distorted copy of each.
+
+        >>> Run("article", "cnn", None, "article", seed=0, epochs=5).steps(60_000)
+        3750
+        """
+        doubled = self.experiment == "article" and self.model != "fcn_clean"
+        return math.ceil(digits * (1 + doubled) / self.batch_size)
 
 
 def select(experiment, model=None, transform=None, distortion=None, seed=None, epochs=None, **data):

@@ -1,5 +1,7 @@
 """The tables: what has been measured, the published figures beside it, and what is missing."""
 
+import dataclasses
+import functools
 import statistics
 
 from stnlib.experiments import files, runs
@@ -88,6 +90,7 @@ def row(cell, test, records):
         "spread": statistics.stdev(errors) if len(errors) > 1 else None,
         "seeds": len(errors),
         "epochs": kept[0]["epochs"],
+        "training_seconds": training_seconds(kept[0]),
         "other_budget": cell[1] != "cnn_long" and kept[0]["epochs"] != runs.EPOCHS[cell[0]],
         "parameters": kept[0]["parameters"],
         "test_images": kept[0]["test_images"],
@@ -96,6 +99,29 @@ def row(cell, test, records):
         "device": "+".join(sorted({record.get("device", "cpu") for record in kept})),
         "error_per_epoch": [[100 * error[test] for error in record["error_per_epoch"]] for record in kept],
         "commands": [record["command"] for record in kept],
+    }
+
+
+def training_seconds(record):
+    """Multiply a run's training steps by the processor seconds of one such step; None where no step was timed.
+
+    Convention: the steps of all networks were timed in turns in one process, so their ratios can be trusted, while
+        runs made on different days differ in speed.
+    """
+    run = runs.Run(**{field.name: record[field.name] for field in dataclasses.fields(runs.Run)})
+    step = step_times().get((runs.same_shapes(run.distortion), run.experiment, run.model, run.transform))
+    return None if step is None else run.epochs * run.steps(record["train_images"]) * step / 1000
+
+
+@functools.cache
+def step_times():
+    """Read the processor milliseconds of a training step of each network; empty where nothing was timed."""
+    path = files.results_folder() / "bench-training.json"
+    timed = files.read_json(path)["results"] if path.exists() else {}
+    return {
+        (exam, entry["experiment"], entry["model"], entry["transform"]): entry["processor_ms"]
+        for exam, entries in timed.items()
+        for entry in entries
     }
 
 
@@ -173,7 +199,7 @@ def error(r):
     if r["mean"] is None:
         return "not run"
     spread = "" if r["spread"] is None else f" ± {r['spread']:.2f}"
-    return f"{r['mean']:.2f}{spread}" + (f" (only {r['epochs']} epochs)" if r["other_budget"] else "")
+    return f"{r['mean']:.2f}{spread}" + (f" ({r['epochs']} epochs)" if r["other_budget"] else "")
 
 
 def line(r):

@@ -96,6 +96,12 @@ def test_curves_are_means_in_a_band_from_best_to_worst(rows):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FCN", "ST-FCN"]
 
 
+def test_long_curves_are_shown_from_the_fourth_epoch_on(rows):
+    short, long = [(90.0, 2.0)], [(90.0, 80.0, 70.0, *[5.0] * 9)]
+    tops = [report.curves_figure({"": [measured(rows[0], 1.0, None, c)]}).axes[0].get_ylim()[1] for c in (short, long)]
+    assert tops[0] > 90 and 5 < tops[1] < 10
+
+
 def test_markers_of_other_maps_than_the_affine_are_hollow(tmp_path):
     cells = [row for row in table.pick("paper", "E", folder=tmp_path) if row["model"] == "st_cnn"]
     figure = report.curves_figure({"E": [measured(cell, 2.0) for cell in cells]})

@@ -123,7 +123,11 @@ def errors_figure(exams, width=5.4, height=2.5):
 
 
 def draw_curves(ax, rows, title):
-    """Test error against the epoch, a line for each network: mean over the seeds, in a band from best to worst."""
+    """Test error against the epoch, a line for each network: mean over the seeds, in a band from best to worst.
+
+    Of long runs the first three epochs may lie above the picture, so that the last ones can be told apart.
+    """
+    settled = []
     for row in (row for row in rows if row["mean"] is not None):
         curves, model = np.array(row["error_per_epoch"]), row["model"]
         epochs = np.arange(1, curves.shape[1] + 1)
@@ -133,8 +137,10 @@ def draw_curves(ax, rows, title):
             marks["mfc"] = "white"
         ax.plot(epochs, curves.mean(0), label=table.network(row), **marks, **look)
         ax.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.2, lw=0)
+        settled.append(curves[:, 3:] if len(epochs) > 10 else curves)
     ax.set(title=title, xlabel="epoch")
     log_errors(ax, ticks=(1, 1.5, 2, 3, 5, 7))
+    ax.set_ylim(top=1.2 * max(part.max() for part in settled))
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 

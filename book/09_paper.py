@@ -449,9 +449,9 @@ Markdown(unfold.format(plotting.markdown_table(head, lines)))
 
 # %%
 if {"cnn_long", "stn_cnn"} <= set(bent):
-    for key, what in {"cpu_seconds": "recorded", "training_seconds": "timed"}.items():
+    for how, key in (("recorded", "cpu_seconds"), ("timed", "training_seconds")):
         share = bent["cnn_long"][key] / bent["stn_cnn"][key]
-        print(f"long CNN: {share:.0%} of STN+CNN's processor time, as {what}")
+        print(f"long CNN: {share:.0%} of STN+CNN's processor time, as {how}")
 
 # %% [markdown]
 # Unfold the table for the numbers, or take them in with one look:

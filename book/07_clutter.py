@@ -53,7 +53,7 @@ EPOCHS = 3
 TRAIN_SIZE = 1437  # at most this many digits to learn from
 COPIES = 8         # each placed so many times among other scraps
 TEST_SIZE = 1800   # canvases to be examined on
-CROP = 20          # side of the window that the classifier sees, in pixels
+CROP = 20          # side of the transformer's output, in pixels
 
 # %% [markdown]
 # ## A larger canvas
@@ -74,8 +74,7 @@ print(f"{data.name}: {len(x):,} digits on "
       f"{len(canvas):,} canvases of {SIZE} x {SIZE}")
 
 # %% [markdown]
-# To be examined on, there are other digits, repeated until there are enough of them and placed anew
-# each time. (So the canvases are not independent, and this is one seed: differences of a point or two
+# The test has other digits, each placed several times, until there are enough of them. (So the canvases are not independent, and this is one seed: differences of a point or two
 # in the accuracies below mean nothing.)
 
 # %%
@@ -89,20 +88,21 @@ figure = plotting.strip(canvas_test[:18], columns=6, size=0.9)
 
 # %% [markdown]
 # You read them without effort, because you look at the digit first. The paper has a larger canvas,
-# 60 by 60, with six scraps of 6 by 6 {cite}`jaderberg2015stn`.
+# 60 by 60, with six scraps of 6 by 6 {cite}`jaderberg2015stn`. (Here it is drawn as large as the other.)
 
 # %% mystnb={"image": {"alt": "Twelve larger black canvases, 60 by 60 pixels. The digit takes up less than a quarter of each, and six scraps of other digits are strewn about."}}
 paper_canvas, _ = distortions.distort(x_test[:12], "clutter", SEED)
 figure = plotting.strip(paper_canvas, columns=6, size=0.9)
 
 # %% [markdown]
-# Here the digit has less than a quarter of the canvas to itself. This chapter trains on the small
+# Here the digit's frame of 28 pixels covers less than a quarter of the canvas. This chapter trains on the small
 # canvases, which take seconds. A table further down has what full training makes of them.
 #
 # ## A window is three numbers
 #
 # To cut out a window, an affine $\theta$ has more freedom than it needs. Drop turn, shear and
-# unequal scales, and what is left is called **attention**: one scale and a place.
+# unequal scales, and what is left the paper calls **attention**: one scale and a place. (It has nothing to
+# do with the attention layers of language models.)
 #
 # $$
 # \begin{pmatrix} x^s \\ y^s \end{pmatrix}
@@ -113,8 +113,8 @@ figure = plotting.strip(paper_canvas, columns=6, size=0.9)
 # shapes: $\theta$ `(3,)` → matrix `(2, 3)`, in code `(6,)`, row by row; images `(B, H, W, C)` →
 # windows `(B, H', W', C)`
 #
-# This is equation (2) of the paper. $(t_x, t_y)$ is where the window's centre lies, and $s$ is its
-# side as a share of the canvas. How many pixels the window is *shown* with is another matter: that
+# This is equation (2) of the paper. $(t_x, t_y)$ is where the window's centre lies, and $s$ is its side as
+# a share of the canvas. (The canvas is 2 units wide, so the window is $2s$ units wide.) How many pixels the window is *shown* with is another matter: that
 # is the output size, which you choose. Suppose you want `side` pixels from column `left` and row
 # `top` on. In the units of {doc}`chapter 4 <04_grid_generator>`, -1 is the outer edge of column 0
 # and each pixel is `2 / size` wide. So the window's left edge lies at `-1 + 2 * left / size`, half its
@@ -123,7 +123,8 @@ figure = plotting.strip(paper_canvas, columns=6, size=0.9)
 # %%
 def window(left, top, side, size):
     s = side / size
-    t_x, t_y = (2 * first / size + s - 1 for first in (left, top))
+    t_x = -1 + 2 * left / size + s
+    t_y = -1 + 2 * top / size + s
     return np.array([s, t_x, t_y])
 
 
@@ -167,13 +168,21 @@ def draw_window(ax, image, theta, side):
     """Show an image with the outline of the window that theta cuts out."""
     grid = np.asarray(affine_grid(np.asarray(theta, "float32")[None], (side, side)))[0]
     plotting.show(ax, image)
+    ax.set_autoscale_on(False)
     plotting.draw_grid(ax, grid, image.shape[:2], every=side - 1)
 
 
-figure, axes = plt.subplots(1, 6, figsize=(6, 1.15))
-for k in range(3):
-    draw_window(axes[2 * k], canvas_test[k], perfect[k], 28)
-    plotting.show(axes[2 * k + 1], cut[k])
+def draw_pairs(axes, images, thetas, side):
+    """Show canvases with their windows, and beside each what the window holds."""
+    for ax, beside, image, theta in zip(axes[::2], axes[1::2], images, thetas):
+        draw_window(ax, image, theta, side)
+        plotting.show(beside, distortions.warp(image[None], theta[None], (side, side))[0])
+
+
+figure, axes = plt.subplots(1, 6, figsize=(6, 1.3))
+draw_pairs(axes, canvas_test, perfect[:3], 28)
+axes[0].set_title("canvas", fontsize="medium")
+axes[1].set_title("window", fontsize="medium")
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
@@ -224,10 +233,10 @@ assert reference > accuracy["FCN"] + 0.05
 assert reference > accuracy["FCN, half the resolution"] + 0.05
 
 # %% [markdown]
-# The same dense network, on the same digits, does far better when it is told where to look. Reading
-# the whole canvas, it has to learn a 2 at each place anew: a weight that looks at the top left
+# The same kind of network, with fewer weights, does far better on the same digits when it is told where to
+# look. Reading the whole canvas, it has to learn a 2 at each place anew: a weight that looks at the top left
 # corner knows nothing of what its neighbour has learnt. With so few digits and epochs it is far from
-# done, and fewer pixels do not help it much. Convolution shares its weights between places, so the
+# done, and fewer pixels are no help. Convolution shares its weights between places, so the
 # CNN suffers less. The gap between the first number and the last is what a transformer can hope to
 # close.
 #
@@ -281,7 +290,7 @@ attention_cnn = train(lambda: looking("attention", models.cnn), canvas)
 
 # %% [markdown]
 # Each ought to be better than the same classifier on the whole canvas, and on all of it at half the
-# resolution, which has as many pixels. The cell stops if it is not so.
+# resolution, which has as many pixels as the window's output. The cell stops if it is not so.
 
 # %%
 looks_first = {
@@ -320,7 +329,7 @@ Markdown(plotting.markdown_table(head, rows) + f"\n\nMeasured here on `{data.nam
 #   each time.
 # - It is the *looking* that helps, not the smaller input: at half the resolution the classifiers have
 #   as many pixels and as many weights as those behind a window, and stay behind. (The localization
-#   network comes on top; it cannot read.)
+#   network comes on top, but all that it can pass on is three numbers, or six.)
 # - The CNN gains as well, but less was missing there. Convolution is a good answer to "somewhere
 #   else"; a transformer does not replace it, the two go together.
 #
@@ -335,19 +344,16 @@ Markdown(plotting.markdown_table(head, rows) + f"\n\nMeasured here on `{data.nam
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four rows, one for each epoch from 0 to 3, and three pairs of pictures in each: a canvas with an orange outline, and the content of the outline. At epoch 0 the outline is the whole canvas and the digit appears small. From epoch 1 on the outline is a smaller square around the digit, and the digit fills its picture."}}
 figure, axes = plt.subplots(EPOCHS + 1, 6, figsize=(5.8, 0.95 * (EPOCHS + 1)))
 for epoch, (row, thetas) in enumerate(zip(axes, watch.thetas)):
-    for k, theta in enumerate(thetas):
-        draw_window(row[2 * k], canvas_test[k], matrix(theta), CROP)
-        seen = distortions.warp(canvas_test[k : k + 1], matrix(theta)[None], (CROP, CROP))
-        plotting.show(row[2 * k + 1], seen[0])
+    draw_pairs(row, canvas_test, np.stack([matrix(theta) for theta in thetas]), CROP)
     row[0].set_ylabel(f"epoch {epoch}")
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
-# At epoch 0 the window is the whole canvas. After one pass through the data it is already smaller,
+# At epoch 0 the window is the whole canvas. (The outline runs through the outermost samples.) After one pass through the data it is already smaller,
 # and it sits on the digit, though it may cut off an end. Why does it move there at all? The likely
-# reason: a scrap says nothing about the label, the digit does. A step towards a scrap lowers
-# the loss of one canvas by chance, while a step towards the digit lowers it on all of them, and over
-# many canvases only those add up. And a smaller window shows the digit larger, with fewer scraps.
+# reason: a scrap says nothing about the label, the digit does. A change of the weights that moves windows towards scraps
+# lowers the loss of a canvas here and there by chance, one that moves them towards the digit lowers it on
+# all of them, and over many canvases only that adds up. And a smaller window shows the digit larger, with fewer scraps.
 #
 # ## Where it looks, and where the digit is
 #
@@ -369,7 +375,7 @@ for k, name in enumerate(("across", "down")):
     ends = np.array([true.min(), true.max()])
     axes[name].plot(ends, ends, color=plotting.COLORS["neutral"])
     axes[name].scatter(true[:, k], looked[:, k], s=4, alpha=0.3, color=plotting.COLORS["grid"])
-    axes[name].set(title=name, xlabel="centre of the digit (pixels)", ylim=(-12, 12))
+    axes[name].set(title=name, xlabel="centre of the digit (pixels)", xlim=(-12, 12), ylim=(-12, 12), aspect="equal")
 axes["across"].set_ylabel("centre of the window (pixels)")
 axes["side"].hist(sides, bins=np.arange(0, SIZE + 1), color=plotting.COLORS["grid"])
 axes["side"].set(xlabel="side of the window (pixels of the canvas)", ylabel="canvases", xlim=(0, SIZE))
@@ -384,11 +390,12 @@ Markdown(
 )
 
 # %% [markdown]
-# On the grey lines window and digit would agree. (The stripes are there because digits lie at whole
-# pixels.) This is a detector, and it has never been shown a box. Its windows are all of about the
+# On the grey lines window and digit would agree; above zero is to the right, or further down. (The stripes
+# are there because digits lie at whole pixels.) In effect this is a detector of one object, and it has
+# never been shown a box. Its windows are all of about the
 # same size, presumably because our digits are. And nothing forces the window onto the true centre,
 # only onto the same spot of every digit, like the poses of chapter 6. If all windows lie a pixel too
-# far up or to the left, the classifier does not mind. How much of the miss is of this kind?
+# far to one side, the classifier does not mind. How much of the miss is of this kind?
 
 # %%
 common = np.mean(looked - true, axis=0)
@@ -400,6 +407,7 @@ print(f"median miss {np.median(off):.1f} pixels, "
 assert np.median(rest) < np.median(off)
 
 # %% [markdown]
+# What is left after that is each window's own miss.
 #
 # Did the six numbers of affine find something that three could not?
 
@@ -412,32 +420,41 @@ for name in ("attention + FCN", "affine + FCN"):
     print(f"{name}: accuracy {accuracy[name]:.3f}")
 width, height = (SIZE * np.hypot(*six[:, [k, k + 3]].mean(axis=0)) for k in (0, 1))
 print(f"the mean affine window has sides of {width:.0f} and {height:.0f} pixels")
-assert six[:, [2, 5]].std(axis=0).min() > 2 * six[:, [0, 1, 3, 4]].std(axis=0).max()
 
 # %% [markdown]
 # What varies from canvas to canvas is the place, `tx` and `ty`. The other four settle on one
-# compromise for everybody: `a` and `d` for the width and the height, `b` and `c` for the lean. It need
-# not be a square; a classifier that always sees digits in the same wrong proportion learns them so.
+# compromise for everybody: `a` and `d` for the width and the height, `b` and `c` for the lean. The window
+# need not be square:
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three canvases with the outline of the affine window, a narrow, upright and slightly leaning box around the digit; beside each what it holds, the digit made wider."}}
+figure, axes = plt.subplots(1, 6, figsize=(6, 1.15))
+draw_pairs(axes, canvas_test, six[:3], CROP)
+figure.tight_layout(pad=0.3)
+assert six[:, [2, 5]].std(axis=0).min() > 2 * six[:, [0, 1, 3, 4]].std(axis=0).max()
+
+# %% [markdown]
+# A classifier that always sees digits in the same wrong proportion learns them so.
 # Compare the two accuracies: three more numbers have bought nothing that one seed could show. The
 # digits were only moved, and for that a place is enough.
 #
 # ## When the output is small
 #
-# The window had about as many samples as it covers pixels. Often you want far fewer: a thumbnail of
+# In our windows the samples lie little more than a pixel of the canvas apart. Often you want far fewer: a thumbnail of
 # a photo, or a small window to start with on a large canvas. Then the samples lie far apart, and
 # bilinear reading sees four pixels around each of them and nothing else. Here is a picture with
 # fine structure, rings that get finer outwards, reduced to a quarter of its size.
 
 # %%
 def rings(size):
-    x, y = np.meshgrid(*2 * [np.linspace(-1, 1, size, dtype="float32")])
+    axis = np.linspace(-1, 1, size, dtype="float32")
+    x, y = np.meshgrid(axis, axis)
     picture = 0.5 + 0.5 * np.cos(0.6 * size * (x**2 + y**2))
     return picture[None, :, :, None]
 
 
-same = matrix([1, 0, 0])[None]
+identity = matrix([1, 0, 0])[None]
 fine = rings(112)
-direct = distortions.warp(fine, same, (28, 28))
+direct = distortions.warp(fine, identity, (28, 28))
 averaged = mean_of_blocks(fine, 4)
 
 # %% mystnb={"image": {"alt": "Three pictures. Left, rings that become finer towards the rim. Middle, the direct reduction: besides the rings in the centre there are false ring systems at the sides and corners. Right, the reduction by averaging: the rings in the centre, fading to grey outwards."}}
@@ -445,8 +462,8 @@ figure = plotting.strip([fine[0], direct[0], averaged[0]],
                         ["112 pixels", "28, direct", "28, averaged"], size=1.8)
 
 # %% [markdown]
-# The middle picture has rings that do not exist. Where there is less than one sample for each bright
-# ring and one for each dark ring, some samples happen on a bright one, the next on a dark one, and
+# The middle picture has rings that do not exist. Where a bright ring and its dark neighbour get fewer than
+# two samples between them, one sample happens on a bright ring, the next on a dark one further out, and
 # together they show a pattern that is not there: **aliasing**. The right picture takes the mean of
 # each 4 by 4 block. Rings that are too fine to show come out nearly grey, which is the honest answer.
 # (Not quite: the chequered patches and the faint rings at the sides have survived, for the mean of a
@@ -494,8 +511,9 @@ figure.tight_layout(pad=0.4)
 
 # %% [markdown]
 # Read directly, the strokes look crisp but uneven: a stroke that is thinner than the distance of two
-# samples shows more or less, as it happens to lie. Shrunk first, the blocks do not line up with the
-# window, so that everything is averaged twice, and the digit is smeared.
+# samples shows more or less, as it happens to lie. Shrunk first, the blocks line up with the window only by
+# luck. Where they do not, everything is averaged twice, and the digit is smeared: by the differences printed
+# above, that is no nearer to the yardstick than reading directly.
 #
 # Does a classifier care? Train one on each kind.
 
@@ -510,12 +528,13 @@ print("\n".join(f"{how:16} accuracy {value:.3f}"
                 for how, value in by_reading.items()))
 assert by_reading["dense, then pool"] > by_reading["shrink first"] + 0.02
 assert by_reading["dense, then pool"] > by_reading["direct"] - 0.01
+assert error["shrink first"] > 0.9 * error["direct"]
 
 # %% [markdown]
 # Reading densely and pooling is well ahead of shrinking first, which is blind to where the window lies.
 # (In {doc}`chapter 5 <05_sampler>`, exercise 5.3, pooling the input was the cure. There the window was the
-# whole image, so that the blocks lined up with it.) How far direct reading falls behind depends on the
-# digits: fine strokes may suffer more than broad soft ones. So should our network have pooled a larger output? Not at this size:
+# whole image, so that the blocks lined up with it.) Whether direct reading falls behind depends on the
+# digits: broad soft strokes forgive it, fine ones may not, and the rings did not. So should our network have pooled a larger output? Not at this size:
 
 # %%
 spacing = sides / CROP
@@ -574,10 +593,10 @@ figure.tight_layout(pad=0.3)
 
 # %% [markdown]
 # It looks in between. Most of both is in the window, at opposite corners, and neither is where the
-# classifier expects a digit. (These canvases have no scraps; those of the training had.) You might
-# have expected a choice. But $\theta$ is not chosen from a list of places; it is computed by a
-# network that is continuous, and what it makes of two digits is a compromise. The second exercise
-# shows how the window gets from one digit to the middle. For several things you need several transformers, side by side
+# classifier expects a digit. You might have expected a choice. But $\theta$ is not chosen from a list of
+# places, it is computed, and nothing has taught this network to choose: it was trained on one digit with
+# scraps, never on two. The second exercise shows how the window gets from one digit to the middle. Training
+# on pairs might teach it to take one of them; a second one it still could not show. For several things you need several transformers, side by side
 # or one after the other, and a task that makes them take turns.
 #
 # **It is not a judge.** A canvas without any digit gets a window, too, and the classifier, whose
@@ -586,21 +605,25 @@ figure.tight_layout(pad=0.3)
 # ## Full size, full data
 #
 # What you saw was a small version. The table has networks trained on all of MNIST: the article's
-# (STN+FCN, STN+CNN) on *our* canvases of 40 by 40, the paper's (ST-FCN, ST-CNN) on 60 by 60. Each cell
-# is an **error in percent** on 10,000 test canvases, the mean over the seeds that were run, and beside
-# it what the article or the paper reports. (*FCN clean* has been trained without clutter, all others
+# (STN+FCN, STN+CNN) on *our* canvases of 40 by 40, the paper's (ST-FCN, ST-CNN) on 60 by 60. The **errors**
+# are in percent of 10,000 test canvases: ours, the mean over the seeds that were run (± the spread, where
+# there are several), and what the article or the paper reports. (*FCN clean* has been trained without clutter, all others
 # with it; {doc}`chapter 9 <09_paper>` describes the wide and the long CNN.) There the transformer is
 # affine and its output as large as the canvas; the paper's networks pool it 2 x 2. The article may
-# have used more clutter than we do, so its column is for orientation only. "Not run" means just that;
+# have used more clutter than we do, so its figures are for orientation only. "Not run" means just that;
 # nothing is estimated.
 
 # %% tags=["hide-input"]
 head = "Canvas", "Network", "Error, measured", "Seeds", "Published"
 rows = []
 for size, exam in {40: ("article", "article_clutter"), 60: ("clutter", "clutter")}.items():
-    for row in table.pick(*exam):
+    listed = table.pick(*exam)
+    for row in listed:
         quoted = "–" if row["published"] is None else f"{row['published']:.1f}"
         rows.append((size, table.network(row), table.error(row), row["seeds"] or "–", quoted))
+    if size == 40:
+        full = {model: row["mean"] for model, row in table.by_model(listed).items()}
+        assert 1.3 * full["stn_cnn"] < min(full["cnn_wide"], full["cnn_long"])
 Markdown(plotting.markdown_table(head, rows, words=2))
 
 # %% [markdown]
@@ -608,13 +631,14 @@ Markdown(plotting.markdown_table(head, rows, words=2))
 # epochs with all of MNIST, the plain CNN is level with the dense network behind a transformer. So
 # whatever lay between the CNN and attention + FCN in our small runs says more about learning from little
 # than about what each can reach. STN+CNN is lower still, and has more weights and more time than the
-# CNN. Is it that, or the transformer? The wide and the long CNN are there to tell;
-# {doc}`chapter 9 <09_paper>` compares.
+# CNN. Is it that, or the transformer? A CNN with as many weights (*wide*) and one with about as much time
+# (*long*) stay well above it. {doc}`Chapter 9 <09_paper>` weighs these differences, and those from the
+# published figures.
 #
 # ## Recap
 #
 # - You wrote a window as **three numbers**, $s$, $t_x$ and $t_y$, and saw that the sampler then
-#   does what a slice does, with a gradient.
+#   does what a slice does, and can move by a fraction of a pixel.
 # - You trained networks that **look first** from labels alone. Each classifier was better behind a
 #   window than on the whole canvas, with fewer weights.
 # - You compared windows with the truth: the place follows the digit closely, the size stays the
@@ -702,13 +726,13 @@ assert np.median(largest) < 0.25
 # %% [markdown]
 # Neither the mean nor the single windows (thin) jump. The first digit keeps its full brightness all
 # the time, yet the window leaves it bit by bit. A detector that has to *choose* scores all places and takes the best;
-# a transformer computes one place. That makes it easy to train, and wrong when there are two
-# answers.
+# a transformer computes one place. That makes it easy to train, and wrong where there are two
+# answers and nothing has taught it to choose.
 #
 # :::{solution-end}
 # :::
 #
-# :::{exercise} How small may the window be?
+# :::{exercise} How small may the output be?
 # :label: ex-clutter-small
 #
 # The trained window covers so many pixels of the canvas (`sides`). What is the smallest output that
@@ -736,8 +760,9 @@ assert reached > accuracy["FCN"]
 
 # %% [markdown]
 # A fraction of the weights of the network that reads the whole canvas, and still more accurate than
-# it, though it began with samples three pixels apart. Compare it with the larger window above, too:
-# fewer samples show less.
+# it, though it began with samples three pixels apart. Compare it with the larger output above, too: to
+# pass over no pixel is not to lose nothing. (If the samples ended less than two pixels apart, the window
+# has shrunk along with its output.)
 #
 # :::{solution-end}
 # :::

@@ -154,8 +154,8 @@ print(np.asarray(by_hand)[0, :, :, 0].round(3))
 # ## The same digits for everyone
 #
 # A fair comparison changes one thing at a time. All models below take the same number of training
-# steps from the same seed. *FCN clean* sees upright digits alone, each as often as it stands in the
-# mixture, as in {doc}`chapter 2 <02_baselines>`. The other four see the very same mixture: the upright
+# steps from the same seed. *FCN clean* sees upright digits alone, each as often as it occurs in the
+# mixture, bent or not, as in {doc}`chapter 2 <02_baselines>`. The other four see the very same mixture: the upright
 # digits and bent copies of them. All five are tested on the same two sets, one upright, one bent.
 
 # %%
@@ -215,8 +215,8 @@ watched = np.concatenate([x_bent[firsts], seven_twos])
 watch = training.ThetaHistory(watched)
 
 # %% [markdown]
-# Now train. This is the long cell; it prints a line for each model, which ends with its accuracy on
-# its own training digits, dropout switched on.
+# Now train. This is the long cell; it prints a line for each model (both FCNs go by the name `fcn`), with
+# its accuracy on its own training digits, dropout switched on, and the seconds.
 
 # %%
 trained = {}
@@ -231,7 +231,8 @@ for name, build in contestants.items():
 # ## The table
 #
 # The article that this book follows published its figures {cite}`xeonqq2019article`. They are
-# quoted here so that you can hold yours beside them. It gives none for STN+CNN.
+# quoted here so that you can hold yours beside them. It gives none for STN+CNN,
+# and for the CNN only that on bent digits.
 
 # %%
 # Quoted: accuracy on MNIST, original and affine-distorted; 5 epochs, 60,000 digits.
@@ -324,8 +325,8 @@ def show_stages(columns):
 figure = show_stages(range(10, 17))
 
 # %% [markdown]
-# At epoch 0 the layer passes its input through. Then, row by row, the seven pictures become more
-# alike. Nobody asked for that. No loss compares two pictures, no target pose exists. The
+# At epoch 0 the layer passes its input through. Then the seven pictures become more alike, though
+# those that had fallen furthest are not put up all the way. Nobody asked for that. No loss compares two pictures, no target pose exists. The
 # classifier's gradient alone has taught the layer that a 2 is easier to name when it sits where
 # other 2s sit.
 #
@@ -366,7 +367,7 @@ straightened = np.asarray(transformer(x_bent))
 mean_before = np.stack([x_bent[members].mean(axis=0) for members in classes])
 mean_after = np.stack([straightened[members].mean(axis=0) for members in classes])
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of ten mean images, one for each class. Above, the means of the bent digits are shapeless blurs. Below, the means of the transformer's outputs show readable digits."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of ten mean images, one for each class. Above, the means of the bent digits are blurred. Below, the means of the transformer's outputs show readable digits."}}
 normalised = [mean / mean.max(axis=(1, 2, 3), keepdims=True) for mean in (mean_before, mean_after)]
 figure = plotting.strip(np.concatenate(normalised), columns=10)
 
@@ -400,8 +401,8 @@ assert np.all(after > before)
 # $\theta$. How much of it does the layer undo?
 #
 # An affine matrix holds a shift, a turn, scales and a shear in one, so first they have to be told
-# apart. The shift is the last column. The zoom is the root of the determinant, on a scale of
-# doublings. The turn is that of the rotation nearest to the left 2 x 2 part:
+# apart. Of the shift we take the horizontal part, $\theta_{13}$. The zoom is $\log_2$ of the root of the
+# determinant; $\theta$ leads from output to input, so +1 shows the digit half as large. The turn is that of the rotation nearest to the left 2 x 2 part:
 #
 # $$\alpha = \operatorname{atan2}(\theta_{21} - \theta_{12},\; \theta_{11} + \theta_{22}).$$
 
@@ -479,7 +480,7 @@ assert turned_by > 2
 # %% tags=["hide-input"]
 percent = {kind: f"{100 * value:.0f} %" for kind, value in shares.items()}
 Markdown(
-    f"Of a shift the layer undoes {percent['shift']}, of a turn {percent['turn']}; "
+    f"Of a horizontal shift the layer undoes {percent['shift']}, of a turn {percent['turn']}; "
     f"of a zoom {percent['small']} where the digit was made smaller. Where it was made larger, it comes out "
     f"{large_comes_out:.2f} times as large as it went in; {large_needs:.2f} would undo the zoom (medians). "
     f"And a digit that nobody bent comes out {enlarged:.2f} times as large as it went in, "
@@ -488,14 +489,15 @@ Markdown(
 
 # %% [markdown]
 # Shifts it takes back, turns in part. With zooms it takes sides: what is too small it enlarges, what
-# is too large it leaves too large. It also changes digits that were fine. Nothing in the loss
+# is too large it does not make smaller. It also changes digits that were fine. Nothing in the loss
 # says "upright" or "original size": it falls when digits of a class look alike *to the classifier*, and
 # a larger digit is as good a pose to agree on as any. Why are the turns undone in part only? Two reasons
 # are at hand. A digit that is named with confidence sends back next to no gradient, so nobody asks for
-# the rest. And three epochs are short: the second exercise shows that this very classifier would read
-# better if the layer went further. Which of the two weighs more we have not measured.
+# the rest. And three epochs are short: the second exercise lets this layer look twice, and this very classifier
+# reads better. Which of the two weighs more we have not measured.
 #
-# Look at the turns class by class.
+# Look at the turns class by class. (A bar reaches one standard deviation to either side, the grey ones of
+# 0, the green ones of their mean.)
 
 # %%
 remaining = applied["turn"] - undone["turn"]
@@ -523,7 +525,7 @@ Markdown(
 
 # %% [markdown]
 # What the layer learns is to be **consistent**: digits of a class come out more alike than they
-# went in. Where the common pose lies is owed to the data. Some of our training digits were upright,
+# went in. Where the common pose lies is owed to the data and to the start. Some of our training digits were upright,
 # the turns went both ways alike, and the layer began as the identity, so upright is where it
 # settles, more or less. The third exercise trains in a world that leans, and there the output
 # leans.
@@ -565,11 +567,11 @@ figure.tight_layout()
 # %% [markdown]
 # Inside the grey band the transformers lift the plateau. Outside, they fall too, and a transformer
 # can fall below the very network that it was put in front of: the localization network is a network
-# too, and guesses where it was never taught. Some of this fall is just as well. A 6 turned by half a
-# circle *is* a 9.
+# too, and guesses where it was never taught. Some of this fall is just as well: a 6 turned by half a
+# circle *is* a 9. And the rise at either end: a 0, a 1 or an 8 turned so far looks much as before.
 #
 # **What is gone.** A grid can only point at pixels that exist. Push a digit out of the frame, and
-# the transformer may centre what is left, no more.
+# the transformer may fetch what is left, no more. From a sliver it can only guess.
 
 # %%
 shifts = np.linspace(0, 1.2, 7)
@@ -591,7 +593,7 @@ figure = plotting.strip(np.concatenate([pushed, fetched]), columns=7)
 #
 # ## Three ways to break it
 #
-# Each can be seen in one cell.
+# Each shows in a few lines.
 #
 # ### A background that is not zero
 #
@@ -608,8 +610,9 @@ print(f"background {bright.min():.2f}, outside {broken[0, 0, 0, 0]:.2f}")
 assert broken[0, 0, 0, 0] - bright.min() > 0.1
 
 # %% [markdown]
-# A grey frame appears, and the classifier can see $\theta$ in it. The two may now conspire: shrink
-# the image until the frame says something, or hide the frame altogether. (Reported of a [well-known
+# A grey frame appears, and the classifier can see $\theta$ in it. The localization network and the
+# classifier may now conspire: the one shrinks the image until the frame tells the other something, or
+# enlarges it until the frame is gone. (Reported of a [well-known
 # tutorial](https://github.com/pytorch/tutorials/issues/1117).) The cure is to transform first and
 # normalise after, or to let the sampler repeat the border.
 
@@ -675,12 +678,13 @@ assert np.any(gradients) and not np.any(gradients[np.abs(steps) > 2])
 # In the middle the gradient is zero: the whole digit stays in view, whatever small shift you make.
 # To the left and right the digit is leaving, and the gradient tells which way is back. Beyond a
 # shift of 2 the grid reads only zeros, and the gradient is exactly zero. No signal, no way back.
-# (A small spike at 0 is rounding: there all points lie on pixels, where bilinear sampling has a kink,
-# and some of them a hair to one side.)
+# (A small spike at 0 is rounding: there all points lie on pixels, where bilinear sampling has a kink, and
+# rounding puts some of them on one side of it, some on the other.)
 #
-# The cure is to stay near the identity while the classifier is still clueless: an identity start, a
-# moderate rate (at 0.001 this very network is the one in the table), and for harder tasks a rate
-# some ten times lower for the localization network than for the rest.
+# The cure is to stay near the identity while the classifier is still clueless. The identity start alone
+# did not do it here. A moderate rate goes with it: this very network, at 0.001, is the one in the table
+# (there with more digits and epochs). For harder tasks people take a rate some ten times lower for the
+# localization network than for the rest.
 #
 # ### A localization network that cannot see where
 #
@@ -783,7 +787,7 @@ print(f"STN+FCN, {parameters:,} parameters: {bent['STN+FCN']:.3f}")
 assert wide_bent < bent["STN+FCN"]
 
 # %% [markdown]
-# It does not. Parameters in a dense layer can only store one more view of a digit. The
+# It does not. One way to see it: a unit more in a dense layer can store one more view of a digit. The
 # transformer's parameters are spent on something that serves every view of every class.
 #
 # ```{solution-end}
@@ -847,7 +851,7 @@ assert right > bent["STN+CNN"]
 # :class: dropdown
 # ```
 #
-# An angle above 0 makes the output read clockwise of the digit, so the digit leans anticlockwise.
+# With an angle above 0 the grid is turned clockwise, so the digit appears turned anticlockwise.
 # To see how the output leans, compose our map with the layer's, as before. The lean is
 # the mean over all digits; the spread is the one within a class.
 
@@ -907,7 +911,7 @@ assert stranger > bent["FCN clean"]
 # to what people write than its input. How much of that is the centring alone, this does not tell. To
 # *FCN clean*'s accuracy on upright digits a gap remains, and there is no lack of reasons: what was cut
 # off by the frame, turns and shear that were left over, the blur of sampling, and a size that suits the
-# transformer's *own* classifier rather than this one. Consistent, not upright.
+# transformer's *own* classifier rather than this one.
 #
 # ```{solution-end}
 # ```
@@ -919,8 +923,9 @@ assert stranger > bent["FCN clean"]
 #    classifier.
 # 2. **Judge.** With the same digits, steps and seed, the transformer improved both classifiers on
 #    bent digits, and for the FCN more parameters alone did not.
-# 3. **Look inside.** Digits are fetched to the centre, enlarged and in part turned back. Class means turn from blurs into digits. The pose is consistent, not upright.
-# 4. **Limits.** No transformer brings back what has left the frame, extrapolates to turns that it
-#    has never met, or undoes what its parameters cannot describe.
+# 3. **Look inside.** Digits are fetched to the centre, enlarged and in part turned back. Class means turn
+#    from blurs into digits. The pose is consistent, and upright only as far as the data make it so.
+# 4. **Limits.** A transformer cannot bring back what has left the frame, nor undo what its parameters
+#    cannot describe, and ours did not go on to turns that it had never met.
 # 5. **Pitfalls.** Keep the background at zero or repeat the border; keep the rate moderate, since
 #    outside the image there is no gradient; let the localization network see *where*.

@@ -210,7 +210,7 @@ def test_a_checkpoint_of_another_run_is_not_used(digits, tmp_path):
 
 def record_of(run, error, **more):
     errors = {"distorted": error, "original": error / 2}
-    cost = {"parameters": 5, "test_images": 360, "seconds": 70.0, "cpu_seconds": 7.0}
+    cost = {"parameters": 5, "train_images": 1437, "test_images": 360, "seconds": 70.0, "cpu_seconds": 7.0}
     return {**vars(run), **cost, "error": errors, "error_per_epoch": [errors], "command": measure.command(run), **more}
 
 

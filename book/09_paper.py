@@ -424,7 +424,7 @@ plt.show()
 # its run. But the runs were made on different days, beside other work, and then the same steps do not
 # take the same time. So we also timed some steps of every network, all networks of an exam in
 # turns, in one sitting. Such a step times their number is the price of the **training** alone. (Drawing
-# the digits and testing come on top, and cost all networks of an exam about the same.)
+# the digits and testing come on top. A run on a faster day may still show fewer seconds as a whole.)
 
 # %%
 def cost(row):

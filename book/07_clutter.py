@@ -512,8 +512,8 @@ figure.tight_layout(pad=0.4)
 # %% [markdown]
 # Read directly, the strokes look crisp but uneven: a stroke that is thinner than the distance of two
 # samples shows more or less, as it happens to lie. Shrunk first, the blocks line up with the window only by
-# luck. Where they do not, everything is averaged twice, and the digit is smeared: by the differences printed
-# above, that is no nearer to the yardstick than reading directly.
+# luck. Where they do not, everything is averaged twice, and the digit is smeared. The differences printed
+# above weigh the two faults; which is the larger depends on how fine the strokes are.
 #
 # Does a classifier care? Train one on each kind.
 
@@ -528,7 +528,6 @@ print("\n".join(f"{how:16} accuracy {value:.3f}"
                 for how, value in by_reading.items()))
 assert by_reading["dense, then pool"] > by_reading["shrink first"] + 0.02
 assert by_reading["dense, then pool"] > by_reading["direct"] - 0.01
-assert error["shrink first"] > 0.9 * error["direct"]
 
 # %% [markdown]
 # Reading densely and pooling is well ahead of shrinking first, which is blind to where the window lies.

@@ -426,7 +426,7 @@ print(f"the mean affine window has sides of {width:.0f} and {height:.0f} pixels"
 # compromise for everybody: `a` and `d` for the width and the height, `b` and `c` for the lean. The window
 # need not be square:
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three canvases with the outline of the affine window, a narrow, upright and slightly leaning box around the digit; beside each what it holds, the digit made wider."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three canvases with the outline of the affine window, a slanted box around the digit that need not be square; beside each what it holds, the digit in the proportions of the box."}}
 figure, axes = plt.subplots(1, 6, figsize=(6, 1.15))
 draw_pairs(axes, canvas_test, six[:3], CROP)
 figure.tight_layout(pad=0.3)

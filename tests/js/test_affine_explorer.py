@@ -110,6 +110,7 @@ def test_numbers_sliders_and_model_follow_each_other(open_widget):
     page = open_widget(AffineExplorer())
     page.locator('[data-theta="2"]').fill("0.3")
     assert get(page, "theta")[0][2] == 0.3
+    settle(page)
     assert page.locator("[data-part=moveX]").input_value() == "0.3"
     page.locator("[data-part=angle]").fill("90")
     np.testing.assert_allclose(get(page, "theta"), [[0, -1, 0.3], [1, 0, 0]], atol=1e-9)

@@ -153,7 +153,8 @@ plt.show()
 # %% [markdown]
 # Each curve is the network's belief in one digit, named at its top. (A digit that wins nowhere has no
 # curve, so at some angles what you see does not add up to 1.) The blue one belongs to the 2. Where it
-# falls, another rises: around the crossing the network is unsure; soon it is sure of something else. The cell below reads the turning points off the curves.
+# falls, another rises: around the crossing the network is unsure; soon it is sure of something else.
+# The cell below reads the turning points off the curves.
 
 # %%
 wrong = answer != 2

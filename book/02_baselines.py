@@ -224,10 +224,11 @@ On distorted digits, more data brings **{100 * gain_data:.0f} points**, and conv
 
 # %% [markdown]
 # Both cures work, and neither is complete. Not after three epochs, that is: exercise 2.2 will show that
-# the FCN does not even read all of its own training images yet. In the article, after five epochs on all
-# of MNIST, it is the same story: 0.518, then 0.757, then 0.88 on distorted digits
+# the FCN does not even read all of its own training images yet. In the article, after five epochs on
+# all of MNIST, it is the same story: 0.518, then 0.757, then 0.88 on distorted digits
 # {cite}`xeonqq2019article`. And {doc}`chapter 9 <09_paper>` makes the CNN wider and trains it for
-# longer; the gap becomes smaller and does not close. So there are two questions left. Which digits are still misread? And what did the pooling do, exactly?
+# longer; the gap becomes smaller and does not close. So there are two questions left. Which digits are
+# still misread? And what did the pooling do, exactly?
 #
 # ## Who is taken for whom?
 #
@@ -380,13 +381,13 @@ ax.legend(ncols=2)
 plt.show()
 
 # %% [markdown]
-# Go through the curves from small pools to large ones. A pool of two is nearly free. From there on
-# the left ends sink: even in its own place a digit is less and less readable. In return the curves of
-# 4 and 7 reach the level of guessing later: when the digit has moved by four pixels, they still read
-# some of what the digit without a pool has lost. (Over the first pixels they gain nothing.) The last one, one number for the whole image, is perfectly flat, perfectly
-# invariant, and at the level of guessing: it knows how bright the brightest pixel is, which is
-# the same for nearly all digits. **Pooling buys tolerance by throwing away position**, and the
-# position of its strokes is what makes a digit. In code:
+# Go through the curves from small pools to large ones. A pool of two is nearly free. From there on the
+# left ends sink: even in its own place a digit is less and less readable. In return the curves of 4 and
+# 7 reach the level of guessing later: when the digit has moved by four pixels, they still read some of
+# what the digit without a pool has lost. (Over the first pixels they gain nothing.) The last one, one
+# number for the whole image, is perfectly flat, perfectly invariant, and at the level of guessing: it
+# knows how bright the brightest pixel is, which is the same for nearly all digits. **Pooling buys
+# tolerance by throwing away position**, and the position of its strokes is what makes a digit. In code:
 
 # %%
 in_place, everything = forgiven[:, 0], forgiven[-1]
@@ -494,8 +495,9 @@ plt.show()
 # %% [markdown]
 # The narrow peak of chapter 1 is the dotted curve. Data and convolution widen it into a hill. For turns
 # it is about as wide as the poses in the training set, which ended at 75 degrees. For shifts it falls
-# off well inside them (they ended at 8 pixels), for the CNN as well. Nothing in either network *knows* that a turned 2 is a 2. It has been told so, pose by
-# pose, and pays for each with weights and examples.
+# off well inside them (they ended at 8 pixels), for the CNN as well. Nothing in either network *knows*
+# that a turned 2 is a 2. It has been told so, pose by pose, and pays for each with weights and
+# examples.
 #
 # There is another way to think about it. Both cures ask the classifier to *put up with* any pose.
 # Suppose that instead something in front of it looked at the image, found the pose, and undid it.

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Which input point does each output pixel want?
 #
-# The localization network of {doc}`03_localization` ends, with its head, in six numbers. Six numbers are not a
-# picture yet. Two machines stand between them and a straightened digit: one says, for each pixel
-# of the output, *where* in the input to read; the other reads there. This chapter builds the first
-# one, the **grid generator**. The next chapter builds the second.
+# The localization network of {doc}`03_localization` ends, with its head, in six numbers. Six numbers
+# are not a picture yet. Two machines stand between them and a straightened digit: one says, for each
+# pixel of the output, *where* in the input to read; the other reads there. This chapter builds the
+# first one, the **grid generator**. The next chapter builds the second.
 #
 # After this chapter you can
 #

@@ -468,9 +468,10 @@ fig.tight_layout()
 # pulls.
 #
 # How much of each pull reaches each number of $\theta$ is the chain rule's last factor. From
-# $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and half a width of pixels to a unit,
-# the derivative of the pixel position with respect to the first row of $\theta$ is
-# $\frac{W}{2} (x^t, y^t, 1)$ (with `align_corners=True`, $\frac{W - 1}{2}$). By hand, for the sum of all nine outputs:
+# $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and half a width of pixels to a unit, the
+# derivative of the pixel position with respect to the first row of $\theta$ is
+# $\frac{W}{2} (x^t, y^t, 1)$ (with `align_corners=True`, $\frac{W - 1}{2}$). By hand, for the sum of
+# all nine outputs:
 
 # %%
 by_hand = np.zeros((2, 3))
@@ -591,12 +592,12 @@ for size in (28, 42, 60):
 
 # %% [markdown]
 # So the very first gradient that such a transformer sees is a one-sided one. That is good enough to
-# learn from: on a slope both sides agree on the direction; they disagree only on a peak or in a
-# valley. But it must not be 0 or nonsense. Take `ceil(x)` in place of `floor(x) + 1` for the right
-# neighbour, with the weights `x - left` and `1 - (x - left)`. On the lattice both neighbours are then the
-# same pixel: the value is right, and the gradient is 0. (Our `bilinear` would give both the weight 0,
-# and a black pixel, which you would notice.) [JAX had that bug](https://github.com/jax-ml/jax/issues/3024), and it
-# took a user with an identity transform to find it.
+# learn from: on a slope both sides agree on the direction; they disagree only on a peak or in a valley.
+# But it must not be 0 or nonsense. Take `ceil(x)` in place of `floor(x) + 1` for the right neighbour,
+# with the weights `x - left` and `1 - (x - left)`. On the lattice both neighbours are then the same
+# pixel: the value is right, and the gradient is 0. (Our `bilinear` would give both the weight 0, and a
+# black pixel, which you would notice.) [JAX had that bug](https://github.com/jax-ml/jax/issues/3024),
+# and it took a user with an identity transform to find it.
 #
 # ## Under the microscope
 #

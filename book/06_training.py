@@ -153,10 +153,11 @@ print(np.asarray(by_hand)[0, :, :, 0].round(3))
 #
 # ## The same digits for everyone
 #
-# A fair comparison changes one thing at a time. All models below take the same number of training
-# steps from the same seed. *FCN clean* sees upright digits alone, each as often as it occurs in the
-# mixture, bent or not, as in {doc}`chapter 2 <02_baselines>`. The other four see the very same mixture: the upright
-# digits and bent copies of them. All five are tested on the same two sets, one upright, one bent.
+# A fair comparison changes one thing at a time. All models below take the same number of training steps
+# from the same seed. *FCN clean* sees upright digits alone, each as often as it occurs in the mixture,
+# bent or not, as in {doc}`chapter 2 <02_baselines>`. The other four see the very same mixture: the
+# upright digits and bent copies of them. All five are tested on the same two sets, one upright, one
+# bent.
 
 # %%
 data = datasets.load()
@@ -325,10 +326,10 @@ def show_stages(columns):
 figure = show_stages(range(10, 17))
 
 # %% [markdown]
-# At epoch 0 the layer passes its input through. Then the seven pictures become more alike, though
-# those that had fallen furthest are not put up all the way. Nobody asked for that. No loss compares two pictures, no target pose exists. The
-# classifier's gradient alone has taught the layer that a 2 is easier to name when it sits where
-# other 2s sit.
+# At epoch 0 the layer passes its input through. Then the seven pictures become more alike, though those
+# that had fallen furthest are not put up all the way. Nobody asked for that. No loss compares two
+# pictures, no target pose exists. The classifier's gradient alone has taught the layer that a 2 is
+# easier to name when it sits where other 2s sit.
 #
 # Is it so for the other digits, bent in all kinds of ways?
 
@@ -401,8 +402,9 @@ assert np.all(after > before)
 # $\theta$. How much of it does the layer undo?
 #
 # An affine matrix holds a shift, a turn, scales and a shear in one, so first they have to be told
-# apart. Of the shift we take the horizontal part, $\theta_{13}$. The zoom is $\log_2$ of the root of the
-# determinant; $\theta$ leads from output to input, so +1 shows the digit half as large. The turn is that of the rotation nearest to the left 2 x 2 part:
+# apart. Of the shift we take the horizontal part, $\theta_{13}$. The zoom is $\log_2$ of the root of
+# the determinant; $\theta$ leads from output to input, so +1 shows the digit half as large. The turn is
+# that of the rotation nearest to the left 2 x 2 part:
 #
 # $$\alpha = \operatorname{atan2}(\theta_{21} - \theta_{12},\; \theta_{11} + \theta_{22}).$$
 
@@ -488,13 +490,13 @@ Markdown(
 )
 
 # %% [markdown]
-# Shifts it takes back, turns in part. With zooms it takes sides: what is too small it enlarges, what
-# is too large it does not make smaller. It also changes digits that were fine. Nothing in the loss
-# says "upright" or "original size": it falls when digits of a class look alike *to the classifier*, and
-# a larger digit is as good a pose to agree on as any. Why are the turns undone in part only? Two reasons
+# Shifts it takes back, turns in part. With zooms it takes sides: what is too small it enlarges, what is
+# too large it does not make smaller. It also changes digits that were fine. Nothing in the loss says
+# "upright" or "original size": it falls when digits of a class look alike *to the classifier*, and a
+# larger digit is as good a pose to agree on as any. Why are the turns undone in part only? Two reasons
 # are at hand. A digit that is named with confidence sends back next to no gradient, so nobody asks for
-# the rest. And three epochs are short: the second exercise lets this layer look twice, and this very classifier
-# reads better. Which of the two weighs more we have not measured.
+# the rest. And three epochs are short: the second exercise lets this layer look twice, and this very
+# classifier reads better. Which of the two weighs more we have not measured.
 #
 # Look at the turns class by class. (A bar reaches one standard deviation to either side, the grey ones of
 # 0, the green ones of their mean.)
@@ -524,11 +526,10 @@ Markdown(
 )
 
 # %% [markdown]
-# What the layer learns is to be **consistent**: digits of a class come out more alike than they
-# went in. Where the common pose lies is owed to the data and to the start. Some of our training digits were upright,
-# the turns went both ways alike, and the layer began as the identity, so upright is where it
-# settles, more or less. The third exercise trains in a world that leans, and there the output
-# leans.
+# What the layer learns is to be **consistent**: digits of a class come out more alike than they went
+# in. Where the common pose lies is owed to the data and to the start. Some of our training digits were
+# upright, the turns went both ways alike, and the layer began as the identity, so upright is where it
+# settles, more or less. The third exercise trains in a world that leans, and there the output leans.
 #
 # So think twice before you take the $\theta$ of a trained network for a measurement of pose.
 #

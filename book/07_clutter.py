@@ -59,9 +59,10 @@ CROP = 20          # side of the transformer's output, in pixels
 # ## A larger canvas
 #
 # The article that this book follows ends with digits in clutter {cite}`xeonqq2019article`. How much
-# clutter, it does not say, so we choose: a canvas of 40 by 40 pixels, the digit at a random place,
-# and five scraps of 5 by 5 pixels cut from other digits (some are empty corners and do not show).
-# `distort` makes such canvases. It also returns the $\theta$ that placed each digit, so that for once we know the truth.
+# clutter, it does not say, so we choose: a canvas of 40 by 40 pixels, the digit at a random place, and
+# five scraps of 5 by 5 pixels cut from other digits (some are empty corners and do not show). `distort`
+# makes such canvases. It also returns the $\theta$ that placed each digit, so that for once we know the
+# truth.
 
 # %%
 data = datasets.load()
@@ -74,8 +75,9 @@ print(f"{data.name}: {len(x):,} digits on "
       f"{len(canvas):,} canvases of {SIZE} x {SIZE}")
 
 # %% [markdown]
-# The test has other digits, each placed several times, until there are enough of them. (So the canvases are not independent, and this is one seed: differences of a point or two
-# in the accuracies below mean nothing.)
+# The test has other digits, each placed several times, until there are enough of them. (So the canvases
+# are not independent, and this is one seed: differences of a point or two in the accuracies below mean
+# nothing.)
 
 # %%
 x_test = np.resize(data.x_test, (TEST_SIZE, 28, 28, 1))
@@ -95,8 +97,8 @@ paper_canvas, _ = distortions.distort(x_test[:12], "clutter", SEED)
 figure = plotting.strip(paper_canvas, columns=6, size=0.9)
 
 # %% [markdown]
-# Here the digit's frame of 28 pixels covers less than a quarter of the canvas. This chapter trains on the small
-# canvases, which take seconds. A table further down has what full training makes of them.
+# Here the digit's frame of 28 pixels covers less than a quarter of the canvas. This chapter trains on
+# the small canvases, which take seconds. A table further down has what full training makes of them.
 #
 # ## A window is three numbers
 #
@@ -113,12 +115,13 @@ figure = plotting.strip(paper_canvas, columns=6, size=0.9)
 # shapes: $\theta$ `(3,)` → matrix `(2, 3)`, in code `(6,)`, row by row; images `(B, H, W, C)` →
 # windows `(B, H', W', C)`
 #
-# This is equation (2) of the paper. $(t_x, t_y)$ is where the window's centre lies, and $s$ is its side as
-# a share of the canvas. (The canvas is 2 units wide, so the window is $2s$ units wide.) How many pixels the window is *shown* with is another matter: that
-# is the output size, which you choose. Suppose you want `side` pixels from column `left` and row
-# `top` on. In the units of {doc}`chapter 4 <04_grid_generator>`, -1 is the outer edge of column 0
-# and each pixel is `2 / size` wide. So the window's left edge lies at `-1 + 2 * left / size`, half its
-# width is `side / size`, which is $s$, and their sum is its centre:
+# This is equation (2) of the paper. $(t_x, t_y)$ is where the window's centre lies, and $s$ is its side
+# as a share of the canvas. (The canvas is 2 units wide, so the window is $2s$ units wide.) How many
+# pixels the window is *shown* with is another matter: that is the output size, which you choose.
+# Suppose you want `side` pixels from column `left` and row `top` on. In the units of
+# {doc}`chapter 4 <04_grid_generator>`, -1 is the outer edge of column 0 and each pixel is `2 / size`
+# wide. So the window's left edge lies at `-1 + 2 * left / size`, half its width is `side / size`, which
+# is $s$, and their sum is its centre:
 
 # %%
 def window(left, top, side, size):
@@ -233,12 +236,11 @@ assert reference > accuracy["FCN"] + 0.05
 assert reference > accuracy["FCN, half the resolution"] + 0.05
 
 # %% [markdown]
-# The same kind of network, with fewer weights, does far better on the same digits when it is told where to
-# look. Reading the whole canvas, it has to learn a 2 at each place anew: a weight that looks at the top left
-# corner knows nothing of what its neighbour has learnt. With so few digits and epochs it is far from
-# done, and fewer pixels are no help. Convolution shares its weights between places, so the
-# CNN suffers less. The gap between the first number and the last is what a transformer can hope to
-# close.
+# The same kind of network, with fewer weights, does far better on the same digits when it is told where
+# to look. Reading the whole canvas, it has to learn a 2 at each place anew: a weight that looks at the
+# top left corner knows nothing of what its neighbour has learnt. With so few digits and epochs it is
+# far from done, and fewer pixels are no help. Convolution shares its weights between places, so the CNN
+# suffers less. The gap between the first number and the last is what a transformer can hope to close.
 #
 # ## A network that looks first
 #
@@ -349,11 +351,12 @@ for epoch, (row, thetas) in enumerate(zip(axes, watch.thetas)):
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
-# At epoch 0 the window is the whole canvas. (The outline runs through the outermost samples.) After one pass through the data it is already smaller,
-# and it sits on the digit, though it may cut off an end. Why does it move there at all? The likely
-# reason: a scrap says nothing about the label, the digit does. A change of the weights that moves windows towards scraps
-# lowers the loss of a canvas here and there by chance, one that moves them towards the digit lowers it on
-# all of them, and over many canvases only that adds up. And a smaller window shows the digit larger, with fewer scraps.
+# At epoch 0 the window is the whole canvas. (The outline runs through the outermost samples.) After one
+# pass through the data it is already smaller, and it sits on the digit, though it may cut off an end.
+# Why does it move there at all? The likely reason: a scrap says nothing about the label, the digit
+# does. A change of the weights that moves windows towards scraps lowers the loss of a canvas here and
+# there by chance, one that moves them towards the digit lowers it on all of them, and over many
+# canvases only that adds up. And a smaller window shows the digit larger, with fewer scraps.
 #
 # ## Where it looks, and where the digit is
 #
@@ -439,10 +442,10 @@ assert six[:, [2, 5]].std(axis=0).min() > 2 * six[:, [0, 1, 3, 4]].std(axis=0).m
 #
 # ## When the output is small
 #
-# In our windows the samples lie little more than a pixel of the canvas apart. Often you want far fewer: a thumbnail of
-# a photo, or a small window to start with on a large canvas. Then the samples lie far apart, and
-# bilinear reading sees four pixels around each of them and nothing else. Here is a picture with
-# fine structure, rings that get finer outwards, reduced to a quarter of its size.
+# In our windows the samples lie little more than a pixel of the canvas apart. Often you want far fewer:
+# a thumbnail of a photo, or a small window to start with on a large canvas. Then the samples lie far
+# apart, and bilinear reading sees four pixels around each of them and nothing else. Here is a picture
+# with fine structure, rings that get finer outwards, reduced to a quarter of its size.
 
 # %%
 def rings(size):
@@ -531,9 +534,10 @@ assert by_reading["dense, then pool"] > by_reading["direct"] - 0.01
 
 # %% [markdown]
 # Reading densely and pooling is well ahead of shrinking first, which is blind to where the window lies.
-# (In {doc}`chapter 5 <05_sampler>`, exercise 5.3, pooling the input was the cure. There the window was the
-# whole image, so that the blocks lined up with it.) Whether direct reading falls behind depends on the
-# digits: broad soft strokes forgive it, fine ones may not, and the rings did not. So should our network have pooled a larger output? Not at this size:
+# (In {doc}`chapter 5 <05_sampler>`, exercise 5.3, pooling the input was the cure. There the window was
+# the whole image, so that the blocks lined up with it.) Whether direct reading falls behind depends on
+# the digits: broad soft strokes forgive it, fine ones may not, and the rings did not. So should our
+# network have pooled a larger output? Not at this size:
 
 # %%
 spacing = sides / CROP
@@ -592,11 +596,12 @@ figure.tight_layout(pad=0.3)
 
 # %% [markdown]
 # It looks in between. Most of both is in the window, at opposite corners, and neither is where the
-# classifier expects a digit. You might have expected a choice. But $\theta$ is not chosen from a list of
-# places, it is computed, and nothing has taught this network to choose: it was trained on one digit with
-# scraps, never on two. The second exercise shows how the window gets from one digit to the middle. Training
-# on pairs might teach it to take one of them; a second one it still could not show. For several things you need several transformers, side by side
-# or one after the other, and a task that makes them take turns.
+# classifier expects a digit. You might have expected a choice. But $\theta$ is not chosen from a list
+# of places, it is computed, and nothing has taught this network to choose: it was trained on one digit
+# with scraps, never on two. The second exercise shows how the window gets from one digit to the middle.
+# Training on pairs might teach it to take one of them; a second one it still could not show. For
+# several things you need several transformers, side by side or one after the other, and a task that
+# makes them take turns.
 #
 # **It is not a judge.** A canvas without any digit gets a window, too, and the classifier, whose
 # probabilities add up to 1, names a digit there. "Nothing here" is an answer only if you train for it.
@@ -604,13 +609,13 @@ figure.tight_layout(pad=0.3)
 # ## Full size, full data
 #
 # What you saw was a small version. The table has networks trained on all of MNIST: the article's
-# (STN+FCN, STN+CNN) on *our* canvases of 40 by 40, the paper's (ST-FCN, ST-CNN) on 60 by 60. The **errors**
-# are in percent of 10,000 test canvases: ours, the mean over the seeds that were run (± the spread, where
-# there are several), and what the article or the paper reports. (*FCN clean* has been trained without clutter, all others
-# with it; {doc}`chapter 9 <09_paper>` describes the wide and the long CNN.) There the transformer is
-# affine and its output as large as the canvas; the paper's networks pool it 2 x 2. The article may
-# have used more clutter than we do, so its figures are for orientation only. "Not run" means just that;
-# nothing is estimated.
+# (STN+FCN, STN+CNN) on *our* canvases of 40 by 40, the paper's (ST-FCN, ST-CNN) on 60 by 60. The
+# **errors** are in percent of 10,000 test canvases: ours, the mean over the seeds that were run (± the
+# spread, where there are several), and what the article or the paper reports. (*FCN clean* has been
+# trained without clutter, all others with it; {doc}`chapter 9 <09_paper>` describes the wide and the
+# long CNN.) There the transformer is affine and its output as large as the canvas; the paper's networks
+# pool it 2 x 2. The article may have used more clutter than we do, so its figures are for orientation
+# only. "Not run" means just that; nothing is estimated.
 
 # %% tags=["hide-input"]
 head = "Canvas", "Network", "Error, measured", "Seeds", "Published"
@@ -723,9 +728,9 @@ assert np.all(np.diff(moved.mean(axis=1)) > 0)
 assert np.median(largest) < 0.25
 
 # %% [markdown]
-# Neither the mean nor the single windows (thin) jump. The first digit keeps its full brightness all
-# the time, yet the window leaves it bit by bit. A detector that has to *choose* scores all places and takes the best;
-# a transformer computes one place. That makes it easy to train, and wrong where there are two
+# Neither the mean nor the single windows (thin) jump. The first digit keeps its full brightness all the
+# time, yet the window leaves it bit by bit. A detector that has to *choose* scores all places and takes
+# the best; a transformer computes one place. That makes it easy to train, and wrong where there are two
 # answers and nothing has taught it to choose.
 #
 # :::{solution-end}

@@ -337,9 +337,9 @@ np.testing.assert_allclose(grid.reshape(-1, 2), pixels + B @ d, atol=1e-5)
 print(B.shape, "agrees with the naive solve and tps_grid")
 
 # %% [markdown]
-# From here on the library's `tps_grid` (for thin plate spline) does it: each output point $p$ reads the input at $p + d(p)$,
-# and $\theta$ holds the $d_k$ row by row, x and y in turn. Before you go on, look at $B$. Column $k$ tells how
-# much each pixel follows control point $k$. Four of the sixteen:
+# From here on the library's `tps_grid` (for thin plate spline) does it: each output point $p$ reads the
+# input at $p + d(p)$, and $\theta$ holds the $d_k$ row by row, x and y in turn. Before you go on, look
+# at $B$. Column $k$ tells how much each pixel follows control point $k$. Four of the sixteen:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Four maps over the output, for a control point in the corner, two on the edge and one inside. Each is dark red, one, at its own control point and white at all others, marked by dots. Lines surround the areas below minus a twentieth, which lie beyond the neighbouring points."}}
 figure, axes = plt.subplots(1, 4, figsize=(5.8, 2), layout="constrained", sharey=True)
@@ -352,10 +352,10 @@ axes[0].set_ylabel("y")
 bar = figure.colorbar(drawn, ax=axes, shrink=0.8, label="share of $d_k$")
 
 # %% [markdown]
-# Each map is 1 at its own point and 0 at the other fifteen: pins stay where they are pinned. In
-# between it is smooth, and in places a little *below* zero (a line surrounds what is below -0.05); where one point is pushed, the plate
-# beyond the next pins yields the other way. Every one of the 32 numbers moves its
-# neighbourhood, so none of them is "the turn" or "the scale".
+# Each map is 1 at its own point and 0 at the other fifteen: pins stay where they are pinned. In between
+# it is smooth, and in places a little *below* zero (a line surrounds what is below -0.05); where one
+# point is pushed, the plate beyond the next pins yields the other way. Every one of the 32 numbers
+# moves its neighbourhood, so none of them is "the turn" or "the scale".
 #
 # But turn and scale are in there. If all pins lie on a tilted plane, the plate that bends least is
 # the plane itself. An affine map is a spline in which all weights $c_k$ are 0:
@@ -442,9 +442,10 @@ print("fitted exactly")
 
 # %% [markdown]
 # Now the remainders, in pixels (14 of them make one normalised unit): the root mean square over the
-# points near the ink, then the median over 200 digits. The simplest family is a mere zoom, since both distortions shrink. And beside P and E there
-# is a third distortion, E with its control points moved by `STRONG` pixels. (Nearly half of its grids
-# fold somewhere in the frame, which no map can undo; the last exercise counts them.)
+# points near the ink, then the median over 200 digits. The simplest family is a mere zoom, since both
+# distortions shrink. And beside P and E there is a third distortion, E with its control points moved by
+# `STRONG` pixels. (Nearly half of its grids fold somewhere in the frame, which no map can undo; the
+# last exercise counts them.)
 
 # %%
 strong = poses.elastic(np.random.default_rng(SEED + 1), TEST_SIZE, sigma=STRONG)
@@ -544,8 +545,9 @@ def train(build, x_bent, y_bent):
 
 
 # %% [markdown]
-# We train on E, where only the spline can do much more than the affine map. (P we do not train here; the table at the end has
-# what has been measured.) Take the upright digits and `COPIES` bent copies of each.
+# We train on E, where only the spline can do much more than the affine map. (P we do not train here;
+# the table at the end has what has been measured.) Take the upright digits and `COPIES` bent copies of
+# each.
 
 # %%
 x_mixed, y_mixed = distortions.mixed(x, y, COPIES, SEED, name="E")
@@ -773,10 +775,11 @@ for name, answers in (("E", correct), ("strong E", strong_correct)):
     assert first > second
 
 # %% [markdown]
-# Within each distortion, where less is left, more is read. But from affine to spline the lines are far flatter than from none to
-# affine. Not all of the first step is the smaller remainder: any transformer also enlarges the digits,
-# and brings convolutions with it. Only the step from affine to spline compares like with like. The
-# remainder says what *can* be won. The network has to win it, by finding 32 numbers in a picture.
+# Within each distortion, where less is left, more is read. But from affine to spline the lines are far
+# flatter than from none to affine. Not all of the first step is the smaller remainder: any transformer
+# also enlarges the digits, and brings convolutions with it. Only the step from affine to spline
+# compares like with like. The remainder says what *can* be won. The network has to win it, by finding
+# 32 numbers in a picture.
 #
 # The images have a say, too. If a transformer brings the digits of a class into the same shape,
 # their mean becomes sharp, and each digit is more like the mean. (The likeness is that of
@@ -816,8 +819,8 @@ for ax, name in zip(figure.axes[::10], shown):
 #
 # - It can pay when the simpler map leaves a good part of a stroke's width. Fit the families to your
 #   distortion first, as above; it takes a second.
-# - It is likelier to pay when what follows is *sensitive* to what remains. A dense classifier is; a convolutional
-#   one forgives a part of a pixel ({doc}`chapter 2 <02_baselines>`).
+# - It is likelier to pay when what follows is *sensitive* to what remains. A dense classifier is; a
+#   convolutional one forgives a part of a pixel ({doc}`chapter 2 <02_baselines>`).
 # - It costs search: each of the 32 numbers has to be found in the picture. (Time is not the price: with $B$
 #   known, a grid is one product.) And it costs safety: a spline may fold, an affine map cannot.
 #
@@ -835,10 +838,11 @@ Markdown(report.exams_table(families))
 
 # %% [markdown]
 # Compare within a column only: on P our errors lie far above the paper's, on E below, and
-# {doc}`chapter 9 <09_paper>` looks into that. In the paper's figures, compare affine with TPS within ST-FCN and within ST-CNN. On E the spline
-# brings the dense network three tenths of a point more than the affine map does; everywhere else a
-# tenth or nothing. And in ours? Count digits, and compare with chance as before. (These networks
-# were trained at different times, so we have no disagreements to count, and add the errors instead.)
+# {doc}`chapter 9 <09_paper>` looks into that. In the paper's figures, compare affine with TPS within
+# ST-FCN and within ST-CNN. On E the spline brings the dense network three tenths of a point more than
+# the affine map does; everywhere else a tenth or nothing. And in ours? Count digits, and compare with
+# chance as before. (These networks were trained at different times, so we have no disagreements to
+# count, and add the errors instead.)
 
 # %% tags=["hide-input"]
 PAIRS = (("FCN", "ST-FCN, affine"), ("FCN", "ST-FCN, tps"), ("CNN", "ST-CNN, affine"),
@@ -863,9 +867,9 @@ Markdown(plotting.markdown_table(head, lines, words=3))
 
 # %% [markdown]
 # On P an affine transformer clearly helps, whether a dense or a convolutional classifier follows. On E
-# its lead is not clear: with all of MNIST and many epochs a network learns most of these small bends by itself. So
-# the lead in our short training was about learning from few digits in few epochs, as with the clutter of
-# {doc}`chapter 7 <07_clutter>`.
+# its lead is not clear: with all of MNIST and many epochs a network learns most of these small bends by
+# itself. So the lead in our short training was about learning from few digits in few epochs, as with
+# the clutter of {doc}`chapter 7 <07_clutter>`.
 #
 # And the other maps? With the dense classifier the order is the same on both: most errors with the affine
 # map, fewer with the projective one, fewest with the spline. No step from the affine map is clear, that

@@ -390,8 +390,9 @@ report.curves_figure(families)
 plt.show()
 
 # %% [markdown]
-# Only what has been run has a curve, and its first three epochs may lie above the picture. Here the learning rate falls along a cosine to zero, so every
-# curve flattens at its right end. That does not show that longer training would not help.
+# Only what has been run has a curve, and its first three epochs may lie above the picture. Here the
+# learning rate falls along a cosine to zero, so every curve flattens at its right end. That does not
+# show that longer training would not help.
 #
 # ## Clutter and addition
 #
@@ -571,14 +572,15 @@ for family, rows in families.items():
 
 # %%
 assert all(abs(gain) < clear for gain, clear in changes.values())
-dense = [gain for key, (gain, _) in changes.items() if key[1] == "st_fcn"]
-assert len(dense) == 8 and min(dense) > 0
+before_fcn = [gain for (_, model, _), (gain, _) in changes.items() if model == "st_fcn"]
+assert len(before_fcn) == 8 and min(before_fcn) > 0
 
 # %% [markdown]
-# Taken one by one, none of these gains is clear. But before the dense network all point the same way: in
-# each of the four families both other maps err less than the affine one. If the map made no difference, that
-# would be luck of a rare kind, though not of one in $2^8$, for the two gains of a family share the affine
-# run. More seeds would tell. The gains are small in any case, beside what the affine map itself brought.
+# Taken one by one, none of these gains is clear. But before the dense network all point the same way:
+# in each of the four families both other maps err less than the affine one. If the map made no
+# difference, that would be luck of a rare kind, though not of one in $2^8$, for the two gains of a
+# family share the affine run. More seeds would tell. The gains are small in any case, beside what the
+# affine map itself brought.
 #
 # Each transformer has rivals: the same classifier without it, the CNN in place of a dense network
 # with a transformer, and in the article's table the two controls. In the addition, two transformers
@@ -917,9 +919,10 @@ for model in [m for m in bent if base and not m.startswith("fcn")]:
           f"{gain / thousands:.3f} per 1,000")
 
 # %% [markdown]
-# The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its
-# weights between places, a dense layer does not. By this measure it is hard to beat. But a measure that
-# is so kind to the smallest network says nothing about how far down you can get. For that, compare the two with the same number of parameters, the wide CNN and STN+CNN.
+# The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its weights
+# between places, a dense layer does not. By this measure it is hard to beat. But a measure that is so
+# kind to the smallest network says nothing about how far down you can get. For that, compare the two
+# with the same number of parameters, the wide CNN and STN+CNN.
 #
 # :::{solution-end}
 # :::

@@ -115,7 +115,7 @@ def training_seconds(record):
 
 @functools.cache
 def step_times():
-    """Read the processor milliseconds of a training step of each network; empty where nothing was timed."""
+    """Read the processor milliseconds of a training step of each network from the book's results; {} without them."""
     path = files.results_folder() / "bench-training.json"
     timed = files.read_json(path)["results"] if path.exists() else {}
     return {

@@ -572,7 +572,7 @@ for family, rows in families.items():
 
 # %%
 assert all(abs(gain) < clear for gain, clear in changes.values())
-before_fcn = [gain for (_, model, _), (gain, _) in changes.items() if model == "st_fcn"]
+before_fcn = [gain for key, (gain, _) in changes.items() if key[1] == "st_fcn"]
 assert len(before_fcn) == 8 and min(before_fcn) > 0
 
 # %% [markdown]

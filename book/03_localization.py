@@ -70,7 +70,7 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 # Before building anything, measure the prize. We distorted the digits ourselves, so we know how
 # each was moved: `distort` returns the parameters `theta` beside the images. Invert them with
 # `transforms.invert`, and every digit can be moved back. This is cheating, and that is the point:
-# it shows what this reader would gain if it were told the true pose.
+# it shows what a network would gain if it were told the true pose.
 
 # %%
 distorted = distortions.distort(x_test, "article", seed=SEED + 1)
@@ -84,7 +84,7 @@ first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
 stages = {"original": x_test, "distorted": distorted.images, "restored": restored}
 plotting.strip(
     np.concatenate([images[first_of_each] for images in stages.values()]),
-    titles=[title for name in stages for title in [name] + [""] * 9],
+    rows=list(stages),
     columns=10,
 )
 plt.show()
@@ -92,7 +92,7 @@ plt.show()
 # %% [markdown]
 # The third row is the first again, a little softer, for every move resamples the pixels; what had
 # left the frame is lost for good. Now let the weakest reader that we have judge: the dense
-# network of chapter 1, which has seen upright digits only.
+# network of chapter 1 (FCN), trained on upright, *clean* digits only.
 
 # %%
 training.set_seed(SEED)
@@ -115,8 +115,8 @@ display(
 # (This FCN trains for fewer steps than in chapter 2, so its numbers differ a little.)
 #
 # No new training, no convolution, no distorted example: knowing the pose is enough to bring a
-# network back that was lost. Whoever can supply `theta` has solved most of the problem. Where do
-# we get it from?
+# network back that was lost. Whoever can supply the inverse pose has solved most of the problem. That is
+# what our network shall say, and from here on `theta` is what it says. Where does it get it from?
 #
 # ## Try them all?
 #
@@ -137,11 +137,10 @@ for values in (3, 5, 9):
 # numbers outright. That has much to be said for it.
 #
 # - *One look.* One forward pass for each image, however many numbers `theta` has.
-# - *No steps.* The answer is continuous; it can say 17.3 degrees.
-# - *For each image its own.* Unlike a filter or a pool, which treat all images alike.
-# - *Differentiable.* A small change of weights makes a small change of `theta`. So if the rest of
-#   the way is differentiable too, the loss of the classifier can say how `theta` ought to change,
-#   and nobody has to label poses.
+# - *No steps.* The answer is continuous, not tied to a list of values.
+# - *Differentiable.* `theta` has a gradient for every weight. So if the rest of the way is
+#   differentiable too, the loss of the classifier can say how `theta` ought to change, and nobody has
+#   to label poses.
 #
 # The last point is what {cite:t}`jaderberg2015stn` built on, and the next three chapters are needed
 # to earn it. In this one we build the network that speaks.
@@ -155,9 +154,10 @@ for values in (3, 5, 9):
 #
 # images `U (B, 28, 28, 1)` → `theta (B, 6)`, read as `(B, 2, 3)` row by row
 #
-# The matrix tells each point of the output where to read the input; {doc}`chapter 4
-# <04_grid_generator>` takes it to pieces. To get a feeling for the six, start at the identity and
-# nudge one number at a time.
+# The matrix tells each point $(x, y)$ of the output where to read the input: at
+# $A_\theta\, (x, y, 1)^{\mathsf T}$. Both frames run from -1 to 1, so 0.4 is a fifth of a frame's
+# width. {doc}`Chapter 4 <04_grid_generator>` takes this to pieces. To get a feeling for the six, start
+# at the identity and nudge one number at a time.
 
 # %%
 identity = transforms.identity("affine")
@@ -172,7 +172,7 @@ plotting.strip(nudged, titles=names, columns=7)
 plt.show()
 
 # %% [markdown]
-# Two numbers stretch, two shear, two shift, and a turn is a blend of those that stretch and those that
+# Two numbers scale, two shear, two shift, and a turn is a blend of those that scale and those that
 # shear. (If the
 # directions surprise you, a larger number making a narrower digit: `theta` says where to *read*.
 # Read from a wider field, and what is in it comes out smaller.)
@@ -223,14 +223,14 @@ for layer in decide.layers:
     print(f"{layer.name:<16} {layer.output.shape}")
 
 # %% [markdown]
-# These are the layers of the article. The library has them as `models.localization`; let us be
-# sure that we built the same.
+# These are the layers of the article {cite}`xeonqq2019article`. The library has them as
+# `models.localization`; let us compare the shapes of the weights.
 
 # %%
 library = models.localization()
 ours = [w.shape for w in look.weights + decide.weights]
 assert ours == [w.shape for w in library.weights]
-print(f"the same {len(ours)} arrays of weights")
+print(f"the same {len(ours)} shapes of weights")
 
 # %% [markdown]
 # One layer is missing, the one that turns 64 features into six numbers.
@@ -241,7 +241,7 @@ print(f"the same {len(ours)} arrays of weights")
 # \theta = W h + b
 # $$
 #
-# features `h (B, 64)` → `theta (B, 6)`
+# features `h (B, 64)` → `theta (B, 6)`; the formula is for one image, and Keras keeps $W$ transposed
 #
 # There is no activation function after it. A ReLU could not say a negative number, a sigmoid
 # could say nothing above 1, and `theta` needs both. It is a plain linear layer, and all the art
@@ -265,14 +265,14 @@ print(f"theta {theta.shape}")
 print(theta[:3])
 
 # %% [markdown]
-# Before training, `theta` is the identity, exactly, for every image however distorted. So the
-# whole transformer begins by doing *nothing*, and a network with it in front begins as the same
-# network without it. The authors of the paper start like this, too.
+# Before training, `theta` is the identity, exactly, for every image however distorted. So the *spatial
+# transformer*, of which this network is the first part, begins by doing nothing, and a classifier behind
+# it begins as the same classifier without it. The authors of the paper start like this, too.
 #
 # ## What happens without
 #
 # Keras would start the kernel at random (Glorot) and the bias at zero, as it does everywhere
-# else. Give the same features a head of that kind and look at what they make of the same digits.
+# else. Give the same features a head of that kind.
 
 # %%
 training.set_seed(SEED)
@@ -280,68 +280,79 @@ random_head = keras.Sequential([look, decide, layers.Dense(6)])
 random_theta = np.asarray(random_head(distorted.images))
 print(random_theta[:3].round(2))
 
-# %% mystnb={"image": {"alt": "Two charts of the six entries of theta for all test digits before training. Left, zero kernel and identity bias: every digit at the same six values, 1 0 0 0 1 0. Right, random kernel and zero bias: clouds of small values for every entry."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.4), sharey=True)
-panels = {"zero kernel, identity bias": theta, "random kernel, zero bias": random_theta}
+# %% mystnb={"image": {"alt": "Three charts of the six entries of theta for all test digits before training. Left, zero kernel and identity bias: every digit at the same six values, 1 0 0 0 1 0. Middle, random kernel and identity bias: clouds around these values. Right, random kernel and zero bias: clouds of small values for every entry."}} tags=["hide-input"]
+fig, axes = plt.subplots(1, 3, figsize=(7.8, 3.2), sharey=True)
+panels = {
+    "zero kernel,\nidentity bias": theta,
+    "random kernel,\nidentity bias": random_theta + identity,
+    "random kernel,\nzero bias": random_theta,
+}
 entries = [rf"$\theta_{{{r}{c}}}$" for r in (1, 2) for c in (1, 2, 3)]
 jitter = np.random.default_rng(SEED).uniform(-0.25, 0.25, len(theta))
 for ax, (title, values) in zip(axes, panels.items(), strict=True):
     for i in range(6):
         ax.scatter(i + jitter, values[:, i], s=6, alpha=0.4, color=plotting.COLORS["grid"])
-        ax.hlines(identity[i], i - 0.4, i + 0.4, color="black", lw=1.5)
+        ax.hlines(identity[i], i - 0.4, i + 0.4, color="black", lw=1.5, zorder=0)
     ax.set(title=title, xticks=range(6), xticklabels=entries)
 axes[0].set_ylabel("value before training")
 plt.show()
 
 # %% [markdown]
-# Each dot is one digit, each black line the identity. On the left all dots lie on the lines. On
-# the right all six numbers are small. That is not a harmless kind of noise: where the four that
-# multiply x and y are all small, every output pixel reads from nearly *the same point*, and the
-# digit is gone. See what such a network would hand to its classifier.
+# Each dot is one digit, spread sideways only to be seen; each black line is the identity. On the left all
+# dots lie on the lines. In the middle a random kernel moves each digit in a way of its own. On the right,
+# with Keras's bias, all six numbers are small. That is not a harmless kind of noise: where the four that
+# multiply x and y are all small, every output pixel reads from the same small patch, and the digit is
+# gone. See what such networks would hand to their classifier, even of upright digits.
 
 
 # %%
-def random_start(seed):
-    """What the digits look like through a head that starts at random."""
+def random_start(seed, bias):
+    """What the digits look like through a head whose kernel starts at random."""
     training.set_seed(seed)
     network = keras.Sequential([models.localization(), layers.Dense(6)])
-    return distortions.warp(x_test, np.asarray(network(x_test)))
+    return distortions.warp(x_test, np.asarray(network(x_test)) + bias)
 
 
-seen = [random_start(seed) for seed in range(RANDOM_STARTS)]
+biases = {"identity bias": identity, "zero bias": 0}
+seen = {name: [random_start(seed, bias) for seed in range(RANDOM_STARTS)]
+        for name, bias in biases.items()}
 
-# %% mystnb={"image": {"alt": "Four rows of ten digits. The first row, identity start, shows clear digits. The other three rows, random starts, show grey and white smears in which no digit can be made out."}} tags=["hide-input"]
-rows = [x_test, *seen[:3]]
-names = ["identity", "random 1", "random 2", "random 3"]
+# %% mystnb={"image": {"alt": "Four rows of ten digits. The first row, identity start, shows clear digits. In the second, random kernel with identity bias, they are skewed, moved or squeezed. The last two rows, random kernel and zero bias, show grey and white smears in which no digit can be made out."}} tags=["hide-input"]
+rows = [x_test, seen["identity bias"][0], *seen["zero bias"][:2]]
+names = ["identity", "random kernel, identity bias", "random kernel, zero bias", "the same, another start"]
 plotting.strip(
     np.concatenate([images[first_of_each] for images in rows]),
-    titles=[title for name in names for title in [name] + [""] * 9],
+    rows=names,
     columns=10,
 )
 plt.show()
 
 # %%
-through = [training.accuracy(fcn, images, y_test) for images in seen]
-assert np.median(through) < 0.25
+through = {name: [training.accuracy(fcn, images, y_test) for images in starts]
+           for name, starts in seen.items()}
+middle = {name: np.median(accuracies) for name, accuracies in through.items()}
+assert middle["zero bias"] < 0.25 < middle["identity bias"]
+assert middle["identity bias"] < worth["original"] - 0.1
 
 # %% tags=["hide-input"]
 display(
     Markdown(f"""
-The trained FCN reads {worth["original"]:.0%} of the digits through the identity. Through {RANDOM_STARTS} random starts it reads
-**{np.median(through):.0%}** (median; best {max(through):.0%}), where guessing gives 10%.""")
+The trained FCN reads {worth["original"]:.0%} of the upright digits through the identity. Through a random kernel with
+the identity as bias it reads {middle["identity bias"]:.0%} (median of {RANDOM_STARTS} starts), through a random kernel
+and a zero bias **{middle["zero bias"]:.0%}** (best {max(through["zero bias"]):.0%}), where guessing gives 10%.""")
 )
 
 # %% [markdown]
-# A new classifier cannot read anything yet, behind either start. But behind the identity most digits are
-# legible: it can learn to read them from the first step on, and then tell the transformer what to
-# improve. Behind smears there is little to learn from, and where the transformer looks past the image
-# altogether, all is black and no small change helps. We have not trained from such a start; it may find
-# its way back or not. The identity costs nothing and spares you the question.
+# So the missing ones in the bias do most of the damage, and the random kernel does the rest. A new
+# classifier cannot read anything yet, behind any start. But behind the identity most digits are legible:
+# it can learn to read them from the first step on, and then tell the transformer what to improve. Behind
+# smears there is little to learn from. We have not trained from such a start; it may find its way back or
+# not. The identity costs nothing and spares you the question.
 #
 # ## Can zeros learn?
 #
-# You may have learned never to start a layer at zero. In the middle of a network, with all units
-# equal, that is sound advice: the units get equal gradients and stay equal. Is our head,
+# You may have learned never to start a layer at zero. Where two layers in a row start there, that is
+# sound advice: each one's gradient contains the other's zeros, and neither moves. Is our head,
 # $\theta = W h + b$, stuck as well? The chain rule says
 #
 # $$
@@ -358,7 +369,7 @@ The trained FCN reads {worth["original"]:.0%} of the digits through the identity
 
 # %%
 def gradient_sizes(network, images, target):
-    """Largest gradient in each layer that has weights."""
+    """All gradients, and the largest entry of each by name."""
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean((network(images) - target) ** 2)
     gradients = tape.gradient(loss, network.trainable_variables)
@@ -367,7 +378,8 @@ def gradient_sizes(network, images, target):
                        for n, g in zip(names, gradients, strict=True)}
 
 
-images, target = distorted.images[:100], undo[:100]
+sample = distortions.distort(x_train[:100], "article", seed=SEED + 2)
+images, target = sample.images, np.asarray(transforms.invert(sample.theta))
 gradients, first = gradient_sizes(localizer, images, target)
 keras.optimizers.SGD(0.1).apply(gradients, localizer.trainable_variables)
 _, second = gradient_sizes(localizer, images, target)
@@ -381,15 +393,15 @@ assert all(second[name] > 0 for name in kernels)
 
 # %% [markdown]
 # In the first step only the head moves. From the second step on its kernel is no longer zero, and
-# everything before it learns too. The six outputs do not stay equal either, for each has a
-# different task. Zeros are safe *here*, in a last layer.
+# everything before it learns too. The six rows of $W$ do not stay equal either, for each output has an
+# error of its own. Zeros are safe *here*, in a last layer.
 #
 # ## Can it learn where to look?
 #
-# It can learn; but can it learn *this*, from the pixels of a distorted digit? We cheat a second
-# time to find out. Since we distort the training digits ourselves, we know the right answer for
-# each, and can teach the network directly, with mean squared error: it says six numbers, we say
-# which six were right.
+# It can learn; but can it learn *this*, from the pixels of a distorted digit? We cheat a second time to
+# find out. Since we distort the training digits ourselves, each six times, we know the right answer for
+# each, and can teach the network directly, with mean squared error: it says six numbers, we say which
+# six were right.
 
 # %%
 copies = np.repeat(x_train, COPIES, axis=0)
@@ -405,15 +417,16 @@ straightened = distortions.warp(distorted.images, predicted)
 # %% mystnb={"image": {"alt": "Two rows of ten test digits: distorted ones, and the same after undoing the pose that the network named: more upright, larger and more central than above."}} tags=["hide-input"]
 plotting.strip(
     np.concatenate([distorted.images[first_of_each], straightened[first_of_each]]),
-    titles=["distorted"] + [""] * 9 + ["straightened"] + [""] * 9,
+    rows=["distorted", "straightened"],
     columns=10,
 )
 plt.show()
 
 # %% [markdown]
-# Below, each test digit as the network would have it, after a few seconds of lessons. Compare the
-# columns: what leaned is put upright, what was small is enlarged, what had slid into a corner is
-# fetched back. Not perfectly, but see what the FCN of above, still the same, makes of it.
+# The lower row shows ten test digits as the network would have them, after a few seconds of lessons.
+# Compare the columns: what leaned is put upright, what was small is enlarged, what had slid into a corner
+# is fetched back. Not always: some come out too large or keep some of their lean. See what the FCN of
+# above, still the same, makes of all of them.
 
 # %%
 worth["straightened"] = training.accuracy(fcn, straightened, y_test)
@@ -428,15 +441,19 @@ display(
 )
 
 # %% [markdown]
-# So the answer to this chapter's question is yes: a small network can look at an image and name
-# six numbers that say where to look. What is left is the cheating. Nobody labels the poses of
-# real images. The label "this is a 2" is all there is, and over the next three chapters we
-# make it suffice.
+# So a small network can look at an image and name six numbers that say where to look. (It was told more
+# than any network of chapter 2, poses as well as labels; so do not compare it with those.) What is left
+# is the cheating. Real images rarely come with their pose. The label "this is a 2" is all there is, and
+# over the next three chapters we make it suffice.
+#
+# One warning before you go on. Taught with true poses, this network names poses. Taught through its
+# classifier, from labels alone, it will not: it will name whichever six numbers help the classifier.
+# {doc}`Chapter 6 <06_training>` measures how far apart the two are.
 #
 # ## What does it cost?
 #
-# A convolution has one small window for each pair of input and output channel, and a bias; a
-# dense layer has one weight for each pair of units, and a bias:
+# A convolution has one small window for each pair of input and output channel, and one bias for each
+# output channel; a dense layer has one weight for each pair of units, and one bias for each output unit:
 #
 # $$
 # \begin{aligned}
@@ -480,10 +497,6 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 # either. (When you compare networks with and without a transformer, remember this. {doc}`Chapter
 # 6 <06_training>` does.)
 #
-# One warning before you go on. Taught with true poses, this network names poses. Taught through its
-# classifier, from labels alone, it will not: it will name whichever six numbers help the classifier.
-# {doc}`Chapter 6 <06_training>` measures how far apart the two are.
-#
 # The network speaks. Next we need a machine that *does* what it says: one that takes six numbers
 # and works out, for each pixel of the output, which point of the input it wants. Until now
 # `distortions.warp` did that behind the scenes. {doc}`The next chapter <04_grid_generator>` opens
@@ -493,12 +506,12 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 #
 # - You measured the prize: with the true pose undone, a network that saw only upright digits
 #   reads most distorted ones.
-# - You counted what trying all poses would cost, and gave four reasons to regress `theta`
+# - You counted what trying all poses would cost, and gave three reasons to regress `theta`
 #   instead.
 # - You built the localization network: two convolutions with pools, two dense layers, a linear
 #   head, `(B, 28, 28, 1)` to `(B, 6)`.
-# - You started its head at the identity, so that the transformer begins by doing nothing. Started
-#   at random, it hands over smears.
+# - You started its head at the identity, so that the transformer begins by doing nothing. Started as
+#   Keras would start it, it hands over smears.
 # - You saw that zeros do not block learning: the head moves in the first step, the rest from the
 #   second. Taught with the true poses, the network straightens digits that it has never seen.
 # - You counted the parameters: the first dense layer holds most of them.
@@ -547,17 +560,19 @@ first_dense = (side * side * 16 + 1) * 128
 guess = sum(by_hand.values()) - by_hand["dense 128"] + first_dense
 assert guess == (models.localization(input_shape=(60, 60, 1)).count_params()
                  + by_hand["head 6"])
+assert side == 13
 print(f"{guess:,} parameters, "
       f"{first_dense / guess:.0%} of them in the first dense layer")
 
 # %% [markdown]
-# The convolutions cost the same as before. The first dense layer grows with the area of the
-# image. So make larger images smaller for the localization network, or pool once more.
+# The convolutions cost the same as before. The first dense layer grows with the area of the last maps,
+# 13 by 13 places in place of 5 by 5. So make larger images smaller for the localization network, or
+# pool once more.
 #
 # :::{solution-end}
 # :::
 #
-# :::{exercise} Which number is hardest to see?
+# :::{exercise} Which number is easiest to see?
 # :label: ex-hardest
 #
 # The taught network does not see all six numbers equally well. Correlate what it says with the

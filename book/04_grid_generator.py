@@ -20,12 +20,12 @@
 #
 # After this chapter you can
 #
-# - write a turn, a stretch and a shift as one matrix product, and say what each of the six numbers
-#   does;
+# - write a turn, a stretch, a shear and a shift as one matrix product, and say what each of the six
+#   numbers does;
 # - place pixels on an axis from -1 to 1, in both ways that are in use, and go back;
 # - say why $\theta$ maps output to input, and what goes wrong the other way round;
 # - build the sampling grid of a whole batch in a few lines, and check it against a loop;
-# - turn a picture that is not square without bending it.
+# - turn a picture that is not square without skewing it.
 #
 # *Reading: about 20 minutes. Running: under 15 seconds on two processor cores.*
 
@@ -109,11 +109,11 @@ print("turned:", turned, " then shifted:", turned + theta[:, 2])
 
 # %% [markdown]
 # What does each of the six numbers do on its own? Start from the identity, raise one number, and
-# look at what becomes of the square from -1 to 1. The panels are laid out like the matrix.
+# look at what the dashed square from -1 to 1 becomes (orange). The panels are laid out like the matrix.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels arranged like the 2 by 3 matrix. Raising theta 11 widens the square, theta 12 leans it sideways, theta 13 shifts it right; raising theta 21 slants it, theta 22 makes it taller, theta 23 shifts it down. Two arrows in each panel show where the unit steps right and down go."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels arranged like the 2 by 3 matrix. Raising theta 11 widens the square, theta 12 shears it sideways, theta 13 shifts it right; raising theta 21 slants it, theta 22 makes it taller, theta 23 shifts it down. Two arrows in each panel show where the unit steps right and down go."}}
 corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
-names = [["stretch x", "lean x", "shift x"], ["lean y", "stretch y", "shift y"]]
+names = [["stretch x", "shear x", "shift x"], ["shear y", "stretch y", "shift y"]]
 fig, axes = plt.subplots(2, 3, figsize=(5.4, 4.2), sharex=True, sharey=True)
 for row, col in np.ndindex(2, 3):
     ax, A = axes[row, col], np.eye(2, 3)
@@ -123,7 +123,7 @@ for row, col in np.ndindex(2, 3):
     ax.plot(*moved.T, color=plotting.COLORS["grid"], linewidth=2.5)
     for arrow, color in zip(A.T[:2], ["black", "#CC79A7"]):
         ax.annotate("", A[:, 2] + arrow, A[:, 2],
-                    arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2})
+                    arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
     ax.set_title(rf"$\theta_{{{row + 1}{col + 1}}}$: {names[row][col]}")
     ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     ax.set(xlabel="x" if row else None, ylabel=None if col else "y (down)")
@@ -131,10 +131,10 @@ axes[0, 0].set(xlim=(-1.7, 1.7), ylim=(1.7, -1.7))
 fig.tight_layout()
 
 # %% [markdown]
-# Read the matrix by **columns**. The first column is where the step to the right, $(1, 0)$, ends
-# up (black arrow). The second is where the step down, $(0, 1)$, ends up (pink arrow). The third is
-# where the centre goes. With that you can write any of these matrices without a formula: decide
-# where the two arrows and the centre should go, and write the three points side by side.
+# Read the matrix by **columns**. The first column is what the step to the right, $(1, 0)$, becomes (black
+# arrow), the second what the step down, $(0, 1)$, becomes (pink arrow), both measured from the moved
+# centre. The third is where the centre goes. With that you can write any of these matrices without a
+# formula: decide what the two arrows become and where the centre goes, and write the three side by side.
 #
 # Homogeneous coordinates pay a second time. Append the row $(0, 0, 1)$, and the matrix becomes
 # square, 3 by 3; then one map after another is a product of matrices. The order counts:
@@ -151,8 +151,8 @@ print("turn, then shift, sends the centre to", (shift @ turn)[:2, 2])
 #
 # ## Where is -1?
 #
-# In which units are $x$ and $y$? Pixels come to mind. But then "shift by 14" means half of an
-# MNIST digit and a sixteenth of a photo, the network has to produce numbers of very different size
+# In which units are $x$ and $y$? Pixels come to mind. But then "shift by 14" means half of a 28-pixel
+# digit and a sixteenth of a 224-pixel photo, the network has to produce numbers of very different size
 # for the two, and $\theta$ has to change whenever the image is stored at another resolution. So
 # the axes are **normalised**: they run from -1 to 1 across the image, whatever its size, with
 # $(0, 0)$ in the middle and $(-1, -1)$ at the top left.
@@ -201,7 +201,7 @@ fig.tight_layout()
 # The dots are the same four pixel centres; only the ruler below them is laid on differently. With
 # `False` the ruler covers the whole picture. With `True` half a pixel sticks out at either end.
 #
-# stnlib holds the two formulas in one function. An axis of a single pixel needs care with `True`:
+# Both formulas in one function, as in stnlib. An axis of a single pixel needs care with `True`:
 # the formula divides 0 by 0. Its only centre is put in the middle, at 0.
 
 # %% tags=["listing:stnlib.grid.axis_coordinates"]
@@ -244,10 +244,10 @@ for there, back in [(False, False), (True, True), (True, False)]:
     print(f"there {there!s:5} back {back!s:5}", np.round(pixels, 3))
 
 # %% [markdown]
-# The last line is what happens when a grid made with one convention is read with the other. The
-# picture comes out a little too small or too large: right in the middle, half a pixel off at the
-# rim, and so easy to overlook. (PyTorch changed its default once, and [has been explaining it
-# since](https://github.com/pytorch/pytorch/issues/20785).)
+# The last line is what happens when a grid made with one convention is read with the other. Here the
+# picture comes out a little too small (too large the other way round): correct in the middle, up to
+# half a pixel off at the rim, and so easy to overlook. (PyTorch changed its default once, and [has been
+# explaining it since](https://github.com/pytorch/pytorch/issues/20785).)
 #
 # Neither convention is wrong. This book uses `False`. It treats a pixel as an area: double the
 # resolution, and the frame of the picture stays where it was.
@@ -260,7 +260,8 @@ for there, back in [(False, False), (True, True), (True, False)]:
 # - **Push**: go through the *input* pixels. Compute where each one lands, and write it there.
 # - **Pull**: go through the *output* pixels. Compute where each one comes from, and read it there.
 #
-# Landing places and origins fall between pixels, so for now both round to the nearest one.
+# Landing places and origins fall between pixels, so for now both round to the nearest one; what falls
+# outside the image has none.
 
 # %%
 def nearest_pixel(x, y, height, width):
@@ -335,22 +336,24 @@ reached = push(white, M, 28, 28) > 0
 wanted = pull(white, M_inverse, 28, 28) > 0
 holes = np.sum(wanted & ~reached)
 print(f"{holes} holes in {np.sum(wanted)} pixels")
-assert holes > 0
+assert holes == np.sum(wanted) - np.sum(reached)
+assert abs(np.sum(reached) - 28**2 / ZOOM**2) < 12
 
 # %% [markdown]
+# Most of that could be foreseen: enlarged by 1.5, only some $784 / 1.5^2 \approx 348$ input pixels land
+# inside the frame, and the other places stay empty.
+#
 # When a picture shrinks the opposite happens: several input pixels land on the same output pixel,
-# and the last one wins. (Pulling skips pixels then, too. An exercise of the next chapter mends
-# that.) You can repair pushing, with blobs in place of points and a division at the end. Pulling
-# needs no repair. It has two more virtues: every output pixel is computed independently of the
-# others, and the *position* enters by way of reading, which we can make smooth in the next
-# chapter.
+# and the last one wins. (Pulling skips pixels then, too. An exercise of the next chapter mends that.)
+# Pulling has two more virtues. Each output pixel is computed on its own. And the matrix only decides
+# *where* to read: the next chapter makes reading smooth, so that a gradient can reach the matrix.
 #
 # So here is the rule for the rest of the book. PyTorch and Keras follow it as well:
 #
 # :::{important}
-# $\theta$ maps **output to input**. It takes the place of an output pixel (target, $t$) and
-# answers where in the input to read (source, $s$). The picture, therefore, does the *opposite* of
-# what $\theta$ says.
+# $\theta$ maps **output to input**: it is `M_inverse`, not `M`. It takes the place of an output pixel
+# (target, $t$) and answers where in the input to read (source, $s$). The picture, therefore, does the
+# *opposite* of what $\theta$ says.
 # :::
 #
 # Must the network then learn an inverse? No: it learns whichever numbers make the output easy to
@@ -358,12 +361,13 @@ assert holes > 0
 #
 # ## The grid generator
 #
-# Now put it together. Let $i$ count all output pixels; pixel $i$ has its centre at $(x_i^t, y_i^t)$. The
-# grid generator applies $A_\theta$ to every one of them:
+# Now put it together. The output has height $H'$ and width $W'$. Let $k$ count its pixels, row by row;
+# pixel $k$ has its centre at $(x_k^t, y_k^t)$. The grid generator applies $A_\theta$ to every one of
+# them:
 #
 # $$
-# \begin{pmatrix} x_i^s \\ y_i^s \end{pmatrix} = A_\theta \begin{pmatrix} x_i^t \\ y_i^t \\ 1 \end{pmatrix},
-# \qquad i = 1, \dots, H'W'
+# \begin{pmatrix} x_k^s \\ y_k^s \end{pmatrix} = A_\theta \begin{pmatrix} x_k^t \\ y_k^t \\ 1 \end{pmatrix},
+# \qquad k = 0, \dots, H'W' - 1
 # $$
 #
 # shapes: `theta (2, 3)`, output size `(H', W')` → `grid (H', W', 2)`
@@ -379,7 +383,7 @@ for i, j, x_t, y_t in pixel_centres(3, 3):
 print("the first reads at", np.round(looped[0, 0], 3))
 
 # %% [markdown]
-# A list of nine points is hard to judge. Draw them where they belong.
+# Draw all nine where they belong.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and turned. A line joins the top left output pixel to the point it reads."}}
 fig, axes = plt.subplots(1, 2, figsize=(5.4, 2.9))
@@ -391,25 +395,25 @@ for ax, (points, color, title) in zip(axes, sides):
         ax.plot([-1, 1], [edge, edge], color="#bbbbbb", linewidth=1)
     ax.plot(*points.T, "o", color=plotting.COLORS[color], markersize=9)
     for number, (x, y) in enumerate(points):
-        ax.annotate(number, (x, y), (5, 4), textcoords="offset points")
+        ax.annotate(number, (x, y), (7, -14), textcoords="offset points")
     ax.set(title=title, aspect="equal", xlim=(-1.1, 1.1), ylim=(1.1, -1.1), xlabel="x")
     ax.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
 axes[0].set_ylabel("y (down)")
 line = plt.matplotlib.patches.ConnectionPatch(
     targets[0], looped[0, 0], "data", "data", axesA=axes[0], axesB=axes[1],
-    arrowstyle="->", connectionstyle="arc3,rad=-0.35", color=plotting.COLORS["neutral"])
+    arrowstyle="->", connectionstyle="arc3,rad=-0.12", shrinkA=6, shrinkB=6, color=plotting.COLORS["neutral"])
 fig.tight_layout()
 arrow = fig.add_artist(line)
 
 # %% [markdown]
-# Each green dot on the left has its partner with the same number on the right. Output pixel 0
-# reads at the point where the arrow ends. Most sources are not on a pixel centre. That is the next
-# chapter's problem.
+# Each green dot on the left has its partner with the same number on the right. Output pixel 0 reads at
+# the point where the arrow ends. (The grey squares are pixels. The input is drawn with 3 by 3, too, but
+# its size entered nowhere.) Only source 4 is on a pixel centre. That is the next chapter's problem.
 #
 # Python loops are slow, and a network works on batches, with one $\theta$ for each image. The
-# vectorised form writes out the two rows of the product and leaves the looping to broadcasting:
-# `x` is a row of `W'` numbers, `y` a column of `H'` numbers, and each entry of $\theta$ a stack of
-# `B` numbers. Added up, they spread to `(B, H', W')`.
+# vectorised form writes out the two rows of the product and leaves the looping to broadcasting. With $B$
+# images in the batch, `x` has the shape `(W',)`, `y` `(H', 1)`, and, thanks to the two `None`, each entry
+# of $\theta$ `(B, 1, 1)`. Together they spread to `(B, H', W')`.
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
 
@@ -441,10 +445,11 @@ print(flat.shape, "->", tuple(affine_grid(flat, (28, 28)).shape))
 # %% [markdown]
 # ## Five moves
 #
-# Time to see what $\theta$ does to the 2. The small function below draws the sampling grid over
-# the input (grey: outside the image), and beside it what the output reads there, at the same
-# scale. (`grid_sample` reads between the pixels; borrow it for now, you build it in
-# {doc}`05_sampler`.) Before you look at each picture, predict what the digit will do.
+# Time to see what $\theta$ does to the 2. The small function below draws the sampling grid over the
+# input (grey: outside the image), and beside it what the output reads there, at the same scale. A dot
+# is one point; only every third row and column is drawn. The frame joins the outermost pixel centres,
+# so it lies half a pixel inside the edge. (`grid_sample` is the subject of {doc}`05_sampler`.) Before
+# you look at each picture, predict what the digit will do.
 
 # %% tags=["hide-input"]
 def picture(theta, image=digit):
@@ -487,7 +492,8 @@ fig = picture([[1, 0, 0.4], [0, 1, 0]])
 
 # %% [markdown]
 # The grid went right, so the digit went left. A shift of 0.4 is 0.4 of *half* the picture, since
-# the axis is 2 long. The points outside the input read black.
+# the axis is 2 long. Points outside the input read 0. (You cannot tell here, because the ground of the
+# digit is 0, too.)
 #
 # **Shear.** Let x depend on y: the lower a row, the further right it reads.
 
@@ -495,8 +501,8 @@ fig = picture([[1, 0, 0.4], [0, 1, 0]])
 fig = picture([[1, 0.5, 0], [0, 1, 0]])
 
 # %% [markdown]
-# Rows slide against each other; none is turned or stretched. A shear is how a slanted hand becomes
-# upright.
+# The lower rows read further right, so the foot of the 2 slid left, and the digit now leans to the right.
+# No row is turned or stretched. The opposite shear puts slanted writing upright.
 #
 # **Flip.** Read x from the other end.
 
@@ -515,19 +521,19 @@ fig = picture([[-1, 0, 0], [0, 1, 0]])
 # So far the image was as wide as high. Put two digits side by side, 28 by 56 pixels, and turn them
 # with the same matrix.
 
-# %% mystnb={"image": {"alt": "Two digits side by side under a grid that is sheared as well as turned. In the output the digits are bent out of shape."}}
+# %% mystnb={"image": {"alt": "Two digits side by side under a grid that is sheared as well as turned. In the output the digits are skewed."}}
 wide = np.concatenate([digit, data.x_train[data.y_train == 5][0]], axis=1)
 normalised_turn = np.array([[cos, -sin, 0], [sin, cos, 0]])
 fig = picture(normalised_turn, wide)
 
 # %% [markdown]
-# That is not a turn: the digits are bent, and the cells of the grid are no longer rectangles. The
-# matrix is innocent. The axes are to blame: on this image one unit of $x$ is 28 pixels and one
+# That is not a turn: the digits are skewed, and the cells of the grid are no longer rectangles. The cause
+# is the axes: on this image one unit of $x$ is 28 pixels and one
 # unit of $y$ is 14, so equal numbers are unequal lengths. A **normalised rotation is a pixel
 # rotation only on a square image.**
 #
-# The cure is to turn in pixels. Let $D$ stretch normalised units to pixels. Go to pixels, turn by
-# $R$, and come back:
+# The cure is to turn in pixels. Let $D$ stretch normalised units to pixels, of an input and an output of
+# the same size. Go to pixels, turn by the angle $\alpha$ (matrix $R$), and come back:
 #
 # $$
 # \begin{aligned}
@@ -547,19 +553,21 @@ pixel_turn = np.column_stack([np.linalg.inv(D) @ R @ D, [0, 0]])
 fig = picture(pixel_turn, wide)
 
 # %% [markdown]
-# Now the digits keep their shape. To be sure, measure: turn the step to the right and the step
-# down, go to pixels, and look at the angle between them. A turn keeps it at 90 degrees.
+# Now the digits keep their shape. To be sure, measure: take one pixel to the right and one pixel down,
+# and apply $\theta$. A turn keeps the angle between them at 90 degrees and both lengths at 1.
 
 # %%
-def angle_between_axes(theta):
+def pixel_steps(theta):
     right, down = (D @ theta[:, :2] @ np.linalg.inv(D)).T
-    cosine = right @ down / np.linalg.norm(right) / np.linalg.norm(down)
-    return np.degrees(np.arccos(cosine))
+    lengths = np.linalg.norm(right), np.linalg.norm(down)
+    angle = np.degrees(np.arccos(right @ down / np.prod(lengths)))
+    return angle, *lengths
 
 
 for name, matrix in {"normalised": normalised_turn, "pixel": pixel_turn}.items():
-    print(f"{name} turn: {angle_between_axes(matrix):.1f} degrees")
-assert np.isclose(angle_between_axes(pixel_turn), 90)
+    print("{} turn: {:.1f} degrees, lengths {:.2f} and {:.2f}".format(
+        name, *pixel_steps(matrix)))
+assert np.allclose(pixel_steps(pixel_turn), (90, 1, 1))
 
 # %% [markdown]
 # Does a spatial transformer care? Not if $\theta$ is free: the network learns the six numbers that
@@ -568,8 +576,9 @@ assert np.isclose(angle_between_axes(pixel_turn), 90)
 #
 # ## Try it
 #
-# Here is the same pair of pictures, alive. Drag a corner or an edge of the orange grid, or drag
-# its middle. The output and the six numbers follow. Three things to try, each with a guess first:
+# Here are the grid and the output of the single 2 again, alive. Drag a corner or an edge of the orange
+# grid, or drag its middle. The output and the six numbers follow. Three things to try, each with a
+# guess first:
 #
 # 1. Make the 2 half as large. Which numbers changed, and to what?
 # 2. Stand the 2 on its head by turning it, and look at $\theta_{11}$ and $\theta_{22}$. Then
@@ -588,9 +597,9 @@ AffineExplorer(image=digit)
 # ## Recap
 #
 # - You wrote turn, stretch, shear and shift as one matrix of 2 by 3, thanks to a third coordinate
-#   that is always 1. Its columns say where the step right, the step down and the centre go.
-# - You placed pixels on the axis from -1 to 1: on the outer edges with `align_corners=False`, on
-#   the centres of the corner pixels with `True`. Never mix the two.
+#   that is always 1. Its columns say what the two steps become and where the centre goes.
+# - You placed pixels on an axis whose ends, -1 and 1, are the outer edges with `align_corners=False`, the
+#   centres of the corner pixels with `True`. Never mix the two.
 # - You pushed and you pulled. Pulling leaves no holes, so $\theta$ maps **output to input**, and
 #   the picture does the opposite of $\theta$.
 # - You built the **grid generator**, `(B, 2, 3)` → `(B, H', W', 2)`, and checked it against a
@@ -607,8 +616,8 @@ AffineExplorer(image=digit)
 # :label: ex-grid-crop
 #
 # Write the $\theta$ that makes an output of 14 by 14 pixels show exactly the **top right quarter**
-# of a 28 by 28 image, and show that it equals the slice `digit[:14, 14:]`. (Where do the step
-# right, the step down and the centre go?)
+# of a 28 by 28 image, and show that it equals the slice `digit[:14, 14:]`. (What do the two
+# steps become, and where does the centre go?)
 # :::
 #
 # :::{solution-start} ex-grid-crop
@@ -683,14 +692,15 @@ n = 28
 error = to_pixels(axis_coordinates(n, True), n, False) - np.arange(n)
 for column in (0, 7, 13, 14, 20, 27):
     print(f"column {column:2}: {error[column]:+.3f} pixels")
+assert np.allclose(error, np.arange(n) / (n - 1) - 0.5)
 mended = to_pixels(axis_coordinates(n, True) * (n - 1) / n, n, False)
 assert np.allclose(mended, np.arange(n), atol=1e-5)
 
 # %% [markdown]
-# Half a pixel too far out at both ends, next to nothing in the middle: the grid is too wide by the
-# factor $n / (n - 1)$. A $\theta$ that scales by $(n - 1) / n$ cancels it. A network that learns
-# $\theta$ would find that factor by itself, which is why such a mix-up can live in a code base for
-# years.
+# Column $i$ is off by $i / (n - 1) - \frac12$: half a pixel too far out at both ends, next to nothing
+# in the middle. The grid is too wide by the factor $n / (n - 1)$; a $\theta$ that scales by
+# $(n - 1) / n$ cancels it. A network that learns $\theta$ can make up for that factor, so such a mix-up
+# is easy to miss.
 #
 # :::{solution-end}
 # :::

@@ -47,7 +47,8 @@ plotting.use_style()
 # %% [markdown]
 # Most of the chapter happens on an image of 3 by 3 pixels. Its name is $U$, as in the paper
 # {cite}`jaderberg2015stn`, and we want its value at the point $(x, y)$. Here $x$ and $y$ count
-# **pixels**: whole numbers are pixel centres. (`to_pixels` of the last chapter brings them there.)
+# **pixels**: whole numbers are pixel centres. (`to_pixels` of the last chapter turns grid coordinates
+# into these.)
 
 # %%
 SEED = 0
@@ -126,7 +127,7 @@ def V(U, x, y, k):
 # \tag{5}
 # $$
 #
-# As functions of the distance $d = x - m$:
+# As functions of the offset $d = x - m$:
 
 # %%
 def k_nearest(d):
@@ -173,8 +174,8 @@ fig.tight_layout()
 # %% [markdown]
 # Nearest is a staircase. Between two jumps, moving the point changes *nothing*: the slope is 0, so
 # the network hears "it makes no difference where you look". Bilinear is a chain of straight
-# pieces. Wherever its four pixels differ it has a slope that says which way is brighter. (On flat black
-# the slope is 0 here too.) That slope is the whole reason why a spatial transformer can learn.
+# pieces. Almost everywhere between pixels that differ it has a slope that says which way is brighter. (On
+# flat black the slope is 0 here too.) That slope is the whole reason why a spatial transformer can learn.
 #
 # ## Four weights, four areas
 #
@@ -325,8 +326,8 @@ print("nearest agrees with its loop")
 
 # %% [markdown]
 # How do the two look on a real digit? Read its middle at 112 by 112 points, a little turned. The
-# library's `grid_sample` wraps the cores: it brings the grid to pixels, deals with the border, and
-# calls one of them.
+# library's `grid_sample` wraps these two readers: it brings the grid to pixels, deals with the border,
+# and calls one of them.
 
 # %% mystnb={"image": {"alt": "A small digit, and the same digit turned and enlarged in two ways: nearest shows jagged blocks, bilinear shows soft edges."}}
 data = datasets.load()
@@ -376,7 +377,7 @@ print(f"a 2 from {data.name}")
 # shapes: $x$ and $y$ `()` → $\partial V / \partial U$ `(H, W)`
 #
 # So the array `weights` above *is* the gradient. (The paper prints a double sum in front of the
-# product. The sum of all weights is 1, as you saw; the derivative for one pixel is a single term.)
+# product. But that would be the sum of all weights; the derivative for one pixel is a single term.)
 #
 # **For the point**, hold y still. Each term of (5) is a constant times $\max(0, 1 - |x - m|)$, a
 # tent with its top at $m$. If the pixel is within reach to the right of the point, moving right
@@ -414,9 +415,10 @@ def dV_dy(U, x, y):
 
 
 # %% [markdown]
-# Two witnesses can check a derivative. **Central differences** move the point by a hair both ways
-# and know nothing about the formula. **Automatic differentiation** is what training uses; it
-# differentiates the vectorised `bilinear`, line by line.
+# Two witnesses can check a derivative. **Central differences** move the point by a hair both ways and
+# know nothing about the formula. **Automatic differentiation** is what training uses; it differentiates
+# the vectorised `bilinear`, line by line. (TensorFlow answers None where no path leads from the value
+# to an input; `unconnected_gradients` makes that a 0.)
 
 # %%
 def autodiff(core, U, x, y):
@@ -453,25 +455,26 @@ assert np.allclose(auto_U, weights)
 fine = np.linspace(-0.5, 2.5, 121)
 surface = read_at(U, *np.meshgrid(fine, fine))
 fig, ax = plt.subplots(figsize=(4.2, 4.2))
-ax.imshow(surface, cmap="gray", extent=(-0.5, 2.5, 2.5, -0.5), vmin=0, vmax=14)
+ax.imshow(surface, cmap="gray", extent=(-0.5, 2.5, 2.5, -0.5), vmin=0, vmax=14)  # dark enough for arrows
 points = [(px, py) for px in np.arange(0.15, 2, 0.3) for py in np.arange(0.15, 2, 0.3)]
 arrows = [(dV_dx(U, *point), dV_dy(U, *point)) for point in points]
 ax.quiver(*np.transpose(points), *np.transpose(arrows), angles="xy", color=plotting.COLORS["gradient"],
-          scale=35, width=0.009)
-ax.set(xticks=range(3), yticks=range(3), xlabel="x", ylabel="y")
+          scale=50, width=0.008)
+ax.set(xticks=range(3), yticks=range(3), xlabel="x in pixels", ylabel="y in pixels")
 fig.tight_layout()
 
 # %% [markdown]
-# Every arrow points uphill, to where the image gets brighter. If the loss wants this output pixel
-# brighter, its sampling point is pulled along the arrow; if darker, against it. Each pixel of the
-# output pulls at its own point. $\theta$ holds all the points together, so it feels the sum of the
-# pulls.
+# Every arrow points uphill, to where the image gets brighter; long arrows are steep. (The tiny ones
+# near (1.25, 1.5) surround a saddle, where the slope is 0 though the pixels differ.) If the loss wants
+# this output pixel brighter, its sampling point is pulled along the arrow; if darker, against it. Each
+# pixel of the output pulls at its own point. $\theta$ holds all the points together, so it feels the
+# sum of the pulls.
 #
 # How much of each pull reaches each number of $\theta$ is the chain rule's last factor. From
 # $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and half a width of pixels to a unit, the
 # derivative of the pixel position with respect to the first row of $\theta$ is
-# $\frac{W}{2} (x^t, y^t, 1)$ (with `align_corners=True`, $\frac{W - 1}{2}$). By hand, for the sum of
-# all nine outputs:
+# $\frac{W}{2} (x^t, y^t, 1)$ (with `align_corners=True`, $\frac{W - 1}{2}$). The second row has $H$ in
+# place of $W$. By hand, for the sum of all nine outputs:
 
 # %%
 by_hand = np.zeros((2, 3))
@@ -495,13 +498,13 @@ print("largest difference:", f"{np.abs(automatic - by_hand).max():.1e}")
 assert np.allclose(automatic, by_hand, rtol=1e-4)
 
 # %% [markdown]
-# These six numbers are what the localization network receives. Are they good for anything? Give
-# them a task: the 2 has been shifted, and plain gradient descent on $\theta_{13}$ and $\theta_{23}$
-# has to bring it back, once with each way of reading.
+# Six numbers like these, with a loss in place of the sum, are what the localization network receives.
+# Are they good for anything? Give them a task: the 2 has been shifted, and plain gradient descent on
+# $\theta_{13}$ and $\theta_{23}$ has to bring it back, once with each way of reading.
 
 # %%
-def straighten(mode, across=0.25, down=-0.15):
-    shift = np.array([[1, 0, across, 0, 1, down]], "float32")
+def bring_back(mode, t_x=0.25, t_y=-0.15):
+    shift = np.array([[1, 0, t_x, 0, 1, t_y]], "float32")
     shifted = grid_sample(digit, affine_grid(shift, (28, 28)))
     parameters, losses = tf.Variable([[1.0, 0, 0, 0, 1, 0]]), []
     for _ in range(STEPS):
@@ -511,19 +514,19 @@ def straighten(mode, across=0.25, down=-0.15):
             loss = tf.reduce_mean((restored - digit) ** 2)
         gradient = tape.gradient(
             loss, parameters, unconnected_gradients="zero")
-        parameters.assign_sub(gradient * [[0, 0, 0.06, 0, 0, 0.06]])
+        parameters.assign_sub(0.06 * gradient * [[0, 0, 1, 0, 0, 1]])
         losses.append(float(loss))
     return losses, [shifted[0], restored[0]]
 
 
 # %% [markdown]
-# The other four numbers stay at the identity. Run both, and bilinear once more for a digit that has
-# been shifted further, by 4.9 pixels to the left and 2.8 up (before: 3.5 to the left and 2.1 down).
-# Watch the loss.
+# The other four numbers stay at the identity. (`t_x` and `t_y` move the grid, so the digit goes the other
+# way.) Run both, and bilinear once more for a digit that has been shifted further, by 4.9 pixels to the
+# left and 2.8 up (before: 3.5 to the left and 2.1 down). Watch the loss.
 
 # %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero; with bilinear reading of the digit that was shifted further it falls a little and stops high."}}
-runs = {"nearest": straighten("nearest"), "bilinear": straighten("bilinear"),
-        "further": straighten("bilinear", across=0.35, down=0.2)}
+runs = {"nearest": bring_back("nearest"), "bilinear": bring_back("bilinear"),
+        "bilinear, further": bring_back("bilinear", t_x=0.35, t_y=0.2)}
 fig, ax = plt.subplots(figsize=(5, 2.8))
 for name, color in zip(runs, ("neutral", "output", "gradient")):
     plotting.curve(ax, range(STEPS), runs[name][0], name, plotting.COLORS[color])
@@ -531,17 +534,18 @@ ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
 ax.legend()
 fig.tight_layout()
 
-left = {name: losses[-1] / losses[0] for name, (losses, _) in runs.items()}
-assert left["nearest"] == 1 and left["bilinear"] < 0.2
-assert 0.8 < left["further"] < 1
+remaining = {name: losses[-1] / losses[0] for name, (losses, _) in runs.items()}
+assert remaining["nearest"] == 1 and remaining["bilinear"] < 0.2
+assert 0.8 < remaining["bilinear, further"] < 1
 
 # %% [markdown]
 # One falls, one does not move at all, one stops early. Where have the digits ended up?
 
 # %% mystnb={"image": {"alt": "Six digits: the target, the shifted digit, the result with nearest reading, which has not moved, and the result with bilinear reading, which matches the target; then the digit shifted further, up and to the left, and its result, which has hardly moved."}}
 ends = {name: pair for name, (_, pair) in runs.items()}
-pictures = [digit[0], *ends["nearest"], ends["bilinear"][1], *ends["further"]]
-titles = ["target", "shifted", "nearest", "bilinear", "further", "bilinear"]
+further = ends["bilinear, further"]
+pictures = [digit[0], *ends["nearest"], ends["bilinear"][1], *further]
+titles = ["target", "shifted", "→ nearest", "→ bilinear", "further", "→ bilinear"]
 fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 
 # %% [markdown]
@@ -549,14 +553,13 @@ fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 # the digit glides home. Nobody told it the shift; it followed 784 little arrows, each weighted by how
 # much the loss wants its pixel brighter or darker.
 #
-# But the arrows are short-sighted. Each knows four pixels and no more. From further away they fit strokes
-# onto strokes that happen to be near, and the descent ends in a place that is a little better than those
-# around it. None of the arrows knows of the far better one beyond.
+# But the arrows are short-sighted. Each knows four pixels and no more. From further away the descent soon
+# stops, in a place a little better than those around it. None of the arrows knows of the far better one
+# beyond.
 #
 # Training a spatial transformer is the same descent, with two differences. Nobody has the target
 # picture: the classifier behind the transformer says which pixels should be brighter. And it runs over
-# all images at once, with a network that proposes $\theta$. So a digit that is out of reach by itself
-# may be brought along by what that network learns from others; we have not measured how often.
+# many images, with one network that proposes $\theta$ for all of them.
 #
 # ## Kinks on the lattice
 #
@@ -587,15 +590,16 @@ for size in (28, 42, 60):
     start = np.asarray(affine_grid([[1.0, 0, 0, 0, 1, 0]], (size, size)))
     positions = to_pixels(start[..., 0], size)
     off = np.abs(positions - np.round(positions))
-    print(f"{size} pixels: {np.mean(off == 0):.0%} on the lattice,",
+    print(f"{size} pixels: {np.mean(off == 0):.0%} of all x on the lattice,",
           f"the rest within {off.max():.0e}")
 
 # %% [markdown]
-# So the very first gradient that such a transformer sees is a one-sided one. That is good enough to
-# learn from: on a slope both sides agree on the direction; they disagree only on a peak or in a valley.
-# But it must not be 0 or nonsense. Take `ceil(x)` in place of `floor(x) + 1` for the right neighbour,
-# with the weights `x - left` and `1 - (x - left)`. On the lattice both neighbours are then the same
-# pixel: the value is right, and the gradient is 0. (Our `bilinear` would give both the weight 0, and a
+# So the very first gradient that such a transformer sees is a one-sided one (from the left where
+# rounding fell short of the lattice). That is good enough to learn from: on a slope both sides agree on
+# the direction; they disagree only on a peak or in a valley, as at $x = 1$ above. But it must not be 0
+# or nonsense. Take `ceil(x)` in place of `floor(x) + 1` for the right neighbour, with the weights
+# `x - left` and `1 - (x - left)`. On the lattice both neighbours are then the same pixel: the value is
+# right, and the gradient is 0. (With `ceil`, our weights `right - x` and `x - left` would both be 0: a
 # black pixel, which you would notice.) [JAX had that bug](https://github.com/jax-ml/jax/issues/3024),
 # and it took a user with an identity transform to find it.
 #
@@ -614,10 +618,10 @@ for size in (28, 42, 60):
 SamplerMicroscope()
 
 # %% [markdown]
-# Across a centre the value goes on smoothly and the slope jumps; the climb ends on a bright pixel,
+# Across a centre the value does not jump, but the slope does; the climb ends on a bright pixel,
 # at a kink. With nearest there is no arrow, and the point never starts. With bicubic the slope is
 # continuous, for sixteen reads in place of four. (Its weights are partly negative, so a value can leave
-# the range of the image; the kernel's free parameter is -0.75 here, as in PyTorch.) Most transformers,
+# the range of the image.) Most transformers,
 # and this book, stay with bilinear.
 #
 # ## Beyond the border
@@ -646,17 +650,17 @@ for ax, padding in zip(axes, paddings):
     ax.plot(beyond, np.ravel(values), color=plotting.COLORS["output"], linewidth=2)
     ax.plot(range(W), U[1], "o", color=plotting.COLORS["input"])
     ax.set(ylabel="V", title=padding)
-axes[-1].set_xlabel("x in pixels (blue: the image)")
+axes[-1].set_xlabel("x in pixels (dots: pixels, band: the image)")
 fig.tight_layout()
 
 # %% [markdown]
 # `zeros` is the default, and what a transformer on black-background digits wants. Note how it
 # *fades*: half a pixel beyond the last centre, half of the weight is on black. `border` repeats
-# the edge, `reflection` mirrors the picture. The choice matters for learning, too. In the flat
-# parts of these curves the slope is 0: a sampling point that strays there is not called back by
-# its own pixel.
+# the edge, `reflection` mirrors the picture. The choice matters for learning, too. `border` is flat from
+# the last centre on, `zeros` from one pixel further: a point there gets no pull along x. `reflection`
+# still pulls, but towards the mirror picture.
 #
-# ## Exact at the identity
+# ## How exact is the identity?
 #
 # A transformer that starts as the identity should start by changing *nothing*. How close does the
 # sampler come, in 32 bit numbers, for both conventions? Noise shows every error; take it in
@@ -735,12 +739,12 @@ assert broken[-1].max() == broken[:, -1].max() == 0
 # The last row and column are black. On the last column `left` and `right` are both clipped to 4,
 # so $(right - x)$ and $(x - left)$ are both 0. Outside the image the two weights cancel, so the
 # result looks like zero padding, and nobody suspects anything. MNIST's black frame hides the rest.
-# Both samplers linked above had this bug, too; people noticed [a row of
+# Both samplers linked above had this bug, too; in a third, people noticed [a row of
 # zeros](https://github.com/skaae/transformer_network/issues/2). The cure is the order in which
 # `bilinear` and `read` work: weights from the true neighbours, clipping only for the fetch.
 #
 # **Bug 3: x and y swapped.** Arrays want the row first, points want x first. Swap them once and
-# the identity transposes the picture; you would notice. Swap them **twice**, in the grid generator
+# the identity transposes the picture: one look shows it. Swap them **twice**, in the grid generator
 # and in the sampler, and the identity is perfect:
 
 # %%
@@ -749,6 +753,7 @@ def swapped(U, theta):
     axes = axis_coordinates(H, True), axis_coordinates(W, True)
     a, b = np.meshgrid(*axes, indexing="ij")  # the bug: a runs down the rows
     points = np.stack([a, b, np.ones_like(a)], axis=-1) @ theta.T
+    # ... and the same bug again: x is taken for y
     y, x = to_pixels(points[..., 0], H, True), to_pixels(points[..., 1], W, True)
     return read_at(U, x, y)
 
@@ -758,9 +763,9 @@ assert np.allclose(swapped(white, np.eye(2, 3)), white)
 print("the identity on the ramp and on white: passed")
 
 # %% [markdown]
-# Both tests are blind here. What exposes it is a **shift by one pixel along x**, on a picture that
-# is neither square nor symmetric. One pixel is $2 / (W - 1)$ units, and every column should show
-# its right neighbour.
+# Both tests are blind here. What exposes it is a **shift by one pixel along x**, on a picture that is
+# neither square nor symmetric, and not black in its last column (for bug 2). One pixel is $2 / (W - 1)$
+# units, and every column should show its right neighbour.
 
 # %% mystnb={"image": {"alt": "A 4 by 5 image with a bright L, the same shifted left by one pixel as it should be, and the result of the swapped code, which is shifted upwards instead."}}
 letter = np.array([[0, 1, 0, 0, 0.3],
@@ -829,14 +834,15 @@ assert not table[:-1, 2].any()
 
 # %% [markdown]
 # Only the last sampler, which spans the right $W - 1$, passes. The shift fails for every bug, so if
-# you write one test only, write that one. The ramp and the white image then narrow it down. And the
-# test that everybody writes, the identity on some picture, misses the swap. Run all three on any
+# you write one test only, write that one. The ramp and the white image then narrow it down. (`span W` and
+# `clipped` look alike here, for both lose the last row and column.) And the usual test, the identity on
+# some picture, misses the swap. Run all three on any
 # sampler before you trust it, your own included.
 #
 # ## Recap
 #
 # - You compared two readers. **Nearest** is a staircase: no slope, nothing to learn from.
-#   **Bilinear** has a slope wherever its four pixels differ, and looks no further than these.
+#   **Bilinear** has a slope almost wherever its four pixels differ, and looks no further than these.
 # - You turned the paper's equations into code: (3) is a weighted sum over pixels; (4) and (5) fill
 #   in the kernel; (6) is the weight itself; (7) adds the pixels on one side and subtracts those on
 #   the other.
@@ -914,8 +920,7 @@ print("for the image:\n", nearest_U, "\nfor the point:", nearest_x, nearest_y)
 # :class: dropdown
 # :::
 #
-# Let the image blur itself first: average pooling makes each pixel the mean of those that the
-# sampler would skip.
+# Blur first: average pooling makes each pixel the mean of a block, here of 4 by 4.
 
 # %%
 wave = 0.5 + 0.5 * np.cos(2 * np.pi * np.arange(64, dtype="float32") / 3.6)
@@ -929,11 +934,12 @@ pooled = np.asarray(grid_sample(blurred, small))[0]
 strip = [stripes[0], direct, pooled]
 plotting.strip(strip, ["fine", "direct", "pooled"], size=1.8)
 print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
+assert np.ptp(pooled) < 0.25 * np.ptp(direct)
 
 # %% [markdown]
-# The direct reduction shows broad stripes that are not in the image. This is **aliasing**. It is
-# why a transformer that shrinks what it reads, as one does that starts by reading a whole large
-# photo, should be given a blurred copy to read from, or have its output pooled.
+# The direct reduction shows broad stripes that are not in the image. This is **aliasing**; pooling leaves
+# little of it. So a transformer that shrinks what it reads, a large photo for instance, needs a blurred
+# copy to read from, or must read more points than it needs and pool them.
 # {doc}`Chapter 7 <07_clutter>` compares the two.
 #
 # :::{solution-end}

@@ -65,25 +65,30 @@ def show(ax, image, title=None):
     return ax
 
 
-def strip(images, titles=None, columns=None, size=0.95, frame=False):
+def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
     """Lay images `(N, H, W, 1)` out in rows of `columns` (None: one row); returns the figure.
 
-    Convention: each picture is `size` inches wide; `frame` draws a thin line around it.
+    Convention: each picture is `size` inches wide; `frame` draws a thin line around it; `rows` are names of the
+        rows, in place of titles, each above its row.
 
     >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
     6
     """
     count = len(images)
     columns = columns or count
-    rows = -(-count // columns)
-    height = size * np.shape(images[0])[0] / np.shape(images[0])[1] + (0 if titles is None else 0.35)
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * height), squeeze=False)
+    lines = -(-count // columns)
+    if rows is not None and len(rows) != lines:
+        raise ValueError(f"rows: expected {lines} names, one for each row, got {len(rows)}")
+    height = size * np.shape(images[0])[0] / np.shape(images[0])[1] + (0 if titles is None and rows is None else 0.35)
+    figure, axes = plt.subplots(lines, columns, figsize=(columns * size, lines * height), squeeze=False)
     for index, ax in enumerate(axes.flat):
         if index < count:
             show(ax, images[index], None if titles is None else titles[index])
             ax.spines[:].set(visible=frame, color="#999999")
         else:
             ax.axis("off")
+    for ax, name in zip(axes[:, 0], rows or [], strict=False):
+        ax.set_title(name, loc="left", fontsize="medium")
     figure.tight_layout(pad=0.3)
     return figure
 

@@ -44,7 +44,7 @@ def fit(model, x, y, epochs, batch_size=64, seed=0, callbacks=()):
 
     >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
     >>> history = fit(model, np.ones((4, 2)), np.zeros(4), epochs=2)  # doctest: +ELLIPSIS
-    sequential...: epoch 1 2, accuracy ..., ... s
+    sequential...: epoch 1 2, training accuracy ..., ... s
     """
     set_seed(seed)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
@@ -67,7 +67,7 @@ class ProgressLine(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """End the line with what was reached and what it took."""
         seconds = time.perf_counter() - self.start
-        print(f", accuracy {self.logs.get('accuracy', float('nan')):.3f}, {seconds:.0f} s", flush=True)
+        print(f", training accuracy {self.logs.get('accuracy', float('nan')):.3f}, {seconds:.0f} s", flush=True)
 
 
 class ThetaHistory(keras.callbacks.Callback):

@@ -44,6 +44,14 @@ def test_strip_fills_rows():
     plt.close(figure)
 
 
+def test_strip_names_its_rows():
+    figure = plotting.strip(np.zeros((6, 4, 4, 1)), rows=["above", "below"], columns=3)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["above", "", "", "below", "", ""]
+    plt.close(figure)
+    with pytest.raises(ValueError, match="rows: expected 2 names"):
+        plotting.strip(np.zeros((6, 4, 4, 1)), rows=["one name for two rows"], columns=3)
+
+
 def test_strip_keeps_the_shape_of_pictures_of_a_size():
     figure = plotting.strip([np.zeros((2, 4))] * 3, size=1.5)
     np.testing.assert_allclose(figure.get_size_inches(), [4.5, 0.75])

@@ -24,7 +24,7 @@ def trained(digits, build=models.fcn, seed=0, **options):
 def test_fit_learns_and_prints_one_line(digits, capsys):
     model, history = trained(digits)
     line = capsys.readouterr().out
-    assert line.count("\n") == 1 and line.startswith("fcn: epoch 1 2, accuracy 0.")
+    assert line.count("\n") == 1 and line.startswith("fcn: epoch 1 2, training accuracy 0.")
     assert history.history["loss"][-1] < history.history["loss"][0]
     assert training.accuracy(model, *digits[2:]) > 0.5
 

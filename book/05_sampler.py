@@ -658,7 +658,7 @@ fig.tight_layout()
 # *fades*: half a pixel beyond the last centre, half of the weight is on black. `border` repeats
 # the edge, `reflection` mirrors the picture. The choice matters for learning, too. `border` is flat from
 # the last centre on, `zeros` from one pixel further: a point there gets no pull along x. `reflection`
-# still pulls, but towards the mirror picture.
+# still pulls, for the most part, but towards the mirror picture.
 #
 # ## How exact is the identity?
 #

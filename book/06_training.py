@@ -177,7 +177,7 @@ print(f"{len(x_test):,} digits to test on, upright and bent")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of ten handwritten digits, 0 to 9. Above they stand upright; below the same digits are turned, shrunk, slanted or pushed towards an edge."}}
 firsts = [np.flatnonzero(members)[0] for members in classes]
-figure = plotting.strip(np.concatenate([x_test[firsts], x_bent[firsts]]), columns=10)
+figure = plotting.strip(np.concatenate([x_test[firsts], x_bent[firsts]]), columns=10, rows=["upright", "bent"])
 
 # %% [markdown]
 # ## Five models, one recipe
@@ -232,8 +232,8 @@ for name, build in contestants.items():
 # ## The table
 #
 # The article that this book follows published its figures {cite}`xeonqq2019article`. They are
-# quoted here so that you can hold yours beside them. It gives none for STN+CNN,
-# and for the CNN only that on bent digits.
+# quoted here so that you can hold yours beside them. It gives none for STN+CNN, and for the CNN only that
+# on bent digits.
 
 # %%
 # Quoted: accuracy on MNIST, original and affine-distorted; 5 epochs, 60,000 digits.
@@ -370,7 +370,7 @@ mean_after = np.stack([straightened[members].mean(axis=0) for members in classes
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of ten mean images, one for each class. Above, the means of the bent digits are blurred. Below, the means of the transformer's outputs show readable digits."}}
 normalised = [mean / mean.max(axis=(1, 2, 3), keepdims=True) for mean in (mean_before, mean_after)]
-figure = plotting.strip(np.concatenate(normalised), columns=10)
+figure = plotting.strip(np.concatenate(normalised), columns=10, rows=["before", "after"])
 
 # %% [markdown]
 # Above, the means of what goes in: blurs. Below, the means of what comes out: digits. (Each mean is

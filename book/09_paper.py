@@ -40,7 +40,7 @@ from scipy.stats import spearmanr
 
 from stnlib import datasets, plotting
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import data, files, report, runs, table
+from stnlib.experiments import data, files, published, report, runs, table
 from stnlib.experiments.measure import measure
 
 plotting.use_style()
@@ -733,7 +733,7 @@ lines = []
 for record in filter(is_first_fcn, files.read_results()):
     family, loss = record["distortion"], record["loss_per_epoch"][-1]
     error = 100 * record["error"]["distorted"]
-    theirs = table.published("paper", "fcn", None, family)
+    theirs = published.error("paper", "fcn", None, family)
     lines.append((family, f"{loss:.2f}", f"{error:.2f}", f"{theirs:.1f}"))
     assert (loss > 0.1) == (error > theirs)
 head = "FCN on", "Last training loss", "Test error, %", "Paper's, %"

@@ -86,7 +86,8 @@ def stn(head="fcn", transform="affine", input_shape=(28, 28, 1), output_size=Non
     """Put a spatial transformer in front of a classifier.
 
     Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
-    Convention: the layer is `model.get_layer("transformer")`; `output_size` None keeps the input's.
+    Convention: `head` is the classifier, "fcn" or "cnn" (not the layer's own head, which gives theta); the layer is
+        `model.get_layer("transformer")`; `output_size` None keeps the input's.
     Errors: ValueError for an unknown head or transform.
     Source: Jaderberg et al. 2015, figure 1; networks of xeonqq's article.
 

@@ -87,9 +87,10 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
             ax.spines[:].set(visible=frame, color="#999999")
         else:
             ax.axis("off")
-    for ax, name in zip(axes[:, 0], rows or [], strict=False):
-        ax.set_title(name, loc="left", fontsize="medium")
+    lefts = [ax.set_title("name", loc="left", fontsize="medium") for ax in axes[: len(rows or []), 0]]
     figure.tight_layout(pad=0.3)
+    for left, name in zip(lefts, rows or [], strict=True):  # only now, so that a long name moves no picture
+        left.set_text(name)
     return figure
 
 

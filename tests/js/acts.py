@@ -1,5 +1,18 @@
 """What a reader does to a widget on a page, and what the widget then holds."""
 
+import os
+
+LATE = """{
+  const request = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (call) => setTimeout(() => request(call), %d);
+}"""
+
+
+def late_frames(context):
+    """Delay each animation frame by LATE_FRAMES milliseconds, if that is set: what only holds by luck then fails."""
+    if os.environ.get("LATE_FRAMES"):
+        context.add_init_script(LATE % int(os.environ["LATE_FRAMES"]))
+
 
 def centre(page, selector):
     """The middle of an element in the viewport."""

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tests.js.acts import late_frames
+
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>A widget</title>
 <style>body {{ margin: 0 }} main {{ max-width: 48rem; margin: auto; padding: 1rem }}
@@ -36,6 +38,7 @@ def open_page(browser, tmp_path):
         path.write_text(PAGE.format(widget=widget), "utf-8")
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 1000}} | options))
         contexts.append(context)
+        late_frames(context)
         page = context.new_page()
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.js.acts import late_frames
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("SITE_FOLDER", ROOT / "_build" / "html")).resolve()
 CHROMIUM_OPTIONS = [
@@ -127,6 +129,7 @@ def visit(site, server, browser):
         viewport = {"width": size[0], "height": size[1]}
         context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
         contexts.append(context)
+        late_frames(context)
         result = Visit(context.new_page())
         result.listen()
         base = server if over == "http" else site.as_uri()

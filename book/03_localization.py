@@ -115,8 +115,9 @@ display(
 # (This FCN trains for fewer steps than in chapter 2, so its numbers differ a little.)
 #
 # No new training, no convolution, no distorted example: knowing the pose is enough to bring a
-# network back that was lost. Whoever can supply the inverse pose has solved most of the problem. That is
-# what our network shall say, and from here on `theta` is what it says. Where does it get it from?
+# network back that was lost. Whoever can supply the inverse pose has solved most of the problem. The
+# localization network is to supply it, and from here on `theta` is what that network says. But how could
+# one find the six numbers?
 #
 # ## Try them all?
 #
@@ -155,9 +156,9 @@ for values in (3, 5, 9):
 # images `U (B, 28, 28, 1)` → `theta (B, 6)`, read as `(B, 2, 3)` row by row
 #
 # The matrix tells each point $(x, y)$ of the output where to read the input: at
-# $A_\theta\, (x, y, 1)^{\mathsf T}$. Both frames run from -1 to 1, so 0.4 is a fifth of a frame's
-# width. {doc}`Chapter 4 <04_grid_generator>` takes this to pieces. To get a feeling for the six, start
-# at the identity and nudge one number at a time.
+# $A_\theta\, (x, y, 1)^{\mathsf T}$. Both frames run from -1 to 1, so a shift of 0.4 is a fifth of the
+# frame's width. {doc}`Chapter 4 <04_grid_generator>` takes this to pieces. To get a feeling for the six,
+# start at the identity and add 0.4 to one number at a time.
 
 # %%
 identity = transforms.identity("affine")
@@ -280,7 +281,7 @@ random_head = keras.Sequential([look, decide, layers.Dense(6)])
 random_theta = np.asarray(random_head(distorted.images))
 print(random_theta[:3].round(2))
 
-# %% mystnb={"image": {"alt": "Three charts of the six entries of theta for all test digits before training. Left, zero kernel and identity bias: every digit at the same six values, 1 0 0 0 1 0. Middle, random kernel and identity bias: clouds around these values. Right, random kernel and zero bias: clouds of small values for every entry."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three charts of the six entries of theta for all test digits before training. Left, zero kernel and identity bias: every digit at the same six values, 1 0 0 0 1 0. Middle, random kernel and identity bias: clouds near these values, some of them wholly above or below. Right, random kernel and zero bias: clouds of small values for every entry."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(7.8, 3.2), sharey=True)
 panels = {
     "zero kernel,\nidentity bias": theta,
@@ -298,11 +299,12 @@ axes[0].set_ylabel("value before training")
 plt.show()
 
 # %% [markdown]
-# Each dot is one digit, spread sideways only to be seen; each black line is the identity. On the left all
-# dots lie on the lines. In the middle a random kernel moves each digit in a way of its own. On the right,
-# with Keras's bias, all six numbers are small. That is not a harmless kind of noise: where the four that
-# multiply x and y are all small, every output pixel reads from the same small patch, and the digit is
-# gone. See what such networks would hand to their classifier, even of upright digits.
+# Each dot is one digit, spread sideways only to be seen; each black line is the identity. On the left
+# all dots lie on the lines. In the middle a random kernel moves all digits off the identity, much in
+# one direction, each by an amount of its own. On the right, with Keras's bias, all six numbers are
+# small. That is not a harmless kind of noise: where the four that multiply x and y are all small, every
+# output pixel reads from the same small patch, and the digit is gone. See what such networks would hand
+# to their classifier, even of upright digits.
 
 
 # %%
@@ -343,7 +345,8 @@ and a zero bias **{middle["zero bias"]:.0%}** (best {max(through["zero bias"]):.
 )
 
 # %% [markdown]
-# So the missing ones in the bias do most of the damage, and the random kernel does the rest. A new
+# So a random kernel alone already costs much of the accuracy, and without the ones in the bias nothing is
+# left but guessing. A new
 # classifier cannot read anything yet, behind any start. But behind the identity most digits are legible:
 # it can learn to read them from the first step on, and then tell the transformer what to improve. Behind
 # smears there is little to learn from. We have not trained from such a start; it may find its way back or
@@ -441,10 +444,10 @@ display(
 )
 
 # %% [markdown]
-# So a small network can look at an image and name six numbers that say where to look. (It was told more
-# than any network of chapter 2, poses as well as labels; so do not compare it with those.) What is left
-# is the cheating. Real images rarely come with their pose. The label "this is a 2" is all there is, and
-# over the next three chapters we make it suffice.
+# So a small network can look at an image and name six numbers that say where to look. (The two networks
+# together were told more than any network of chapter 2, poses as well as labels; so do not compare the
+# figures.) What is left is the cheating. Real images rarely come with their pose. The label "this is a
+# 2" is all there is, and over the next three chapters we make it suffice.
 #
 # One warning before you go on. Taught with true poses, this network names poses. Taught through its
 # classifier, from labels alone, it will not: it will name whichever six numbers help the classifier.

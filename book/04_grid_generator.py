@@ -260,8 +260,8 @@ for there, back in [(False, False), (True, True), (True, False)]:
 # - **Push**: go through the *input* pixels. Compute where each one lands, and write it there.
 # - **Pull**: go through the *output* pixels. Compute where each one comes from, and read it there.
 #
-# Landing places and origins fall between pixels, so for now both round to the nearest one; what falls
-# outside the image has none.
+# Landing places and origins fall between pixels, so for now both round to the nearest one; a place
+# outside the image is skipped.
 
 # %%
 def nearest_pixel(x, y, height, width):
@@ -336,12 +336,12 @@ reached = push(white, M, 28, 28) > 0
 wanted = pull(white, M_inverse, 28, 28) > 0
 holes = np.sum(wanted & ~reached)
 print(f"{holes} holes in {np.sum(wanted)} pixels")
-assert holes == np.sum(wanted) - np.sum(reached)
-assert abs(np.sum(reached) - 28**2 / ZOOM**2) < 12
+area, rim = 28**2 / ZOOM**2, 4 * 28 / ZOOM
+assert holes > 0 and np.sum(reached) < area + rim
 
 # %% [markdown]
-# Most of that could be foreseen: enlarged by 1.5, only some $784 / 1.5^2 \approx 348$ input pixels land
-# inside the frame, and the other places stay empty.
+# The number could be foreseen: enlarged by 1.5, only about $784 / 1.5^2 \approx 348$ input pixels land
+# inside the frame, and all other places stay empty.
 #
 # When a picture shrinks the opposite happens: several input pixels land on the same output pixel,
 # and the last one wins. (Pulling skips pixels then, too. An exercise of the next chapter mends that.)
@@ -411,9 +411,9 @@ arrow = fig.add_artist(line)
 # its size entered nowhere.) Only source 4 is on a pixel centre. That is the next chapter's problem.
 #
 # Python loops are slow, and a network works on batches, with one $\theta$ for each image. The
-# vectorised form writes out the two rows of the product and leaves the looping to broadcasting. With $B$
-# images in the batch, `x` has the shape `(W',)`, `y` `(H', 1)`, and, thanks to the two `None`, each entry
-# of $\theta$ `(B, 1, 1)`. Together they spread to `(B, H', W')`.
+# vectorised form writes out the two rows of the product and leaves the looping to broadcasting. With
+# $B$ images in the batch, `x` has the shape `(W',)`, `y` `(H', 1)` (one `None`), and each entry of
+# $\theta$ `(B, 1, 1)` (two `None`). Together they spread to `(B, H', W')`.
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
 
@@ -447,9 +447,10 @@ print(flat.shape, "->", tuple(affine_grid(flat, (28, 28)).shape))
 #
 # Time to see what $\theta$ does to the 2. The small function below draws the sampling grid over the
 # input (grey: outside the image), and beside it what the output reads there, at the same scale. A dot
-# is one point; only every third row and column is drawn. The frame joins the outermost pixel centres,
-# so it lies half a pixel inside the edge. (`grid_sample` is the subject of {doc}`05_sampler`.) Before
-# you look at each picture, predict what the digit will do.
+# is one point; only every third row and column is drawn (every sixth in the wide pictures further on).
+# The frame joins the points of the outermost output pixels. These are pixel centres, so even the
+# identity's frame lies half a pixel inside the input. (`grid_sample` is the subject of
+# {doc}`05_sampler`.) Before you look at each picture, predict what the digit will do.
 
 # %% tags=["hide-input"]
 def picture(theta, image=digit):
@@ -532,8 +533,9 @@ fig = picture(normalised_turn, wide)
 # unit of $y$ is 14, so equal numbers are unequal lengths. A **normalised rotation is a pixel
 # rotation only on a square image.**
 #
-# The cure is to turn in pixels. Let $D$ stretch normalised units to pixels, of an input and an output of
-# the same size. Go to pixels, turn by the angle $\alpha$ (matrix $R$), and come back:
+# The cure is to turn in pixels. Let $D$ stretch normalised units to pixels; input and output have the
+# same size here, so one $D$ serves both. Go to pixels, turn by the angle $\alpha$ (matrix $R$), and
+# come back:
 #
 # $$
 # \begin{aligned}

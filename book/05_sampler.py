@@ -93,10 +93,10 @@ fig.tight_layout()
 #
 # shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $V$ `()`
 #
-# Here $i$ numbers the output pixels, $c$ the channels, which are all read alike, and $\Phi$ stands
-# for whatever settings a kernel may have. Ours have none. In (3) to (7) $x_i^s$ and $y_i^s$ are in
-# pixels, the paper's shorthand; the factor between the two units comes back when we get to $\theta$.
-# For one point and one channel, (3) is a line of Python:
+# Here $i$ numbers the output pixels (the last chapter's $k$; here $k$ is the kernel), $c$ the channels,
+# which are all read alike, and $\Phi$ stands for whatever settings a kernel may have. Ours have none.
+# In (3) to (7) $x_i^s$ and $y_i^s$ are in pixels, the paper's shorthand; the factor between the two
+# units comes back when we get to $\theta$. For one point and one channel, (3) is a line of Python:
 
 # %%
 def V(U, x, y, k):

@@ -70,6 +70,7 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
 
     Convention: each picture is `size` inches wide; `frame` draws a thin line around it; `rows` are names of the
         rows, in place of titles, each above its row.
+    Errors: ValueError for rows beside titles, and for more or fewer names than rows.
 
     >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
     6
@@ -77,6 +78,8 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
     count = len(images)
     columns = columns or count
     lines = -(-count // columns)
+    if rows is not None and titles is not None:
+        raise ValueError("rows: expected None beside titles, got both")
     if rows is not None and len(rows) != lines:
         raise ValueError(f"rows: expected {lines} names, one for each row, got {len(rows)}")
     height = size * np.shape(images[0])[0] / np.shape(images[0])[1] + (0 if titles is None and rows is None else 0.35)

@@ -52,6 +52,18 @@ def test_strip_names_its_rows():
         plotting.strip(np.zeros((6, 4, 4, 1)), rows=["one name for two rows"], columns=3)
 
 
+def test_a_long_name_of_a_row_moves_no_picture():
+    figures = [plotting.strip(np.zeros((3, 4, 4, 1)), rows=[name]) for name in ("a", "a" * 99)]
+    short, long = ([ax.get_position().bounds for ax in figure.axes] for figure in figures)
+    plt.close("all")
+    np.testing.assert_allclose(short, long)
+
+
+def test_strip_has_rows_or_titles_not_both():
+    with pytest.raises(ValueError, match="rows: expected None beside titles"):
+        plotting.strip(np.zeros((2, 4, 4, 1)), titles="ab", rows=["both"])
+
+
 def test_strip_keeps_the_shape_of_pictures_of_a_size():
     figure = plotting.strip([np.zeros((2, 4))] * 3, size=1.5)
     np.testing.assert_allclose(figure.get_size_inches(), [4.5, 0.75])

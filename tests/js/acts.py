@@ -4,7 +4,20 @@ import os
 
 LATE = """{
   const request = window.requestAnimationFrame.bind(window);
-  window.requestAnimationFrame = (call) => setTimeout(() => request(call), %d);
+  const calls = new Map();
+  let last = 0;
+  window.requestAnimationFrame = (call) => {
+    const id = (last += 1);
+    const late = (now) => {
+      const due = calls.get(id);
+      calls.delete(id);
+      due?.(now);
+    };
+    calls.set(id, call);
+    setTimeout(() => request(late), %d);
+    return id;
+  };
+  window.cancelAnimationFrame = (id) => calls.delete(id);
 }"""
 
 

@@ -12,7 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from tests.js.acts import mouse_drag
+from tests.js.acts import late_frames, mouse_drag
 
 pytestmark = [pytest.mark.slow, pytest.mark.repository]
 TOKEN = "widgets"
@@ -81,7 +81,9 @@ def theta_in_python(page):
 
 
 def test_theta_goes_from_the_drag_to_python_and_from_python_to_the_picture(browser, lab):
-    page = browser.new_context(viewport={"width": 1400, "height": 1600}).new_page()
+    context = browser.new_context(viewport={"width": 1400, "height": 1600})
+    late_frames(context)
+    page = context.new_page()
     page.goto(lab)
     page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
     page.get_by_text("| Idle").first.wait_for(timeout=120_000)

@@ -278,7 +278,7 @@ plt.show()
 # around the one pose that the training set has, and on both sides it falls far, mostly to about pure
 # guessing (dotted). Large shifts and large sizes push strokes out of the frame. But a turn or a smaller
 # size, which push nothing out, cost as much. (Most grey lines that stay high are no merit: a network
-# that gives one answer to nearly everything gets that class right. A 0, turned, is still nearly a 0.)
+# that gives one answer to nearly everything gets that class right.)
 #
 # How narrow are the peaks? Ask each curve, on either side, for the first move at which half of the
 # accuracy is gone.

@@ -407,8 +407,8 @@ plt.show()
 # nearly free. From there on the left ends sink: even in its own place a digit is less and less readable.
 # Over the first pixel the pools of 4 and 7 still read less than no pool does. They win later: when the
 # digit has moved by four pixels, both read more. The last one, one number for the whole image, is flat,
-# invariant as long as nothing leaves the frame, and at the level of guessing: it
-# knows how bright the brightest pixel is, which is the same for nearly all digits. **Pooling buys
+# invariant as long as nothing leaves the frame, and at the level of guessing: it knows
+# how bright the brightest pixel is, which is the same for nearly all digits. **Pooling buys
 # tolerance by throwing away position**, and the position of its strokes is what makes a digit. In code:
 
 # %%

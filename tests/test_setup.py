@@ -18,6 +18,7 @@ import colab_check
 import notebooks
 import numpy as np
 import pytest
+import run_notebooks
 import serve
 import setup_env
 import yaml
@@ -194,14 +195,24 @@ class TestBook:
         assert execute["raise_on_error"] is True
         assert execute["timeout"] >= 900
 
-    def test_a_failing_cell_fails_its_chapter(self, tmp_path):
-        # The real thing, at its smallest: nbmake on a notebook that the generator made.
-        text = notebooks.generate("# %%\n1 / 0\n", "https://github.com/OWNER/a")
-        (tmp_path / "broken.ipynb").write_text(text)
-        command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "no:cacheprovider", str(tmp_path)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 1
-        assert "ZeroDivisionError" in done.stdout
+    # The real thing, at its smallest: notebooks that the generator made, run as the chapters are.
+
+    def test_a_failing_cell_fails_its_chapter(self, tmp_path, tmp_path_factory, capfd):
+        with pytest.raises(SystemExit, match="A chapter failed"):
+            run_notebooks.run([generated(tmp_path, "1 / 0")], tmp_path_factory.mktemp("alone"), "uci")
+        assert "ZeroDivisionError" in capfd.readouterr().out
+
+    def test_kernels_that_start_at_once_share_no_ports(self, tmp_path, tmp_path_factory):
+        # Two chapters of one run once asked for the same free port, and one kernel died.
+        cell = "import ipykernel, json\nassert json.loads(ipykernel.get_connection_info())['transport'] == 'ipc'"
+        run_notebooks.run([generated(tmp_path, cell)], tmp_path_factory.mktemp("alone"), "uci")
+
+
+def generated(folder, cell):
+    """A notebook of one cell."""
+    path = folder / "one.ipynb"
+    path.write_text(notebooks.generate(f"# %%\n{cell}\n", "https://github.com/OWNER/a"))
+    return path
 
 
 def test_serves_the_book_on_this_machine_only(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def run(chapters: list[Path], folder: Path, dataset: str) -> None:
     for chapter in chapters:
         shutil.copy(chapter, folder)
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=."]
-    command += ["--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS}"]
+    command += ["-p", "tools.socket_kernels", "--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS}"]
     command += ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
     command += [f"--timeout={2 * SECONDS}", "--durations=0", str(folder)]
     if subprocess.run(command, cwd=ROOT, env=build_book.cell_environment(dataset)).returncode:

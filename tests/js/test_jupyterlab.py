@@ -1,12 +1,14 @@
 """The explorer in a real JupyterLab with a real kernel: theta goes both ways."""
 
+import json
 import os
 import re
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -30,30 +32,29 @@ def lab(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "widget.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += [f"--notebook-dir={folder}", f"--IdentityProvider.token={TOKEN}"]
-    folders = {f"JUPYTER_{name}_DIR": str(folder / ".jupyter" / name) for name in ("CONFIG", "RUNTIME", "DATA")}
-    log = (folder / "lab.log").open("w")
-    server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=log)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api?token={TOKEN}", server)
-        yield f"http://127.0.0.1:{port}/lab/tree/widget.ipynb?token={TOKEN}"
-    finally:
-        server.terminate()
-        server.wait(30)
+    # No port is chosen beforehand, for the server or its kernel: another test could take it meanwhile.
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"]
+    command += [f"--notebook-dir={folder}", f"--IdentityProvider.token={TOKEN}", "--KernelManager.transport=ipc"]
+    with tempfile.TemporaryDirectory() as runtime, (folder / "lab.log").open("w") as log:
+        folders = {f"JUPYTER_{name}_DIR": str(folder / ".jupyter" / name) for name in ("CONFIG", "DATA")}
+        folders["JUPYTER_RUNTIME_DIR"] = runtime  # a short path: a socket's may have a hundred characters
+        server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=log)
+        try:
+            yield f"{address(Path(runtime), server)}lab/tree/widget.ipynb?token={TOKEN}"
+        finally:
+            server.terminate()
+            server.wait(30)
 
 
-def wait_for(address, server, seconds=120):
-    """Wait until the server answers."""
+def address(runtime, server, seconds=120):
+    """Wait until the server answers, and say where."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
+            url = json.loads(next(runtime.glob("jpserver-*.json")).read_text())["url"]
+            urllib.request.urlopen(f"{url}api?token={TOKEN}", timeout=5).close()
+            return url
+        except (StopIteration, ValueError, OSError):
             time.sleep(0.5)
     raise RuntimeError("JupyterLab did not start")
 

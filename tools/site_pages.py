@@ -1,12 +1,13 @@
 """Sphinx extension of the book: pages that carry only what they use.
 
-It does three things, none of which a configuration value can do:
+It does four things, none of which a configuration value can do:
 
 - a page asks only for the style sheets and scripts of features that it uses, and scripts wait
   until the page is read (`defer`);
 - the theme's style sheets lose every rule that no page can match, and its icon font every
   glyph but those that the remaining rules name;
-- only notebooks get a Colab button, and the maths is rendered by the Node that is installed.
+- only notebooks get a Colab button, and the maths is rendered by the Node that is installed;
+- a short formula and the comma or bracket that touches it stay on one line.
 """
 
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pydata_sphinx_theme
 import site_slim
+from docutils import nodes
 
 # A style sheet or script, by a part of its name, and what a page's body holds when it is needed.
 NEEDED_WHEN = {
@@ -27,6 +29,9 @@ NEEDED_WHEN = {
     "sphinx-thebe": "thebe-",
     "togglebutton": ("dropdown", "toggle", "tag_hide"),
 }
+# What touches a formula before and after it; a browser may break the line there, for a formula is a box to it.
+BEFORE, AFTER = re.compile(r"[(“]*$"), re.compile(r"[,.;:!?)”]*")
+SHORT = 24  # characters of TeX; a longer formula has to break somewhere on a phone
 # "4. " before a chapter's title; the page's style sheet makes it "Chapter 4".
 CHAPTER_NUMBER = re.compile(r'(<h1><span class="section-number">\d+)\. ?(</span>)')
 
@@ -46,6 +51,28 @@ def choose_node(app, config):
     server = sphinxcontrib.katex.KaTeXServer
     server.start_server_process = server.start_network_socket
     sphinxcontrib.katex.STARTUP_TIMEOUT = 60
+
+
+def keep_together(doctree):
+    """Put a short formula and the marks that touch it into one span of class "together".
+
+    >>> sentence = nodes.paragraph("", "", nodes.Text("see ("), nodes.math("", "x"), nodes.Text("), or"))
+    >>> keep_together(sentence)
+    >>> [part.astext() for part in sentence.children], sentence[1]["classes"]
+    (['see ', '(x),', ' or'], ['together'])
+    """
+    for formula in list(doctree.findall(nodes.math)):
+        line, place = formula.parent, formula.parent.index(formula)
+        before, after = (line[i] if 0 <= i < len(line) else None for i in (place - 1, place + 1))
+        opening = BEFORE.search(before)[0] if isinstance(before, nodes.Text) else ""
+        closing = AFTER.match(after)[0] if isinstance(after, nodes.Text) else ""
+        if len(formula.astext()) <= SHORT and (opening or closing):
+            marks = nodes.Text(opening), formula.deepcopy(), nodes.Text(closing)
+            line[place] = nodes.inline("", "", *marks, classes=["together"])
+            if opening:
+                line[place - 1] = nodes.Text(before.removesuffix(opening))
+            if closing:
+                line[place + 1] = nodes.Text(after.removeprefix(closing))
 
 
 def is_needed(asset, body):
@@ -120,6 +147,7 @@ def slim_styles(app, exception):
 def setup(app):
     """Connect the steps to the build."""
     app.connect("config-inited", choose_node)
+    app.connect("doctree-resolved", lambda app, doctree, docname: keep_together(doctree))
     app.connect("html-page-context", trim_page, priority=900)
     app.connect("build-finished", slim_styles, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -105,6 +105,25 @@ def test_equations_fit_on_a_phone(visit, path):
     assert wide == []
 
 
+def test_no_line_starts_with_the_comma_of_a_formula(visit, path):
+    page = visit(path, size=PHONE).page
+    torn = page.evaluate(
+        """(short) => [...document.querySelectorAll("span.math")].filter((formula) => {
+            const next = formula.nextSibling;
+            if (next?.nodeType !== Node.TEXT_NODE || !/^[,.;:!?)”]/.test(next.data)) return false;
+            if (!formula.checkVisibility() || formula.querySelector("annotation").textContent.length > short)
+                return false;
+            const range = document.createRange();
+            range.setStart(next, 0);
+            range.setEnd(next, 1);
+            const last = [...formula.querySelectorAll(".base")].at(-1);
+            return range.getBoundingClientRect().top >= last.getBoundingClientRect().bottom;
+        }).map((formula) => formula.parentElement.closest("p, li, td")?.textContent.slice(0, 80))""",
+        24,
+    )
+    assert torn == []
+
+
 def test_code_and_printed_lines_fit_on_a_desktop(visit, chapter):
     page = visit(chapter, size=DESKTOP).page
     shown = page.evaluate(

@@ -124,6 +124,18 @@ def test_no_line_starts_with_the_comma_of_a_formula(visit, path):
     assert torn == []
 
 
+def test_no_button_covers_the_title_of_a_box(visit, chapter):
+    page = visit(chapter, size=PHONE).page
+    page.wait_for_selector(".admonition-title > .toggle-button", state="attached")
+    gaps = page.evaluate(
+        """() => [...document.querySelectorAll(".admonition-title > .toggle-button")].flatMap((button) =>
+            [...button.parentElement.querySelector("a").getClientRects()].map(
+                (line) => button.getBoundingClientRect().left - line.right))"""
+    )
+    assert len(gaps) >= 3
+    assert min(gaps) >= 0
+
+
 def test_code_and_printed_lines_fit_on_a_desktop(visit, chapter):
     page = visit(chapter, size=DESKTOP).page
     shown = page.evaluate(

@@ -838,9 +838,9 @@ Markdown(report.exams_table(families))
 
 # %% [markdown]
 # Compare within a column only: on P our errors lie far above the paper's, on E below, and
-# {doc}`chapter 9 <09_paper>` looks into that. In the paper's figures, compare affine with TPS within
-# ST-FCN and within ST-CNN. On E the spline brings the dense network three tenths of a point more than
-# the affine map does; everywhere else a tenth or nothing. And in ours? Count digits, and compare with
+# {doc}`chapter 9 <09_paper>` looks into that. In the paper's figures, compare affine with `tps`, the
+# spline, within ST-FCN and within ST-CNN. On E it brings the dense network three tenths of a point more
+# than the affine map does; everywhere else a tenth or nothing. And in ours? Count digits, and compare with
 # chance as before. (These networks were trained at different times, so we have no disagreements to
 # count, and add the errors instead.)
 

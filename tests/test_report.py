@@ -50,6 +50,19 @@ def test_errors_table_has_a_dash_where_nothing_is_published(rows):
     assert report.errors_table([rows[0] | {"published": None}], "Paper").endswith("| – |")
 
 
+def test_exams_table_marks_another_length_and_explains_the_mark(rows):
+    short = [rows[0] | {"other_budget": True, "epochs": 20}, *rows[1:]]
+    assert report.exams_table({"planned": rows, "short": short}).splitlines()[2:] == [
+        "| FCN | 4.00 ± 1.50, *13.2* | 4.00 ± 1.50\\*, *13.2* |",
+        "| CNN | not run, *3.5* | not run, *3.5* |",
+        "| ST-FCN | 2.00, *2.0* | 2.00, *2.0* |",
+        "| ST-CNN | not run, *1.7* | not run, *1.7* |",
+        "",
+        "\\* after 20 epochs, not as many as planned",
+    ]
+    assert "\\*" not in report.exams_table({"planned": rows})
+
+
 def test_exams_table_refuses_exams_of_other_networks(rows):
     for others in (rows[:1], rows[::-1]):
         with pytest.raises(ValueError, match="exams: expected the same networks in each, in the same order"):

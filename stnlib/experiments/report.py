@@ -49,8 +49,8 @@ def errors_table(rows, source, decimals=1):
 def exams_table(exams):
     """One row for each network, one column for each exam: our error, then in italics the published one.
 
-    Returns the text of a Markdown table. Exams that do not list the same networks in the same order raise a
-    ValueError.
+    Returns the text of a Markdown table. An error after another number of epochs than planned has an asterisk, which a
+    line below the table explains. Exams that do not list the same networks in the same order raise a ValueError.
 
     >>> exams = {name: table.pick("paper", name, folder="a folder without results") for name in ("R", "E")}
     >>> print(*exams_table(exams).splitlines()[:3], sep="\\n")
@@ -61,11 +61,15 @@ def exams_table(exams):
     networks = [[table.network(row) for row in rows] for rows in exams.values()]
     if any(listed != networks[0] for listed in networks):
         raise ValueError(f"exams: expected the same networks in each, in the same order, got {networks}")
-    lines = []
+    lines, others = [], set()
     for cells in zip(*exams.values(), strict=True):
-        written = [f"{table.error(row)}, *{row['published']:.1f}*" for row in cells]
-        lines.append((table.network(cells[0]), *written))
-    return plotting.markdown_table(("Ours, *published*", *exams), lines)
+        marks = ["\\*" if row.get("other_budget") else "" for row in cells]
+        others |= {row["epochs"] for row in cells if row.get("other_budget")}
+        ours = [table.error(row | {"other_budget": False}) for row in cells]
+        theirs = [f"*{row['published']:.1f}*" for row in cells]
+        lines.append((table.network(cells[0]), *map("{}{}, {}".format, ours, marks, theirs)))
+    note = f"\n\n\\* after {' or '.join(map(str, sorted(others)))} epochs, not as many as planned" if others else ""
+    return plotting.markdown_table(("Ours, *published*", *exams), lines) + note
 
 
 def panels(exams, width=6.6, height=3.5, columns=2):

@@ -11,11 +11,12 @@ import ipywidgets
 import matplotlib.image
 import numpy as np
 import pytest
+import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope, _images, _pack, affine_explorer
+from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope, _fallback, _images, _pack, affine_explorer
 from stnlib.widgets import __main__ as embedded
 
 pytestmark = pytest.mark.repository
@@ -226,6 +227,25 @@ def test_the_still_picture_holds_the_image():
     picture, _ = AffineExplorer(image=image).fallback()
     png = base64.b64decode(re.search(r"base64,([^\"]+)", picture)[1])
     np.testing.assert_array_equal(np.round(matplotlib.image.imread(io.BytesIO(png)) * 255), image)
+
+
+@pytest.mark.parametrize(("edge", "pool"), [("left", 2), ("right", 2), ("top", 4), ("bottom", 4)])
+def test_the_still_picture_of_the_probe_pools_as_the_page_says(edge, pool):
+    image = np.random.default_rng(2).random((13, 16, 1)).astype("float32")
+    axis, sign = {"left": (1, 1), "right": (1, -1), "top": (0, 1), "bottom": (0, -1)}[edge]
+    edges = np.maximum(sign * scipy.ndimage.sobel(image[..., 0].astype("float64"), axis)[1:-1, 1:-1] / 4, 0)
+    blocks = [
+        [edges[y : y + pool, x : x + pool].max() for x in range(0, 14 - pool + 1, pool)]
+        for y in range(0, 11 - pool + 1, pool)
+    ]
+    np.testing.assert_allclose(_fallback.pooled(image, edge, pool), blocks, atol=1e-12)
+
+
+def test_the_still_picture_of_the_probe_marks_active_cells():
+    stays, changes = _fallback.marks(np.array([[1.0, 0.05, 1.0, 0.0]]), np.array([[0.81, 0.09, 0.79, 0.2]]))
+    assert stays.tolist() == [[True, False, False, False]] and changes.tolist() == [[False, False, True, True]]
+    picture, sentence = PoolingProbe(image=np.zeros((8, 8))).fallback()
+    assert "0 stay" in sentence and "0 change" in sentence and 'd=""' in picture
 
 
 # ---- the packer

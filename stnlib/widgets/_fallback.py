@@ -1,6 +1,7 @@
 """Pictures in SVG for pages without JavaScript."""
 
 import base64
+import itertools
 
 import numpy as np
 
@@ -73,10 +74,50 @@ def microscope(rows, point):
     )
 
 
-def digit(image):
-    """The image, framed as an input."""
-    return (
-        '<svg viewBox="-1.1 -1.1 2.2 2.2" width="260" height="260" role="img" aria-label="The input image">'
-        + IMAGE.format(uri=picture_uri(image), more="")
-        + '<path d="M-1-1h2v2h-2z" fill="none" stroke="#0072b2" stroke-width="0.03"/></svg>'
-    )
+SOBEL = np.outer([1, 2, 1], [-1, 0, 1]) / 4
+FILTERS = {"left": SOBEL, "right": -SOBEL, "top": SOBEL.T, "bottom": -SOBEL.T}
+QUIET, TOLERANCE = 0.1, 0.2  # of the largest activation; of the cell's own
+
+
+def pooled(image, edge, pool):
+    """What one edge filter, ReLU and max-pooling leave of an image of one channel, as an array `(h, w)`."""
+    windows = np.lib.stride_tricks.sliding_window_view(image[..., 0].astype("float64"), (3, 3))
+    edges = np.maximum(np.einsum("ijkl,kl->ij", windows, FILTERS[edge]), 0)
+    height, width = (side // pool for side in edges.shape)
+    return edges[: height * pool, : width * pool].reshape(height, pool, width, pool).max((1, 3))
+
+
+def marks(before, after):
+    """Which cells stay, and which change, of those that are active before or after; two boolean arrays."""
+    larger = np.maximum(before, after)
+    active = (larger >= QUIET * before.max()) & (larger > 0)
+    close = np.abs(after - before) <= TOLERANCE * larger
+    return active & close, active & ~close
+
+
+def probe(image, edge, pool):
+    """An image and its pooled cells, in place and a pixel further right; and how many stay, how many change."""
+    moved = np.zeros_like(image)
+    moved[:, 1:] = image[:, :-1]
+    before, after = pooled(image, edge, pool), pooled(moved, edge, pool)
+    stays, changes = marks(before, after)
+    frames = "".join(f"M{x}.1 {y}.1h.8v.8h-.8z" for y, x in np.argwhere(stays))
+    crosses = "".join(f"M{x}.2 {y}.2l.6 .6m0-.6l-.6 .6" for y, x in np.argwhere(changes))
+    peak = before.max() or 1
+    shown = [_images.as_bytes(image), before / peak, _images.as_bytes(moved), np.minimum(after / peak, 1)]
+    places = itertools.product((1, 3.3), (1, 3.3))
+    pictures = [
+        f'<g transform="translate({x} {y})">{IMAGE.format(uri=picture_uri(each.reshape(*each.shape[:2], 1)), more="")}'
+        '<path d="M-1-1h2v2h-2z" fill="none" stroke="#0072b2" stroke-width="0.03"/></g>'
+        for each, (y, x) in zip(shown, places, strict=True)
+    ]
+    scale = f"{2 / after.shape[1]:.5f} {2 / after.shape[0]:.5f}"
+    picture = PROBE.format(pictures="".join(pictures), scale=scale, frames=frames, crosses=crosses)
+    return picture, int(stays.sum()), int(changes.sum())
+
+
+PROBE = """<svg viewBox="-0.1 -0.1 4.5 4.5" width="380" height="380" role="img"
+ aria-label="Above, an image and the cells that an edge filter and pooling make of it; below, the same a pixel further
+ right, with frames around the cells that stay and crosses on those that change">{pictures}
+<g transform="translate(2.3 2.3) scale({scale})" fill="none" stroke-width="0.12">
+<path d="{frames}" stroke="#009e73"/><path d="{crosses}" stroke="#d55e00"/></g></svg>"""

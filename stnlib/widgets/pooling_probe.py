@@ -59,7 +59,9 @@ class PoolingProbe(Instrument):
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""
         shown = _images.digits()[PICTURES[0]] if self.image is None else self.image
-        return _fallback.digit(shown), (
-            "The digit passes through edge filters and max-pooling. Shift it by a pixel, and many of the pooled cells "
-            "change. With JavaScript you can slide it here."
+        picture, stay, change = _fallback.probe(shown, self.edge, self.pool)
+        return picture, (
+            f"The image, and what a filter for {self.edge} edges and max-pooling make of it; below, the same a pixel "
+            f"further right. Of the cells that are active before or after, {stay} stay (framed) and {change} change "
+            "(crossed). With JavaScript you can slide it here."
         )

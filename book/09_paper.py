@@ -884,7 +884,7 @@ assert {exam for exam, _ in unclear} == {"R", "E"}
 
 # %% [markdown]
 # So do the paper's numbers hold? Of the errors, those on R. That a transformer lowers the error does,
-# in every pair that has a published figure, and clearly so but for some pairs on E and R. By how much
+# in every pair that has a published figure, and clearly so but for those on E and some on R. By how much
 # holds roughly: a share that was published as large tends to be large here, too, with the exceptions
 # where dot and diamond lie far apart: the CNN on RTS, the cluttered digits, and the dense network on P.
 # (Most pairs are single runs, and those of one exam may share a network.) Every figure in this answer

@@ -336,9 +336,9 @@ Markdown(plotting.markdown_table(head, rows) + f"\n\nMeasured here on `{data.nam
 #   network comes on top; it too halves the resolution, and all that it can pass on is three numbers, or
 #   six.)
 # - The CNN gains as well, but less was missing there: convolution is another good answer to "somewhere
-#   else". Here the dense network behind a window is even ahead of the CNN on the whole canvas, with fewer
-#   weights. Do not build on that; with more data the two are level, as the last table shows. The best
-#   network of this one has both.
+#   else". Compare the dense network behind a window with the CNN on the whole canvas, which has more
+#   weights. But do not build on the order of these two; with more data they are level, as the last
+#   table shows. The best network of this one has both.
 #
 # The last row is a reference, not a ceiling: a tighter window would leave out more scraps, and a CNN
 # behind a window may pass it.
@@ -415,8 +415,8 @@ print(f"median miss {np.median(off):.1f} pixels, "
 assert np.median(rest) < np.median(off)
 
 # %% [markdown]
-# Little of it. The rest differs from canvas to canvas. (Some of it may still be shared, by the digits of
-# one class for example; we have not looked.)
+# The second median says what is left without it, and that differs from canvas to canvas. (Some of it
+# may still be shared, by the digits of one class for example; we have not looked.)
 #
 # Did the six numbers of affine find something that three could not?
 
@@ -444,7 +444,7 @@ assert six[:, [2, 5]].std(axis=0).min() > 2 * six[:, [0, 1, 3, 4]].std(axis=0).m
 # %% [markdown]
 # A classifier that always sees digits in the same wrong proportion learns them so, unless the window
 # cuts off a side. (Why it settles on just this shape we have not asked; another seed may give another.)
-# Compare the two accuracies: three more numbers have bought nothing that one seed could show. The
+# Compare the two accuracies: three more numbers have bought little, if anything. The
 # digits were only moved, and for that a place is enough.
 #
 # ## When the output is small
@@ -543,9 +543,10 @@ assert by_reading["dense, then pool"] > by_reading["direct"] - 0.01
 # %% [markdown]
 # Reading densely and pooling is well ahead of shrinking first, which is blind to where the window lies.
 # (In {doc}`chapter 5 <05_sampler>`, exercise 5.3, pooling the input was the cure. There the window was
-# the whole image, so that the blocks lined up with it.) Direct reading is so near to it that one seed
-# does not tell them apart: our strokes are broad and soft. With finer strokes we would expect more, as
-# with the rings. So should our network have pooled a larger output? Not at this size:
+# the whole image, so that the blocks lined up with it.) How far direct reading stays behind depends on
+# the digits: on those of scikit-learn, with their broad soft strokes, hardly more than one seed can
+# show, on MNIST by some points, and the rings are the worst case. So should our network have pooled a
+# larger output? Not at this size:
 
 # %%
 spacing = sides / CROP

@@ -618,11 +618,10 @@ for rows, transform in zip(axes.reshape(3, 2, 5), TRANSFORMS):
 figure.tight_layout(pad=0.3)
 
 # %% [markdown]
-# All three do the same thing first: they look closer, so that the digit fills the output. The
-# affine and the projective grids are next to equal. The spline comes closer in a way of its own: it
-# pulls in its sides far more than its corners, and looks like a star. There is hardly ever ink in the
-# corners, so it costs little where the four pins there go. (Part of coming closer is of use: it undoes
-# the shrinking.)
+# All three do the same thing first: they look closer, so that the digit fills the output. The affine
+# and the projective grids are next to equal. The spline comes closer in a way of its own: it pulls in
+# its sides more than its corners, and looks like a star. There is hardly ever ink in the corners, so it
+# costs little where the four pins there go. (Part of coming closer is of use: it undoes the shrinking.)
 #
 # Put a number on the star: how far does a pin move towards the centre, on average over the test
 # digits? Below zero it moves outwards.
@@ -703,7 +702,7 @@ assert 0.1 < share < 0.9
 # %% [markdown]
 # The share is the part of the needed step that is taken. It and the correlation would be 1 for a
 # perfect answer, and 0 if the transformer had answered to something else. So it does respond to how
-# *this* digit was bent. But much of the answer goes elsewhere: look at what is missing after it. (Some
+# *this* digit was bent. But a part of the answer goes elsewhere: look at what is missing after it. (Some
 # of that may serve the writer's own slant, which our "needed" does not know.)
 #
 # And four pins can also be moved by an affine map: such a map moves them in any way that keeps a
@@ -779,11 +778,11 @@ for name, answers in (("E", correct), ("strong E", strong_correct)):
     assert first > second
 
 # %% [markdown]
-# From none to affine both lines are steep, from affine to spline far flatter (and on E, by gains and
-# losses, this last step may be luck). Not all of the first step is the smaller remainder: any transformer
-# also enlarges the digits, and brings convolutions with it. Only the step from affine to spline
-# compares like with like. The remainder says what *can* be won. The network has to win it, by finding
-# 32 numbers in a picture.
+# From none to affine both lines are steep, from affine to spline far flatter (hold this last step on E
+# against the gains and losses above). Not all of the first step is the smaller remainder: any
+# transformer also enlarges the digits, and brings convolutions with it. Only the step from affine to
+# spline compares like with like. The remainder says what *can* be won. The network has to win it, by
+# finding 32 numbers in a picture.
 #
 # The images have a say, too. If a transformer brings the digits of a class into the same shape,
 # their mean becomes sharp, and each digit is more like the mean. (The likeness is that of

@@ -345,11 +345,11 @@ and a zero bias **{middle["zero bias"]:.0%}** (best {max(through["zero bias"]):.
 )
 
 # %% [markdown]
-# So a random kernel alone already costs much of the accuracy, and without the ones in the bias nothing is
-# left but guessing. A new classifier cannot read anything yet, behind any start. But behind the identity
-# most digits are legible: it can learn to read them from the first step on, and then tell the transformer what to improve. Behind
-# smears there is little to learn from. We have not trained from such a start; it may find its way back or
-# not. The identity costs nothing and spares you the question.
+# So a random kernel alone already costs much of the accuracy, and without the ones in the bias nothing
+# is left but guessing. A new classifier cannot read anything yet, behind any start. But behind the
+# identity most digits are legible: it can learn to read them from the first step on, and then tell the
+# transformer what to improve. Behind smears there is little to learn from. We have not trained from
+# such a start; it may find its way back or not. The identity costs nothing and spares you the question.
 #
 # ## Can zeros learn?
 #

@@ -963,10 +963,9 @@ for model in [m for m in bent if base and not m.startswith("fcn")]:
 
 # %% [markdown]
 # The plain CNN has fewer parameters than the FCN and yet a lower error: convolution shares its weights
-# between places, a dense layer does not. By this measure only the same network, trained for longer,
-# comes near or beats it. But a measure that is so
-# kind to the smallest network says nothing about how far down you can get. For that, compare the two
-# with the same number of parameters, the wide CNN and STN+CNN.
+# between places, a dense layer does not. By this measure only the same network, trained for longer, comes
+# near it. But a measure that is so kind to the smallest network says nothing about how far down you can
+# get. For that, compare the two with the same number of parameters, the wide CNN and STN+CNN.
 #
 # :::{solution-end}
 # :::

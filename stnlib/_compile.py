@@ -75,11 +75,8 @@ def bilinear(images, x, y):
             upstream = tf.reshape(upstream, [-1, channels])
             over_x, over_y = _coordinate_gradients(pixels, places, upstream, right, bottom)
             over_images = _scatter(upstream, places, weights, batch * height * width)
-            return (
-                tf.reshape(over_images, tf.shape(images)),
-                tf.reshape(over_x, shape[:3]),
-                tf.reshape(over_y, shape[:3]),
-            )
+            shapes = tf.shape(images), shape[:3], shape[:3]
+            return tuple(map(tf.reshape, (over_images, over_x, over_y), shapes))
 
         value = sum(weight[:, None] * _read(pixels, place) for weight, place in zip(weights, places, strict=True))
         return tf.reshape(value, shape), gradient

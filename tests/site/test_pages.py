@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
 from tests.site.conftest import DESKTOP, NARROW, PHONE, ROOT, chapters, pages
+from tools.site_pages import SHORT
 
 pytestmark = pytest.mark.site
 
@@ -119,7 +120,7 @@ def test_no_line_starts_with_the_comma_of_a_formula(visit, path):
             const last = [...formula.querySelectorAll(".base")].at(-1);
             return range.getBoundingClientRect().top >= last.getBoundingClientRect().bottom;
         }).map((formula) => formula.parentElement.closest("p, li, td")?.textContent.slice(0, 80))""",
-        24,
+        SHORT,
     )
     assert torn == []
 

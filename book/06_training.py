@@ -72,6 +72,7 @@ from keras.saving import deserialize_keras_object, serialize_keras_object
 from stnlib.grid import transform_points
 from stnlib.layers import (
     OPTIONS,
+    checked_images,
     checked_localization,
     checked_options,
     features_shape,
@@ -103,6 +104,7 @@ class SpatialTransformer(keras.layers.Layer):
         return self.head(self.localization(images))
 
     def call(self, images):
+        images = checked_images(images)
         size = self.output_size or images.shape[1:3]
         points = transform_points(self.theta(images), self.transform, *size,
                                   self.control_points, self.align_corners)

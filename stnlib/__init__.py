@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import stnlib.optimizers  # noqa: F401 (saved models that were compiled with SlowAdam need it to load)
 from stnlib.grid import affine_grid, projective_grid, tps_grid
 from stnlib.layers import SpatialTransformer
 from stnlib.sampling import grid_sample

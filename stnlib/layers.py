@@ -21,7 +21,8 @@ class SpatialTransformer(keras.layers.Layer):
     `stnlib.transforms`). `output_size` is (H_out, W_out), None for the input's. `control_points` counts for "tps"
     only; mode, padding_mode, align_corners are those of `stnlib.grid_sample`. The grid is float32 under mixed
     precision. Raises ValueError for unknown names or sizes, for a localization that is no Keras layer or whose
-    result is not `(B, F)`, and for images that are not `(B, H, W, C)`. Source: Jaderberg et al. 2015, section 3.
+    result is not `(B, F)`, and for images that are not floating-point or not `(B, H, W, C)`. Source: Jaderberg et
+    al. 2015, section 3.
 
     >>> layer = SpatialTransformer(keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)]))
     >>> images = keras.random.uniform((2, 8, 8, 1))
@@ -55,11 +56,16 @@ class SpatialTransformer(keras.layers.Layer):
             self.head.build(features)
 
     def theta(self, images):
-        """The parameters `(B, P)`, float32, that the images `(B, H, W, C)` ask for."""
+        """The parameters `(B, P)`, float32, that the images `(B, H, W, C)` ask for.
+
+        Ask a layer or a subclassed model for it. As an output of a functional model it adds the localization network
+        and the head to the drawing as layers of their own, and Keras does not load such a file again.
+        """
         return self.head(self.localization(images))
 
     def call(self, images):
         """Resample the images `(B, H, W, C)` where their own theta says."""
+        images = checked_images(images)
         size = self.output_size or images.shape[1:3]
         points = transform_points(self.theta(images), self.transform, *size, self.control_points, self.align_corners)
         return sample(images, points, self.mode, self.padding_mode, self.align_corners)
@@ -89,14 +95,44 @@ def identity_head(transform="affine", control_points=(4, 4)):
     >>> ops.convert_to_numpy(identity_head("attention")(ops.ones((1, 5)))).tolist()
     [[1.0, 0.0, 0.0]]
     """
-    identity = transforms.identity(transform, control_points)
     return keras.layers.Dense(
-        len(identity),
+        transforms.parameter_count(transform, control_points),
         kernel_initializer="zeros",
-        bias_initializer=lambda shape, dtype=None: ops.convert_to_tensor(identity, dtype),
+        bias_initializer=Identity(transform, control_points),
         dtype="float32",
         name="head",
     )
+
+
+@keras.saving.register_keras_serializable(package="stnlib")
+class Identity(keras.initializers.Initializer):
+    """Starts the bias of a head at the identity theta `(P,)` of a transform; saved with the layer that it belongs to.
+
+    >>> ops.convert_to_numpy(Identity("rigid")((3,))).tolist()
+    [0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, transform="affine", control_points=(4, 4)):
+        """Raise ValueError for an unknown transform or a lattice under 2 x 2."""
+        self.theta = transforms.identity(transform, control_points)
+        self.transform, self.control_points = transform, tuple(control_points)
+
+    def __call__(self, shape, dtype=None):
+        """The identity; `shape` is `(P,)`, as Keras asks."""
+        return ops.convert_to_tensor(self.theta, dtype or "float32")
+
+    def get_config(self):
+        """Everything that `from_config` needs, as plain values."""
+        return {"transform": self.transform, "control_points": self.control_points}
+
+
+def checked_images(images):
+    """Return images `(B, H, W, C)` of a floating dtype as a tensor, else raise ValueError.
+
+    >>> checked_images(ops.ones((1, 2, 3, 1))).shape[1:3] == (2, 3)
+    True
+    """
+    return _checks.floating(images, "images", rank=4)
 
 
 def checked_localization(localization):
@@ -141,7 +177,10 @@ def features_shape(localization, input_shape, output_size=None):
         _checks.fail("output_size", "None", f"(height, width) for images of unknown size {tuple(input_shape)}")
     if not localization.built:
         localization.build(input_shape)
-    shape = tuple(localization.compute_output_spec(keras.KerasTensor(input_shape)).shape)
+    features = localization.compute_output_spec(keras.KerasTensor(input_shape))
+    if not isinstance(features, keras.KerasTensor):
+        _checks.fail("localization", f"a {type(features).__name__}", "features (B, F)")
+    shape = tuple(features.shape)
     if len(shape) != 2 or shape[-1] is None:
         _checks.fail("localization", f"a result of shape {shape}", "features (B, F)")
     return shape

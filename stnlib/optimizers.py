@@ -1,5 +1,8 @@
 """Adam with a lower learning rate for some layers: the paper trains its localization networks more slowly."""
 
+import math
+import numbers
+
 import keras
 
 from stnlib import _checks
@@ -10,10 +13,12 @@ class SlowAdam(keras.optimizers.Adam):
     """Adam whose steps are `factor` times as long for the weights of one layer, the transformer say.
 
     Scaling the gradient would do nothing: Adam divides it by its own size. This scales the learning rate.
-    `slow` is a built Keras layer, or the list of its weights' paths, which is what gets saved; `factor` > 0; other
-    arguments are those of `keras.optimizers.Adam`. Works on Keras 3.13 and later, on every backend. Raises
-    ValueError for a layer with no weights to train or a factor that is not above 0. Source: Jaderberg et al. 2015,
-    appendix, where localization networks learn at a lower rate.
+    `slow` is a built Keras layer, or the list of its weights' paths; `factor` > 0; other arguments are those of
+    `keras.optimizers.Adam`, less `weight_decay`, which would not be slowed. A saved model knows the slow weights by
+    their place among the trained ones, for Keras may change paths on loading. Works on Keras 3.13 and later, on
+    every backend. Raises ValueError for a layer with no weights to train, a factor that is not above 0, and, in the
+    first step, for a slow weight that is not among the trained ones. Source: Jaderberg et al. 2015, appendix, where
+    localization networks learn at a lower rate.
 
     >>> layer = keras.layers.Dense(2, name="head")
     >>> layer.build((None, 3))
@@ -22,28 +27,47 @@ class SlowAdam(keras.optimizers.Adam):
     """
 
     def __init__(self, slow, factor=0.1, learning_rate=1e-3, name="slow_adam", **kwargs):
-        """Note the paths of the slow weights; see the class."""
+        """Note the slow weights; see the class."""
+        if kwargs.get("weight_decay") is not None:
+            _checks.fail("weight_decay", repr(kwargs["weight_decay"]), "None: it would not be slowed")
         super().__init__(learning_rate, name=name, **kwargs)
-        self.slow = _paths(slow)
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 0:
+        self.slow = _names(slow)
+        real = isinstance(factor, numbers.Real) and not isinstance(factor, bool)
+        if not real or not 0 < factor < math.inf:
             _checks.fail("factor", repr(factor), "a number above 0")
         self.factor = float(factor)
 
+    def build(self, variables):
+        """Find the slow weights among the trained ones; from now on they go by their places."""
+        super().build(variables)
+        self.slow = [_place(name, variables) for name in self.slow]
+
     def update_step(self, gradient, variable, learning_rate):
         """One step of Adam for one weight, shorter for a slow one."""
-        path = self._trainable_variables[self._get_variable_index(variable)].path
-        factor = self.factor if path in self.slow else 1.0
+        factor = self.factor if self._get_variable_index(variable) in self.slow else 1.0
         super().update_step(gradient, variable, learning_rate * factor)
 
     def get_config(self):
         """Everything that `from_config` needs, as plain values."""
-        return {**super().get_config(), "slow": self.slow, "factor": self.factor}
+        return {**super().get_config(), "slow": list(self.slow), "factor": self.factor}
 
 
-def _paths(slow):
+def _names(slow):
+    """What names the weights: paths, those of a layer too, or places as saved."""
     if isinstance(slow, keras.layers.Layer):
-        slow = [variable.path for variable in slow.trainable_variables]
-    named = isinstance(slow, (list, tuple)) and slow and all(isinstance(path, str) for path in slow)
-    if not named:
+        slow = [weight.path for weight in slow.trainable_variables]
+    elif not isinstance(slow, (list, tuple)) or not all(type(one) in (str, int) for one in slow):
         _checks.fail("slow", repr(slow), "a built layer with weights to train, or their paths")
+    if not slow:
+        _checks.fail("slow", "none", "a built layer with weights to train, or their paths")
     return list(slow)
+
+
+def _place(name, variables):
+    """Where the weight of a path, or of a place, stands among the trained weights."""
+    found = [place for place, weight in enumerate(variables) if name in (place, weight.path)]
+    if not found and isinstance(name, str):  # a model that was saved untrained: on loading Keras drops leading names
+        found = [place for place, weight in enumerate(variables) if name.endswith("/" + weight.path)]
+    if len(found) != 1:
+        _checks.fail("slow", f"{name!r}, found {len(found)} times", "weights that are trained, each once")
+    return found[0]

@@ -9,7 +9,7 @@ from keras import layers, ops
 
 import stnlib
 from stnlib import transforms
-from stnlib.layers import SpatialTransformer
+from stnlib.layers import SpatialTransformer, identity_head
 
 
 def array(tensor):
@@ -211,6 +211,39 @@ class Bad(keras.layers.Layer):
         return x
 
 
+class Two(keras.layers.Layer):
+    def call(self, x):
+        return [keras.ops.mean(x, axis=(2, 3)), keras.ops.max(x, axis=(2, 3))]
+
+
+@pytest.mark.parametrize("transform", ["affine", "tps"])
+def test_a_head_alone_saves_and_loads_and_is_cloned_as_the_identity(transform, tmp_path):
+    model = keras.Sequential([keras.Input((5,)), identity_head(transform, (2, 3))])
+    model.layers[0].bias.assign(array(model.layers[0].bias.value) + 0.5)
+    model.save(tmp_path / "head.keras")
+    again = keras.models.load_model(tmp_path / "head.keras")
+    x = np.ones((2, 5), "float32")
+    identity = np.tile(transforms.identity(transform, (2, 3)), (2, 1))
+    np.testing.assert_array_equal(array(again(x)), identity + np.float32(0.5))
+    np.testing.assert_array_equal(array(keras.models.clone_model(again)(x)), identity)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_whole_numbers_are_refused_and_not_cut_off(built):
+    layer = SpatialTransformer(layers.Flatten())
+    if built:
+        layer.build((None, 4, 4, 1))
+    with pytest.raises(ValueError, match="images: expected floating-point numbers"):
+        layer(np.arange(16, dtype="uint8").reshape(1, 4, 4, 1))
+
+
+def test_a_built_layer_asks_for_a_batch_of_images():
+    layer = SpatialTransformer(layers.Flatten())
+    layer.build((None, 4, 4, 1))
+    with pytest.raises(ValueError, match="images: expected 4 axes"):
+        layer(np.zeros((4, 4, 1), "float32"))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -224,6 +257,7 @@ class Bad(keras.layers.Layer):
         (lambda: SpatialTransformer(localization()).build((None, 8, 8)), r"images: expected \(B, H, W, C\)"),
         (lambda: SpatialTransformer(localization()).build((None, None, 8, 1)), "output_size: expected .height, width."),
         (lambda: SpatialTransformer(Bad()).build((None, 8, 8, 1)), r"localization: expected features \(B, F\)"),
+        (lambda: SpatialTransformer(Two()).build((None, 8, 8, 1)), r"localization: expected features .*got a list"),
     ],
 )
 def test_bad_arguments_are_named_on_one_line(call, message):

@@ -1,9 +1,13 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 import stnlib
+from stnlib import models
 from stnlib.optimizers import SlowAdam
 
 
@@ -54,7 +58,42 @@ def test_a_compiled_model_keeps_its_slow_weights_when_saved(tmp_path):
     net.save(tmp_path / "net.keras")
     optimizer = keras.models.load_model(tmp_path / "net.keras").optimizer
     assert optimizer.factor == 0.2
-    assert optimizer.slow == net.optimizer.slow
+    assert optimizer.slow == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_loaded_model_still_takes_shorter_steps(trained, tmp_path):
+    net = models.stn("fcn")
+    net.compile(SlowAdam(net.get_layer("transformer"), factor=0.1, learning_rate=0.01), "mse")
+    if trained:
+        net.optimizer.build(net.trainable_variables)
+    net.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    assert {weight.path for weight in again.trainable_variables} != {weight.path for weight in net.trainable_variables}
+    head = again.get_layer("transformer").head
+    before = [ops.convert_to_numpy(weight.value) for weight in again.trainable_variables]
+    again.optimizer.apply([ops.ones(weight.shape) for weight in again.trainable_variables], again.trainable_variables)
+    steps = [np.abs(ops.convert_to_numpy(w.value) - b).max() for w, b in zip(again.trainable_variables, before)]
+    slow = {id(weight) for weight in again.get_layer("transformer").trainable_variables}
+    assert id(head.bias) in slow
+    for weight, step in zip(again.trainable_variables, steps, strict=True):
+        assert step == pytest.approx(0.001 if id(weight) in slow else 0.01, rel=1e-2)
+
+
+def test_a_file_compiled_with_it_loads_after_import_stnlib_alone(tmp_path):
+    net = model()
+    net.compile(SlowAdam(net.get_layer("transformer")), "mse")
+    net.save(tmp_path / "net.keras")
+    program = f"import stnlib, keras; print(keras.models.load_model({str(tmp_path / 'net.keras')!r}).optimizer.name)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "slow_adam", done.stderr
+
+
+@pytest.mark.parametrize("path", ["nothing/here", "twice"])
+def test_a_path_must_name_one_trained_weight(path):
+    weights = [keras.Variable([1.0], name="twice"), keras.Variable([1.0], name="twice")]
+    with pytest.raises(ValueError, match=f"slow: expected weights that are trained, each once, got '{path}'"):
+        SlowAdam([path]).build(weights)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +103,19 @@ def test_a_compiled_model_keeps_its_slow_weights_when_saved(tmp_path):
         ((3,), "slow: expected a built layer"),
         ((["head/kernel"], 0), "factor: expected a number above 0, got 0"),
         ((["head/kernel"], "slow"), "factor: expected a number above 0"),
+        ((["head/kernel"], np.inf), "factor: expected a number above 0, got inf"),
+        (([],), "slow: expected a built layer"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         SlowAdam(*arguments)
+
+
+def test_weight_decay_is_refused():
+    with pytest.raises(ValueError, match="weight_decay: expected None"):
+        SlowAdam(["head/kernel"], weight_decay=0.1)
+
+
+def test_a_factor_of_numpy_will_do():
+    assert SlowAdam(["head/kernel"], np.float32(0.5)).factor == 0.5

@@ -32,7 +32,7 @@ def flag(value, argument):
 def sizes(value, argument, least=1):
     """Return a pair of whole numbers, each at least `least`, as plain ints."""
     expected = f"two whole numbers >= {least}, as (height, width)"
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or len(value) != 2:
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
         fail(argument, repr(value), expected)
     for entry in value:
         if isinstance(entry, (bool, np.bool_)) or not isinstance(entry, numbers.Integral):
@@ -67,12 +67,14 @@ def floating(value, argument, rank=None):
 
 
 def from_list(value, argument):
-    """Nested lists of numbers, whole ones too, as a float32 array; anything else as it is."""
+    """Nested lists of numbers, whole ones too, as float32, of tensors or arrays as they are; all else as it is."""
     if not isinstance(value, (list, tuple)):
         return value
     try:
+        if value and not isinstance(value[0], (list, tuple, numbers.Number)):
+            return ops.stack(value)
         return np.asarray(value, "float32")
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # each backend raises its own kinds
         raise ValueError(f"{argument}: expected an array of numbers, got {value!r:.80}") from error
 
 

@@ -19,7 +19,9 @@ def theta_to_torch(theta, align_corners=False, input_size=None, output_size=None
     >>> theta_to_torch([[1, 0, 0.5, 0, 1, 0]]).tolist()
     [[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]]
     """
-    return _realign(theta, align_corners, torch_align_corners, input_size, output_size)
+    align_corners = _checks.flag(align_corners, "align_corners")
+    theirs = _or(torch_align_corners, align_corners)
+    return _realign(theta, align_corners, theirs, input_size, output_size)
 
 
 def theta_from_torch(theta, align_corners=False, input_size=None, output_size=None, torch_align_corners=None):
@@ -28,9 +30,9 @@ def theta_from_torch(theta, align_corners=False, input_size=None, output_size=No
     >>> theta_from_torch([[[1, 0, 0.5], [0, 1, 0]]]).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
     """
-    if torch_align_corners is None:
-        torch_align_corners = align_corners
-    return _realign(theta, torch_align_corners, align_corners, input_size, output_size).reshape(-1, 6)
+    align_corners = _checks.flag(align_corners, "align_corners")
+    theirs = _or(torch_align_corners, align_corners)
+    return _realign(theta, theirs, align_corners, input_size, output_size).reshape(-1, 6)
 
 
 def theta_to_opencv(theta, input_size, output_size=None, align_corners=False):
@@ -43,7 +45,7 @@ def theta_to_opencv(theta, input_size, output_size=None, align_corners=False):
     >>> theta_to_opencv([[1, 0, 0.5, 0, 1, 0]], (4, 4)).tolist()
     [[[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]
     """
-    return _inverse(_to_pixels(theta, input_size, output_size, align_corners))[:, :2] + 0.0
+    return _inverse(_to_pixels(theta, input_size, output_size, align_corners), "theta")[:, :2] + 0.0
 
 
 def theta_from_opencv(matrix, input_size, output_size=None, align_corners=False):
@@ -52,7 +54,7 @@ def theta_from_opencv(matrix, input_size, output_size=None, align_corners=False)
     >>> theta_from_opencv([[1, 0, -1], [0, 1, 0]], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
     """
-    return _from_pixels(_inverse(_square(matrix, "matrix")), input_size, output_size, align_corners)
+    return _from_pixels(_inverse(_square(matrix, "matrix"), "matrix"), input_size, output_size, align_corners)
 
 
 def theta_to_keras(theta, input_size, output_size=None, align_corners=False):
@@ -155,10 +157,12 @@ def _from_pixels(pixels, input_size, output_size, align_corners):
     return (np.linalg.inv(source) @ pixels @ target)[:, :2].reshape(-1, 6)
 
 
+def _or(torch_align_corners, align_corners):
+    return align_corners if torch_align_corners is None else _checks.flag(torch_align_corners, "torch_align_corners")
+
+
 def _realign(theta, align_corners, wanted, input_size, output_size):
     """theta as `(B, 2, 3)`, re-expressed for another `align_corners` where that differs."""
-    align_corners = _checks.flag(align_corners, "align_corners")
-    wanted = align_corners if wanted is None else _checks.flag(wanted, "torch_align_corners")
     square = _theta(theta)
     if wanted != align_corners:
         pixels = _to_pixels(square[:, :2], input_size, output_size, align_corners)
@@ -166,9 +170,9 @@ def _realign(theta, align_corners, wanted, input_size, output_size):
     return square[:, :2]
 
 
-def _inverse(matrices):
+def _inverse(matrices, argument):
     if (np.linalg.det(matrices) == 0).any():
-        _checks.fail("theta", "a singular matrix", "a matrix with an inverse")
+        _checks.fail(argument, "a singular matrix", "a matrix with an inverse")
     return np.linalg.inv(matrices)
 
 

@@ -1,11 +1,14 @@
 """Training: seeds, one way to compile and fit, accuracy, and the history of theta."""
 
+import numbers
 import time
 from math import ceil
 
 import keras
 import numpy as np
 from keras import ops
+
+from stnlib import _checks
 
 BATCH = 512
 
@@ -40,12 +43,15 @@ def fit(model, x, y, epochs, batch_size=64, seed=0, callbacks=()):
     """Train quietly, with one line of progress; returns Keras's History.
 
     Shapes: x `(N, ...)`, y `(N,)`.
-    Convention: `seed` fixes the order of the images and the dropout.
+    Convention: `seed` fixes the order of the images; dropout follows the seed that was set when the model was made.
+    Errors: ValueError for `epochs` that are no whole number above 0.
 
     >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
     >>> history = fit(model, np.ones((4, 2)), np.zeros(4), epochs=2)  # doctest: +ELLIPSIS
     sequential...: epoch 1 2, training accuracy ..., ... s
     """
+    if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
+        _checks.fail("epochs", repr(epochs), "a whole number of at least 1")
     set_seed(seed)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
 
@@ -115,8 +121,13 @@ def probabilities(model, x):
 def accuracy(model, x, y):
     """Measure the share of right answers, a float.
 
+    Shapes: x `(N, ...)`, labels y `(N,)` or `(N, 1)`; ValueError for others.
+
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
     >>> accuracy(model, np.eye(3), np.array([0, 1, 0]))
     0.67
     """
-    return float(np.mean(probabilities(model, x).argmax(axis=-1) == np.asarray(y)))
+    labels = np.asarray(y)
+    if labels.shape not in ((len(x),), (len(x), 1)):
+        _checks.fail("y", f"shape {labels.shape}", f"one label for each of {len(x)} images")
+    return float(np.mean(probabilities(model, x).argmax(axis=-1) == labels.reshape(-1)))

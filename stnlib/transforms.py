@@ -99,13 +99,14 @@ def matrix(transform, theta):
     attention [[s, 0, tx], [0, s, ty]]; rigid and similarity [[s cos, -s sin, tx], [s sin, s cos, ty]] (rigid: s = 1);
     the angle turns the sampling grid from x towards y, clockwise on the screen, so the picture turns the other way.
     On an image that is not square a normalised rotation is not a rotation in pixels. Raises ValueError for an unknown
-    name, for "tps" (it has no matrix) and for a theta of another shape. Source: Jaderberg et al. 2015, section 3.2.
+    name, for "tps" (it has no matrix), for a theta of another shape, and for NaN or infinity where known. Source:
+    Jaderberg et al. 2015, section 3.2.
 
     >>> np.asarray(matrix("attention", [[0.5, 0.1, 0.2]])).round(2).tolist()
     [[[0.5, 0.0, 0.10000000149011612], [0.0, 0.5, 0.20000000298023224]]]
     """
     _checks.choice(transform, "transform", tuple(PARAMETERS))
-    theta = _checks.floating(theta, "theta", rank=2)
+    theta = _checks.finite(_checks.floating(_checks.from_list(theta, "theta"), "theta", rank=2), "theta")
     count = len(PARAMETERS[transform])
     if theta.shape[1] != count:
         _checks.fail("theta", f"shape {tuple(theta.shape)}", f"(B, {count}) for {transform!r}")
@@ -135,7 +136,8 @@ def compose(a, b):
 
     a, b: affine `(B, 6)` or `(B, 2, 3)`, projective `(B, 8)` or `(B, 3, 3)`, same B. Two affine ones give an affine
     one, else the result is projective with last entry 1; flat when both are flat. Seen from images: sampling
-    with `compose(a, b)` equals sampling with a, then sampling the result with b. Raises ValueError for other shapes.
+    with `compose(a, b)` equals sampling with a, then sampling the result with b. Raises ValueError for other shapes
+    and, where the values are known, for a product whose last entry is 0 (it sends the centre to infinity).
 
     >>> zoom = [[0.5, 0, 0, 0, 0.5, 0]]; shift = [[1, 0, 0.2, 0, 1, 0]]
     >>> np.asarray(compose(zoom, shift)).round(2).tolist()
@@ -152,13 +154,14 @@ def compose(a, b):
 def invert(theta):
     """The theta that undoes `theta`, in the same form: affine `(B, 6)`, `(B, 2, 3)`, projective `(B, 8)`, `(B, 3, 3)`.
 
-    Raises ValueError for other shapes and, where the values are known, for a theta that cannot be undone.
+    float16 is computed in float32. Raises ValueError for other shapes and, where the values are known, for a theta
+    that cannot be undone, or whose inverse has 0 as last entry (it sends the centre to infinity).
 
     >>> np.asarray(invert([[2.0, 0, 0, 0, 2, 1]])).tolist()
     [[0.5, 0.0, 0.0, 0.0, 0.5, -0.5]]
     """
     theta = _matrices.as_theta(theta, "theta")
-    m = _matrices.homogeneous(theta)
+    m = ops.cast(_matrices.homogeneous(theta), _checks.precision(theta))
     first, second, third = m[:, 0], m[:, 1], m[:, 2]
     pairs = ((second, third), (third, first), (first, second))
     cofactors = [_matrices.cross(*pair) for pair in pairs]

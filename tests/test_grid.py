@@ -176,6 +176,7 @@ def test_an_empty_batch_gives_an_empty_grid():
         (([[1, 0, 0, 0, 1, 0]], (0, 2)), "output_size: expected two whole numbers >= 1"),
         (([[1, 0, 0, 0, 1, 0]], 5), "output_size: expected two whole numbers >= 1"),
         (([[1, 0, 0, 0, 1, 0]], (2.0, 2)), "output_size: expected two whole numbers >= 1"),
+        (([[1, 0, 0, 0, 1, 0]], {3, 4}), "output_size: expected two whole numbers >= 1"),
         (([[1, 0, 0, 0, 1, 0]], (2, 2), "yes"), "align_corners: expected True or False, got 'yes'"),
     ],
 )
@@ -192,3 +193,10 @@ def test_the_other_grids_name_the_bad_argument():
         stnlib.tps_grid(np.zeros((1, 32), "float32"), (2, 2), control_points=(3, 3))
     with pytest.raises(ValueError, match="control_points: expected two whole numbers >= 2"):
         stnlib.tps_grid(np.zeros((1, 32), "float32"), (2, 2), control_points=(1, 16))
+
+
+def test_a_list_of_tensors_keeps_its_gradient_and_its_precision():
+    values = np.array([[1.0, 0, 0.2, 0, 1, 0]])
+    found = gradient(lambda theta: ops.sum(stnlib.affine_grid([theta[0]], (2, 3))), values)
+    assert close(found, differences(lambda theta: array(stnlib.affine_grid(theta, (2, 3))).sum(), values), atol=1e-6)
+    assert keras.backend.standardize_dtype(stnlib.affine_grid(list(values), (2, 3)).dtype) == "float64"

@@ -53,6 +53,34 @@ def test_probabilities_and_accuracy(digits):
     assert training.accuracy(model, digits[2], (p.argmax(axis=1) + 1) % 10) == 0
 
 
+def test_labels_may_stand_in_a_column_but_not_in_a_table(digits):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
+    assert training.accuracy(model, np.eye(3), [[0], [1], [2]]) == 1
+    with pytest.raises(ValueError, match="y: expected one label for each of 3 images"):
+        training.accuracy(model, np.eye(3), np.eye(3))
+
+
+@pytest.mark.parametrize("epochs", [0, 1.5, True])
+def test_epochs_are_counted(digits, epochs):
+    with pytest.raises(ValueError, match="epochs: expected a whole number"):
+        training.fit(training.compile(models.fcn()), *digits[:2], epochs=epochs)
+
+
+def test_dropout_follows_the_seed_of_the_making_not_of_the_fit(digits):
+    """As the docstring of `fit` says: without dropout a second fit from the same weights ends alike."""
+    ends = []
+    for rate in (0.0, 0.5):
+        layers = [keras.layers.Flatten(), keras.layers.Dropout(rate), keras.layers.Dense(10)]
+        model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+        start = model.get_weights()
+        for _ in range(2):
+            model.set_weights(start)
+            training.fit(training.compile(model), *digits[:2], epochs=1, seed=0)
+            ends.append(model.get_weights()[0])
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-6)
+    assert np.abs(ends[2] - ends[3]).max() > 1e-4
+
+
 def test_theta_history_begins_at_the_identity(digits):
     watch = training.ThetaHistory(digits[2][:5])
     trained(digits, models.stn, callbacks=[watch])

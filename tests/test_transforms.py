@@ -20,6 +20,9 @@ def close(a, b, atol=1e-9):
     return np.allclose(a, b, rtol=0, atol=atol)
 
 
+SIDEWAYS = [[1, 0, 0, 0, 1, 0, -1, 0]]  # sends x = 1 to infinity
+
+
 def thetas(seed, count=3):
     """Affine thetas near the identity, float64 `(count, 6)`."""
     return np.array([[1.0, 0, 0, 0, 1, 0]]) + np.random.default_rng(seed).normal(size=(count, 6)) * 0.2
@@ -102,6 +105,15 @@ def test_invert_undoes_and_keeps_the_form(shape):
     assert back.shape == theta.shape
     identity = array(transforms.compose(theta, back))
     assert close(identity.reshape(3, -1)[:, :6], np.tile([1, 0, 0, 0, 1, 0], (3, 1)), 1e-9)
+
+
+def test_a_matrix_may_be_asked_with_whole_numbers():
+    assert array(transforms.matrix("affine", [[1, 0, 0, 0, 1, 0]])).tolist() == [[[1, 0, 0], [0, 1, 0]]]
+
+
+def test_half_precision_is_inverted_in_single_precision():
+    found = transforms.invert(np.array([[300, 0, 0, 0, 300, 1]], "float16"))
+    np.testing.assert_allclose(array(found), [[1 / 300, 0, 0, 0, 1 / 300, -1 / 300]], rtol=1e-6)
 
 
 def test_composing_float32_with_float64_gives_float64():
@@ -202,6 +214,18 @@ def test_torch_affine_grid_means_the_same_theta(align_corners):
         (lambda: transforms.compose(thetas(0), thetas(0, 2)), "b: expected the batch size of a, 3, got batch 2"),
         (lambda: transforms.invert(np.zeros((1, 6), "float32")), "theta: expected a matrix with an inverse"),
         (lambda: transforms.theta_to_opencv(np.zeros((1, 6)), (4, 4)), "theta: expected a matrix with an inverse"),
+        (lambda: transforms.theta_from_opencv(np.zeros((2, 3)), (4, 4)), "matrix: expected a matrix with an inverse"),
+        (
+            lambda: transforms.theta_from_torch(thetas(0), torch_align_corners="x"),
+            "^torch_align_corners: expected True",
+        ),
+        (
+            lambda: transforms.theta_from_torch(thetas(0), "x", torch_align_corners=True),
+            "^align_corners: expected True",
+        ),
+        (lambda: transforms.matrix("affine", np.full((1, 6), np.nan, "float32")), "theta: expected finite numbers"),
+        (lambda: transforms.compose(SIDEWAYS, [[1, 0, 1, 0, 1, 0]]), "theta: expected one that can be scaled"),
+        (lambda: transforms.invert([[1, 1, 0, 1, 1, 1, 0, 0.5]]), "theta: expected one that can be scaled"),
         (lambda: transforms.theta_to_scipy(thetas(0), (1, 4), align_corners=True), "input_size: expected .* >= 2"),
         (lambda: transforms.theta_to_torch(thetas(0), torch_align_corners=True), "input_size: expected"),
         (lambda: transforms.theta_from_keras([1, 0, 0, 0, 1, 0, 0.1, 0], (4, 4)), "vector: expected an affine one"),

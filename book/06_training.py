@@ -101,10 +101,9 @@ class SpatialTransformer(keras.layers.Layer):
             self.head.build(features)
 
     def theta(self, images):
-        return self.head(self.localization(images))
+        return self.head(self.localization(checked_images(images)))
 
     def call(self, images):
-        images = checked_images(images)
         size = self.output_size or images.shape[1:3]
         points = transform_points(self.theta(images), self.transform, *size,
                                   self.control_points, self.align_corners)

@@ -61,11 +61,10 @@ class SpatialTransformer(keras.layers.Layer):
         Ask a layer or a subclassed model for it. As an output of a functional model it adds the localization network
         and the head to the drawing as layers of their own, and Keras does not load such a file again.
         """
-        return self.head(self.localization(images))
+        return self.head(self.localization(checked_images(images)))
 
     def call(self, images):
         """Resample the images `(B, H, W, C)` where their own theta says."""
-        images = checked_images(images)
         size = self.output_size or images.shape[1:3]
         points = transform_points(self.theta(images), self.transform, *size, self.control_points, self.align_corners)
         return sample(images, points, self.mode, self.padding_mode, self.align_corners)

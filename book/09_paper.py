@@ -422,7 +422,7 @@ length = added["cnn"]["epochs"]
 for model, row in added.items():
     early = row["error_per_epoch"][0][length - 1]
     print(f"{table.network(row):<10} error after {length} epochs {early:.1f} %,"
-          f" after all {row['epochs']} {row['mean']:.1f} %, loss {losses[model]:.2f}")
+          f" after {row['epochs']} {row['mean']:.1f} %, loss {losses[model]:.2f}")
 assert abs(losses["cnn"] - losses["fcn"]) < 0.1
 assert added["cnn"]["mean"] > 3 * added["cnn"]["published"]
 assert added["cnn"]["epochs"] < added["fcn"]["epochs"]

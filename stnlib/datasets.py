@@ -25,6 +25,7 @@ SHA256 = {
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
+AXES = {"x_train": 3, "y_train": 1, "x_test": 3, "y_test": 1}
 HOW_TO_GET_MNIST = f"To use MNIST, download {URL} and set STNLIB_DATA_DIR to the folder that holds mnist.npz."
 
 
@@ -51,10 +52,11 @@ def load(name="auto", data_dir=None):
     >>> digits.x_train.shape, digits.x_test.shape, digits.name
     ((1437, 28, 28, 1), (360, 28, 28, 1), 'uci')
     """
-    if name == "auto":
-        name = os.environ.get("STNLIB_DATASET") or "auto"
+    asked = "name"
+    if name == "auto" and os.environ.get("STNLIB_DATASET"):
+        asked, name = "STNLIB_DATASET", os.environ["STNLIB_DATASET"]
     if name not in ("auto", "mnist", "uci"):
-        raise ValueError(f"name: got {name!r}, expected 'auto', 'mnist' or 'uci'")
+        raise ValueError(f"{asked}: got {name!r}, expected 'auto', 'mnist' or 'uci'")
     if name == "uci":
         return _uci()
     try:
@@ -97,9 +99,11 @@ def _read_mnist(path):
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {key: file[key] for key in SHA256}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise OSError(f"{path} is damaged or incomplete ({type(error).__name__}).") from error
     for key, array in arrays.items():
+        if np.ndim(array) != AXES[key] or (AXES[key] == 3 and array.shape[1:] != (28, 28)):
+            raise OSError(f"{path} is damaged: {key} has not MNIST's shape.")
         content = np.ascontiguousarray(array).tobytes()
         if array.dtype != np.uint8 or hashlib.sha256(content).hexdigest() != SHA256[key]:
             raise OSError(f"{path} is damaged: {key} has not MNIST's checksum.")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from stnlib import _checks, poses
+from stnlib import _checks, poses, transforms
 from stnlib.grid import transform_points
 from stnlib.sampling import sample
 
@@ -26,7 +26,7 @@ def warp(images, theta, output_size=None, transform="affine"):
 
     Shapes: images `(N, H, W, C)`, theta `(N, P)`; result `(N, H_out, W_out, C)`, NumPy float32.
     Convention: theta maps output to input, corners not aligned; `output_size` None is the input's.
-    Errors: ValueError when images and theta differ in number.
+    Errors: ValueError when images and theta differ in number, for other shapes and for an unknown transform.
     Source: Jaderberg et al. 2015, section 3, the sampler of `stnlib.SpatialTransformer`.
 
     >>> image = np.eye(3, dtype="float32").reshape(1, 3, 3, 1)
@@ -34,9 +34,11 @@ def warp(images, theta, output_size=None, transform="affine"):
     [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
     images, theta = np.asarray(images, "float32"), np.asarray(theta, "float32")
-    if len(images) != len(theta):
-        _checks.fail("theta", f"{len(theta)} rows", f"one row for each of {len(images)} images")
-    size = tuple(output_size or images.shape[1:3])
+    _batch(images)
+    count = transforms.parameter_count(transform)
+    if theta.shape != (len(images), count):
+        _checks.fail("theta", f"shape {theta.shape}", f"{count} numbers for each of {len(images)} images")
+    size = images.shape[1:3] if output_size is None else _checks.sizes(output_size, "output_size")
     result = np.empty((len(images), *size, images.shape[-1]), "float32")
     for start in range(0, len(images), CHUNK):
         part = slice(start, start + CHUNK)
@@ -65,13 +67,14 @@ def distort(images, name="article", seed=0):
     Shapes: images `(N, 28, 28, 1)` in [0, 1]; a `Distorted` tuple: images `(N, H, W, 1)`, theta `(N, P)`.
     Convention: theta is output to input, affine (6), projective (8) for `P`, thin plate spline (32)
         for `E`; under clutter it places the digit. `seed` may be a tuple, such as (seed, epoch).
-    Errors: ValueError for an unknown name.
+    Errors: ValueError for an unknown name and for images of another shape.
     Source: xeonqq's article (`article`); Jaderberg et al. 2015, section 4.1 and appendix A.
 
     >>> distort(np.ones((2, 28, 28, 1)), "RTS").images.shape
     (2, 42, 42, 1)
     """
     _checks.choice(name, "name", NAMES)
+    _batch(np.asarray(images), side=28)
     rng = np.random.default_rng(seed)
     if name == "clutter":
         return _clutter(images, rng, size=60, pieces=6, piece=6)
@@ -85,13 +88,15 @@ def distort(images, name="article", seed=0):
 def mixed(x, y, copies, seed=0, name="article"):
     """Mix the clean images with distorted copies of each, as the article trains.
 
-    Shapes: x `(N, H, W, 1)`, y `(N,)`; result `(N (1 + copies), H, W, 1)` and its labels, shuffled.
+    Shapes: x `(N, 28, 28, 1)`, y `(N,)`; result `(N (1 + copies), 28, 28, 1)` and its labels, shuffled.
+    Errors: ValueError for a distortion that changes the size.
     Source: xeonqq's article, which has one copy of each of MNIST's 60,000 digits.
 
     >>> images, labels = mixed(np.ones((3, 28, 28, 1)), np.arange(3), copies=2)
     >>> images.shape, sorted(labels.tolist())
     ((9, 28, 28, 1), [0, 0, 0, 1, 1, 1, 2, 2, 2])
     """
+    _checks.choice(name, "name", [known for known, size in SIZES.items() if size == 28])
     copy = distort(np.tile(x, (copies, 1, 1, 1)), name, seed).images
     order = np.random.default_rng(seed).permutation(len(x) * (copies + 1))
     images = np.concatenate([np.asarray(x, "float32"), copy])[order]
@@ -102,13 +107,14 @@ def addition(images, labels, seed=0):
     """Pair digits to be added, each transformed like RTS on a channel of its own.
 
     Shapes: images `(N, 28, 28, 1)`, labels `(N,)`; result `(N, 42, 42, 2)` and sums `(N,)` in 0..18.
-    Convention: the first channel holds image i, the second a random other.
+    Convention: the first channel holds image i, the second one at random, each once; it may be image i again.
     Source: Jaderberg et al. 2015, appendix A.2.
 
     >>> pairs, sums = addition(np.ones((4, 28, 28, 1)), np.arange(4))
     >>> pairs.shape, sums.shape
     ((4, 42, 42, 2), (4,))
     """
+    images, labels = np.asarray(images, "float32"), np.asarray(labels)
     partner, theta = pairing(len(images), seed)
     channels = [warp(part, pose, (42, 42)) for part, pose in zip((images, images[partner]), theta, strict=True)]
     return np.concatenate(channels, axis=-1), labels + labels[partner]
@@ -127,6 +133,13 @@ def pairing(count, seed=0):
     rng = np.random.default_rng(seed)
     partner = rng.permutation(count)
     return partner, np.stack([poses.DRAWS["RTS"](rng, count) for _ in range(2)])
+
+
+def _batch(images, side=None):
+    """Refuse what is no batch `(N, H, W, C)`, or one of another size than `side`."""
+    if images.ndim != 4 or (side is not None and images.shape[1:3] != (side, side)):
+        expected = "(N, H, W, C)" if side is None else f"(N, {side}, {side}, 1)"
+        _checks.fail("images", f"shape {images.shape}", expected)
 
 
 def _clutter(images, rng, size, pieces, piece):

@@ -95,7 +95,9 @@ def stn(head="fcn", transform="affine", input_shape=(28, 28, 1), output_size=Non
     6
     """
     _checks.choice(head, "head", tuple(HEADS))
-    size = tuple(output_size or input_shape[:2])
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
+        _checks.fail("input_shape", repr(input_shape), "(height, width, channels)")
+    size = tuple(input_shape[:2]) if output_size is None else _checks.sizes(output_size, "output_size")
     transformer = SpatialTransformer(localization(input_shape), transform, output_size=size, name="transformer")
     classifier = HEADS[head]((*size, input_shape[-1]), classes)
     return keras.Sequential([keras.Input(input_shape), transformer, classifier], name=f"stn_{head}")

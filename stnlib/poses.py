@@ -128,7 +128,7 @@ def elastic(rng, count, size=28, sigma=1.5, points=4):
     lattice = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(1, -1, 2)
     scale = rng.uniform(0.75, 1, (count, 1, 1))
     shift = lattice / scale - lattice + rng.normal(0, 2 * sigma / size, (count, points**2, 2))
-    return shift.reshape(count, -1)
+    return shift.reshape(count, 2 * points**2)
 
 
 def placement(corner, size, canvas):

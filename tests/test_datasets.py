@@ -96,6 +96,12 @@ def test_unknown_name():
         datasets.load("digits")
 
 
+def test_unknown_name_in_the_environment(monkeypatch):
+    monkeypatch.setenv("STNLIB_DATASET", "MNIST")
+    with pytest.raises(ValueError, match=r"^STNLIB_DATASET: got 'MNIST'"):
+        datasets.load()
+
+
 def test_environment_decides_for_auto(monkeypatch):
     monkeypatch.setenv("STNLIB_DATASET", "uci")
     assert datasets.load().name == "uci"
@@ -160,9 +166,14 @@ def damaged(path, how, arrays):
         save(path.parent, {**arrays, "y_test": np.array([{}], dtype=object)})
     elif how == "wrong type":
         save(path.parent, {**arrays, "y_test": arrays["y_test"].view(np.int8)})
+    elif how == "flat":
+        save(path.parent, {**arrays, "x_test": arrays["x_test"].reshape(len(arrays["x_test"]), -1)})
+    elif how == "one array":
+        with open(path, "wb") as file:
+            np.save(file, arrays["x_test"])
 
 
-DAMAGES = ["truncated", "empty", "text", "one pixel", "missing array", "pickle", "wrong type"]
+DAMAGES = ["truncated", "empty", "text", "one pixel", "missing array", "pickle", "wrong type", "flat", "one array"]
 
 
 @pytest.mark.parametrize("how", DAMAGES)

@@ -43,6 +43,29 @@ def test_warp_needs_one_theta_for_each_image():
         distortions.warp(np.zeros((3, 4, 4, 1)), np.zeros((2, 6)))
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: distortions.warp(x[0], np.zeros((28, 6))), r"images: expected \(N, H, W, C\)"),
+        (lambda x: distortions.warp(x, np.zeros((5, 4)), transform="bend"), "transform: expected one of"),
+        (lambda x: distortions.warp(x, np.zeros((5, 4))), "theta: expected 6 numbers for each of 5 images"),
+        (lambda x: distortions.warp(x, np.zeros((5, 6)), 14), "output_size: expected two whole numbers"),
+        (lambda x: distortions.distort(x[..., 0]), r"images: expected \(N, 28, 28, 1\)"),
+        (lambda x: distortions.distort(np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0))), "R"), "images: expected"),
+        (lambda x: distortions.mixed(x, np.arange(5), 1, name="RTS"), "name: expected one of"),
+    ],
+)
+def test_bad_arguments_are_named_on_one_line(digits, call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call(digits.x_test[:5])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["article", "R", "RTS", "P", "E"])
+def test_no_images_give_no_images(name):
+    assert len(distortions.distort(np.zeros((0, 28, 28, 1)), name).images) == 0
+
+
 def test_identity_changes_nothing(digits):
     theta = np.tile(distortions.affine_theta(), (10, 1))
     np.testing.assert_allclose(distortions.warp(digits.x_test[:10], theta), digits.x_test[:10], atol=2e-5)

@@ -305,11 +305,39 @@ def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
     assert kept == [21]
 
 
-@pytest.mark.parametrize("arguments", [["paper", "--epochs", "0"], ["paper", "--model", "rnn"], ["books"]])
-def test_bad_arguments(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["paper", "--epochs", "0"], "argument --epochs: 0: expected a whole number of at least 1"),
+        (["paper", "--epochs", "2.5"], "argument --epochs: 2.5: expected a whole number of at least 1"),
+        (["paper", "--model", "rnn"], "argument --model: invalid choice"),
+        (["books"], "invalid choice: 'books'"),
+        (["all", "--model", "cnn"], "argument --model: does not apply to 'all'"),
+        (["all", "--seed", "0"], "argument --seed: does not apply to 'all'"),
+        (["table", "--epochs", "5"], "argument --epochs: does not apply to 'table'"),
+    ],
+)
+def test_bad_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit):
         command_line.main(arguments)
-    assert "usage:" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "usage:" in shown and message in shown
+
+
+def test_a_file_in_place_of_the_folder_is_told_before_any_training(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SystemExit, match="taken"):
+        command_line.main(["clutter", "--model", "cnn", "--dataset", "uci", "--out", str(tmp_path / "taken")])
+
+
+def test_a_failed_save_leaves_nothing_behind(tmp_path):
+    def half(part):
+        part.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        files.save(tmp_path / "net.keras", half)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_model_of_another_experiment(capsys):

@@ -15,6 +15,9 @@ Finished runs are skipped. Examples:
   python -m stnlib.experiments all       (the whole list, days on two CPU cores; stop and start it at will)
   python -m stnlib.experiments table     (what has been measured, the published figures, what is missing)"""
 
+NARROWING = ("model", "transform", "distortion", "seed")
+IGNORED = {"all": NARROWING, "table": (*NARROWING, "epochs", "train_size")}
+
 
 def parser():
     """Build the parser of the command line."""
@@ -30,7 +33,7 @@ def parser():
     add("--transform", choices=runs.TRANSFORMS, help="what the transformer may do; default: all")
     add("--distortion", choices=[d for listed in runs.DISTORTIONS.values() for d in listed], help="default: all")
     add("--epochs", type=positive, help="default: " + ", ".join(f"{k} {v}" for k, v in runs.EPOCHS.items()))
-    add("--seed", type=int, default=0, choices=runs.SEEDS, help="default: 0; 'all' takes every seed in turn")
+    add("--seed", type=int, choices=runs.SEEDS, help="default: 0; 'all' takes every seed in turn")
     add("--dataset", choices=["mnist", "uci"], default="mnist", help="default: mnist")
     add("--train-size", type=positive, help="use only so many training digits; such runs stay out of the tables")
     add("--quiet", action="store_true", help="show no progress bar")
@@ -40,20 +43,34 @@ def parser():
 
 def positive(text):
     """Read a whole number of at least 1."""
-    if int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 1")
     return int(text)
 
 
+def refuse(read, options):
+    """Stop with a usage message where an option was given that the experiment would ignore."""
+    for name in IGNORED.get(options["experiment"], ()):
+        if options[name] is not None:
+            option = "--" + name.replace("_", "-")
+            read.error(f"argument {option}: does not apply to {options['experiment']!r}")
+
+
 def main(arguments=None):
     """Do what the command line says."""
-    options = vars(parser().parse_args(arguments))
+    read = parser()
+    options = vars(read.parse_args(arguments))
+    refuse(read, options)
     experiment, out, quiet = (options.pop(name) for name in ("experiment", "out", "quiet"))
     if experiment == "table":
         print(table.text(out, options["dataset"]))
         return
     todo = chosen(experiment, options)
-    digits = datasets.load(options["dataset"])
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        digits = datasets.load(options["dataset"])
+    except OSError as error:
+        raise SystemExit(str(error)) from error
     for run in todo:
         report(run if options["epochs"] else within_budget(run, out), digits, out, not quiet)
 

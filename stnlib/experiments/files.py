@@ -17,21 +17,20 @@ PACKAGES = ("stnlib", "keras", "tensorflow", "jax", "torch", "numpy")
 
 def write(path, content):
     """Write bytes so that the file is either as it was or complete, whenever the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    save(path, lambda part: part.write_bytes(content))
 
 
 def save(path, save_to):
     """Write a file that a library saves under a path of its own, in the same manner."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{os.getpid()}.part-{path.name}")
-    save_to(part)
-    os.replace(part, path)
+    try:
+        save_to(part)
+        with open(part, "rb+") as file:  # on the disk before the name points to it
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_json(path, record):

@@ -72,7 +72,7 @@ class Run:
 
 
 def select(experiment, model=None, transform=None, distortion=None, seed=None, epochs=None, **data):
-    """List the runs of one experiment; what is None stands for all of its kind.
+    """List the runs of one experiment; what is None stands for all of its kind, but seed None for 0.
 
     Errors: ValueError where nothing fits.
 

@@ -43,7 +43,8 @@ def fit(model, x, y, epochs, batch_size=64, seed=0, callbacks=()):
     """Train quietly, with one line of progress; returns Keras's History.
 
     Shapes: x `(N, ...)`, y `(N,)`.
-    Convention: `seed` fixes the order of the images; dropout follows the seed that was set when the model was made.
+    Convention: `seed` fixes the order of the images; dropout follows the seed that was set when the model was made
+        (on PyTorch this one, too).
     Errors: ValueError for `epochs` that are no whole number above 0.
 
     >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))

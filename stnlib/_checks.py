@@ -32,14 +32,16 @@ def flag(value, argument):
 def sizes(value, argument, least=1):
     """Return a pair of whole numbers, each at least `least`, as plain ints."""
     expected = f"two whole numbers >= {least}, as (height, width)"
-    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
+    try:  # the sizes of a tensor are a tuple, a torch.Size or a tf.TensorShape
+        entries = () if isinstance(value, (str, bytes, set, frozenset, dict)) else tuple(value)
+    except (TypeError, ValueError):  # a number, or a shape of unknown rank
+        entries = ()
+    if len(entries) != 2:
         fail(argument, repr(value), expected)
-    for entry in value:
-        if isinstance(entry, (bool, np.bool_)) or not isinstance(entry, numbers.Integral):
+    for entry in entries:
+        if isinstance(entry, (bool, np.bool_)) or not isinstance(entry, numbers.Integral) or entry < least:
             fail(argument, repr(value), expected)
-        if entry < least:
-            fail(argument, repr(value), expected)
-    return int(value[0]), int(value[1])
+    return int(entries[0]), int(entries[1])
 
 
 def is_symbolic(*tensors):

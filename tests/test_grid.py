@@ -186,6 +186,23 @@ def test_affine_grid_names_the_bad_argument(arguments, message):
     assert "\n" not in str(caught.value)
 
 
+def test_the_output_size_may_be_read_off_a_tensor():
+    images = ops.zeros((1, 2, 3, 1))
+    assert array(stnlib.affine_grid([[1.0, 0, 0, 0, 1, 0]], images.shape[1:3])).shape == (1, 2, 3, 2)
+
+
+@pytest.mark.tensorflow
+def test_the_output_size_may_be_a_shape_of_tensorflow():
+    import tensorflow as tf
+
+    theta = np.float32([[1, 0, 0, 0, 1, 0]])
+    grid_of = tf.function(lambda images: stnlib.affine_grid(theta, images.shape[1:3]))
+    assert grid_of(tf.zeros((1, 2, 3, 1))).shape == (1, 2, 3, 2)
+    for unknown in (tf.TensorShape(None), tf.TensorShape([2, None])):
+        with pytest.raises(ValueError, match="output_size: expected two whole numbers >= 1"):
+            stnlib.affine_grid(theta, unknown)
+
+
 def test_the_other_grids_name_the_bad_argument():
     with pytest.raises(ValueError, match=r"theta: expected \(B, 8\), got shape \(1, 6\)"):
         stnlib.projective_grid([[1, 0, 0, 0, 1, 0]], (2, 2))

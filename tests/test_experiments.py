@@ -260,6 +260,17 @@ def test_another_budget_never_passes_for_the_full_measurement(tmp_path):
     assert ours["epochs"] == 80 and ours["mean"] == pytest.approx(80) and not ours["other_budget"]
 
 
+def test_the_table_of_one_number_of_epochs(tmp_path, capsys):
+    lengths = [runs.select(*RTS, 0, epochs=epochs)[0] for epochs in (20, 80)]
+    write_runs(tmp_path, *zip(lengths, (0.2, 0.1), strict=True))
+    (short,) = [r for r in table.pick("paper", "RTS", folder=tmp_path, epochs=20) if r["mean"] is not None]
+    assert short["mean"] == pytest.approx(20) and short["epochs"] == 20 and short["other_budget"]
+    command_line.main(["table", "--out", str(tmp_path), "--epochs", "20"])
+    shown = capsys.readouterr().out
+    assert " 20* " in shown and " 80 " not in shown and "1 of 68 cells measured with 20 epochs; 67 not run." in shown
+    assert [r["mean"] for r in table.rows(tmp_path, epochs=30) if r["mean"] is not None] == []
+
+
 def test_what_readers_see_of_a_cell(tmp_path):
     assert table.network(cell(tmp_path, *RTS)) == "ST-CNN, affine" and table.error(cell(tmp_path, *RTS)) == "not run"
     write_runs(tmp_path, (runs.select(*RTS, 0, epochs=30)[0], 0.03))
@@ -314,7 +325,7 @@ def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
         (["books"], "invalid choice: 'books'"),
         (["all", "--model", "cnn"], "argument --model: does not apply to 'all'"),
         (["all", "--seed", "0"], "argument --seed: does not apply to 'all'"),
-        (["table", "--epochs", "5"], "argument --epochs: does not apply to 'table'"),
+        (["table", "--seed", "1"], "argument --seed: does not apply to 'table'"),
     ],
 )
 def test_bad_arguments(arguments, message, capsys):

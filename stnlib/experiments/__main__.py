@@ -16,7 +16,7 @@ Finished runs are skipped. Examples:
   python -m stnlib.experiments table     (what has been measured, the published figures, what is missing)"""
 
 NARROWING = ("model", "transform", "distortion", "seed")
-IGNORED = {"all": NARROWING, "table": (*NARROWING, "epochs", "train_size")}
+IGNORED = {"all": NARROWING, "table": (*NARROWING, "train_size")}
 
 
 def parser():
@@ -32,7 +32,8 @@ def parser():
     add("--model", choices=sorted({m for models in runs.MODELS.values() for m in models}), help="default: all")
     add("--transform", choices=runs.TRANSFORMS, help="what the transformer may do; default: all")
     add("--distortion", choices=[d for listed in runs.DISTORTIONS.values() for d in listed], help="default: all")
-    add("--epochs", type=positive, help="default: " + ", ".join(f"{k} {v}" for k, v in runs.EPOCHS.items()))
+    defaults = ", ".join(f"{name} {epochs}" for name, epochs in runs.EPOCHS.items())
+    add("--epochs", type=positive, help=f"default: {defaults}; 'table' shows only the runs of so many")
     add("--seed", type=int, choices=runs.SEEDS, help="default: 0; 'all' takes every seed in turn")
     add("--dataset", choices=["mnist", "uci"], default="mnist", help="default: mnist")
     add("--train-size", type=positive, help="use only so many training digits; such runs stay out of the tables")
@@ -63,7 +64,7 @@ def main(arguments=None):
     refuse(read, options)
     experiment, out, quiet = (options.pop(name) for name in ("experiment", "out", "quiet"))
     if experiment == "table":
-        print(table.text(out, options["dataset"]))
+        print(table.text(out, options["dataset"], options["epochs"]))
         return
     todo = chosen(experiment, options)
     try:

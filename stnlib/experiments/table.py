@@ -21,14 +21,15 @@ NETWORKS = {
 }
 
 
-def rows(folder=None, dataset="mnist"):
+def rows(folder=None, dataset="mnist", epochs=None):
     """List one row for each cell: what it is, what was measured (`mean` None where nothing was), what is published.
 
-    Convention: errors in percent; one row is one budget of epochs, the default one where it was run, else the
-        longest, with `other_budget` set; only runs on all training images; no folder named means the book's own
-        results.
+    Convention: errors in percent; one row is one budget of epochs: `epochs`, or if None the default one where it was
+        run, else the longest, and `other_budget` tells whether it is another than the default; only runs on all
+        training images; no folder named means the book's own results.
     """
-    records = [r for r in files.read_results(folder) if r["dataset"] == dataset and r["train_size"] is None]
+    found = [r for r in files.read_results(folder) if r["dataset"] == dataset and r["train_size"] is None]
+    records = [r for r in found if epochs in (None, r["epochs"])]
     cells = {(r.experiment, r.model, r.transform, r.distortion): None for r in runs.everything()}
     tests = {"article": ("original", "distorted")}
     return [
@@ -109,9 +110,9 @@ def one_budget(records):
     return sorted((r for r in records if r["epochs"] == chosen), key=lambda record: record["seed"])
 
 
-def text(folder=None, dataset="mnist"):
-    """Write all tables as text, errors in percent."""
-    listed = rows(folder, dataset)
+def text(folder=None, dataset="mnist", epochs=None):
+    """Write all tables as text, errors in percent; the arguments as in `rows`."""
+    listed = rows(folder, dataset, epochs)
     lines = [
         f"Error in percent on the fixed test sets, {dataset}. Spread: sample standard deviation over the seeds.",
         "cpu s: processor seconds of one run, tests included, summed over cores; [gpu]: the rest was done by a GPU.",
@@ -123,7 +124,8 @@ def text(folder=None, dataset="mnist"):
         lines[-1] += f"{'epochs':>8} {'parameters':>12}{'cpu s':>9}{'published':>11}"
         lines += [line(r) for r in sorted_rows(listed, experiment)] + [""]
     missing = sum(r["mean"] is None for r in listed)
-    return "\n".join([*lines, f"{len(listed) - missing} of {len(listed)} cells measured; {missing} not run."])
+    how = "" if epochs is None else f" with {epochs} epochs"
+    return "\n".join([*lines, f"{len(listed) - missing} of {len(listed)} cells measured{how}; {missing} not run."])
 
 
 def sorted_rows(listed, experiment):
@@ -134,13 +136,13 @@ def sorted_rows(listed, experiment):
     return sorted(chosen, key=lambda r: (order.index(r["distortion"]), r["test"], models.index(r["model"])))
 
 
-def pick(experiment, distortion, test="distorted", folder=None):
-    """List the rows of one exam, models in the paper's order; `folder` and the rows as in `rows`.
+def pick(experiment, distortion, test="distorted", folder=None, epochs=None):
+    """List the rows of one exam, models in the paper's order; `folder`, `epochs` and the rows as in `rows`.
 
     >>> [r["model"] for r in pick("clutter", "clutter")]
     ['fcn', 'cnn', 'st_fcn', 'st_cnn']
     """
-    chosen = sorted_rows(rows(folder), experiment)
+    chosen = sorted_rows(rows(folder, epochs=epochs), experiment)
     return [r for r in chosen if (r["distortion"], r["test"]) == (distortion, test)]
 
 

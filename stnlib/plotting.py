@@ -70,12 +70,16 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
 
     Convention: each picture is `size` inches wide; `frame` draws a thin line around it; `rows` are names of the
         rows, in place of titles, each above its row.
-    Errors: ValueError for rows beside titles, and for more or fewer names than rows.
+    Errors: ValueError for no images, for rows beside titles, and for another number of titles or names.
 
     >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
     6
     """
     count = len(images)
+    if not count:
+        raise ValueError("images: expected at least one, got none")
+    if titles is not None and len(titles) != count:
+        raise ValueError(f"titles: expected {count}, one for each image, got {len(titles)}")
     columns = columns or count
     lines = -(-count // columns)
     if rows is not None and titles is not None:

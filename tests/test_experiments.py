@@ -137,6 +137,31 @@ def test_the_clean_network_sees_clean_digits_only(digits):
     assert len(data.training_set(tiny("fcn_mixed"), digits, 0)[0]) == 80
 
 
+def test_a_loss_that_diverged_is_still_json(tmp_path):
+    files.write_json(tmp_path / "run.json", {"losses": [1.5, float("nan"), np.float64("inf")], "epochs": (1,)})
+    text = (tmp_path / "run.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {"losses": [1.5, None, None], "epochs": [1]}
+
+
+def test_a_broken_result_is_named(tmp_path):
+    (tmp_path / "half.json").write_text('{"model": ')
+    with pytest.raises(ValueError, match=r"half\.json: expected JSON"):
+        table.rows(tmp_path)
+    with pytest.raises(SystemExit, match=r"half\.json: expected JSON"):
+        command_line.main(["table", "--out", str(tmp_path)])
+
+
+def test_the_commit_is_that_of_this_source(tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "other work"], check=True)
+    source = tmp_path / "installed.py"
+    source.touch()
+    assert files.commit(source) is None
+    subprocess.run([*git, "add", "installed.py"], check=True)
+    assert len(files.commit(source)) == 40
+
+
 def test_write_leaves_the_old_file_or_the_new_one(tmp_path):
     path = tmp_path / "record.json"
     files.write_json(path, {"a": 1})

@@ -44,6 +44,13 @@ def test_strip_fills_rows():
     plt.close(figure)
 
 
+def test_strip_refuses_no_images_and_too_few_titles():
+    with pytest.raises(ValueError, match="images: expected at least one, got none"):
+        plotting.strip(np.zeros((0, 4, 4, 1)))
+    with pytest.raises(ValueError, match="titles: expected 3, one for each image, got 2"):
+        plotting.strip(np.zeros((3, 4, 4, 1)), titles="ab")
+
+
 def test_strip_names_its_rows():
     figure = plotting.strip(np.zeros((6, 4, 4, 1)), rows=["above", "below"], columns=3)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["above", "", "", "below", "", ""]

@@ -63,6 +63,11 @@ def test_exams_table_marks_another_length_and_explains_the_mark(rows):
     assert "\\*" not in report.exams_table({"planned": rows})
 
 
+def test_exams_table_has_a_dash_where_nothing_is_published(rows):
+    lines = report.exams_table({"ours alone": [rows[0] | {"published": None}]}).splitlines()
+    assert lines[2] == "| FCN | 4.00 ± 1.50, – |"
+
+
 def test_exams_table_refuses_exams_of_other_networks(rows):
     for others in (rows[:1], rows[::-1]):
         with pytest.raises(ValueError, match="exams: expected the same networks in each, in the same order"):

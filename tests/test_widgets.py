@@ -116,6 +116,20 @@ def test_any_image_array_crosses_unchanged(dtype, shape, random):
     assert explorer.picture == "own"
 
 
+@pytest.mark.parametrize("widget", [AffineExplorer, PoolingProbe])
+def test_a_picture_asked_for_by_name_is_shown_in_place_of_the_own(widget):
+    image = np.eye(9)
+    shown = widget(image, picture="digit 3")
+    assert shown.picture == "digit 3" and shown.image is not None
+    assert shown.fallback() == widget(picture="digit 3").fallback() != widget(image).fallback()
+    shown.image = image.T[::-1]
+    assert shown.picture == "own"
+
+
+def test_a_choice_is_stored_as_it_is_listed():
+    assert type(PoolingProbe(pool=2.0).pool) is int
+
+
 def test_floats_beyond_0_and_1_are_kept_and_shown_in_their_own_range():
     image = np.array([[-1.0, 0.0], [1.0, 3.0]])
     stored = AffineExplorer(image=image).image

@@ -64,7 +64,7 @@ def main(arguments=None):
     refuse(read, options)
     experiment, out, quiet = (options.pop(name) for name in ("experiment", "out", "quiet"))
     if experiment == "table":
-        print(table.text(out, options["dataset"], options["epochs"]))
+        print_table(out, options["dataset"], options["epochs"])
         return
     todo = chosen(experiment, options)
     try:
@@ -74,6 +74,14 @@ def main(arguments=None):
         raise SystemExit(str(error)) from error
     for run in todo:
         report(run if options["epochs"] else within_budget(run, out), digits, out, not quiet)
+
+
+def print_table(*options):
+    """Print the tables; stops the program where a result cannot be read."""
+    try:
+        print(table.text(*options))
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
 
 
 def chosen(experiment, options):

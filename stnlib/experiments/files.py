@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import subprocess
@@ -34,13 +35,29 @@ def save(path, save_to):
 
 
 def write_json(path, record):
-    """Write a record as JSON."""
-    write(path, (json.dumps(record, indent=1) + "\n").encode())
+    """Write a record as JSON; numbers that JSON does not have, as of a loss that diverged, become null."""
+    write(path, (json.dumps(finite(record), indent=1, allow_nan=False) + "\n").encode())
+
+
+def finite(value):
+    """Replace NaN and infinity, however deep in lists and dictionaries, by None.
+
+    >>> finite({"losses": [1.5, float("nan")]})
+    {'losses': [1.5, None]}
+    """
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path):
-    """Read one record."""
-    return json.loads(Path(path).read_text())
+    """Read one record; a file that is not JSON raises a ValueError that names it."""
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}") from None
 
 
 def results_folder(package=PACKAGE):
@@ -86,13 +103,18 @@ def version(package):
         return None
 
 
-def commit():
-    """Return the commit of this source, or None outside a repository."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+def commit(source=Path(__file__)):
+    """Return the commit of this source, or None where no repository tracks it."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        git(source.parent, "ls-files", "--error-unmatch", source.name)
+        return git(source.parent, "rev-parse", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def git(folder, *words):
+    """Return what a git command prints in a folder."""
+    return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def write_checkpoint(path, state, arrays):

@@ -66,7 +66,7 @@ def exams_table(exams):
         marks = ["\\*" if row.get("other_budget") else "" for row in cells]
         others |= {row["epochs"] for row in cells if row.get("other_budget")}
         ours = [table.error(row | {"other_budget": False}) for row in cells]
-        theirs = [f"*{row['published']:.1f}*" for row in cells]
+        theirs = ["–" if row["published"] is None else f"*{row['published']:.1f}*" for row in cells]
         lines.append((table.network(cells[0]), *map("{}{}, {}".format, ours, marks, theirs)))
     note = f"\n\n\\* after {' or '.join(map(str, sorted(others)))} epochs, not as many as planned" if others else ""
     return plotting.markdown_table(("Ours, *published*", *exams), lines) + note

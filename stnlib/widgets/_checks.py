@@ -4,7 +4,7 @@ import numpy as np
 
 
 def choice(name, values):
-    """A check that a value is one of `values`.
+    """A check that a value equals one of `values`; returns that one.
 
     >>> choice("mode", ("nearest", "bilinear"))("nearest")
     'nearest'
@@ -13,7 +13,7 @@ def choice(name, values):
     def check(value):
         if value not in values:
             raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(map(repr, values))}")
-        return value
+        return values[values.index(value)]
 
     return check
 

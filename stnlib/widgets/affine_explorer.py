@@ -3,13 +3,13 @@
 import traitlets
 
 from stnlib.widgets import _checks, _fallback, _images
-from stnlib.widgets._host import Instrument
+from stnlib.widgets._pictured import Pictured
 
 PICTURES = ("digit 2", "digit 3", "digit 4", "digit 5", "digit 7", "photo", "drawing", "own")
 IDENTITY = ((1, 0, 0), (0, 1, 0))
 
 
-class AffineExplorer(Instrument):
+class AffineExplorer(Pictured):
     """An image with the affine sampling grid over it, the output beside it, and theta in every form between.
 
     Shapes: `image` `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, floats or integers from 0 to 255 (None: an embedded
@@ -37,19 +37,13 @@ class AffineExplorer(Instrument):
 
     def __init__(self, image=None, theta=None, **traits):
         """See the class; further traits by name, such as `mode="nearest"` or `picture="photo"`."""
-        given = {"picture": PICTURES[0] if image is None else "own", "mode": "bilinear", "padding_mode": "zeros"}
-        given |= {"output_size": None, "theta": IDENTITY if theta is None else theta, "image": image}
+        given = {"mode": "bilinear", "padding_mode": "zeros", "output_size": None}
+        given |= {"theta": IDENTITY if theta is None else theta, "image": image}
         super().__init__(**(given | traits))
-
-    @traitlets.observe("image")
-    def _show_own(self, change):
-        if change["new"] is not None:
-            self.picture = "own"
 
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""
-        shown = self.image if self.picture == "own" else _images.digits().get(self.picture)
-        picture = _fallback.explorer(next(iter(_images.digits().values())) if shown is None else shown, self.theta)
+        picture = _fallback.explorer(self.shown(), self.theta)
         return picture, (
             "Each pixel of the output (green) reads the input (blue) at one point of the sampling grid (orange); "
             "theta says where. With JavaScript you can drag the grid here."

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stnlib.widgets import _checks, _fallback, _images
-from stnlib.widgets._host import Instrument
+from stnlib.widgets._pictured import Pictured
 
 PICTURES = ("digit 2", "digit 3", "digit 4", "digit 5", "digit 7", "own")
 LEAST = 8
@@ -30,7 +30,7 @@ def half_pixels(value):
     return array.tolist()
 
 
-class PoolingProbe(Instrument):
+class PoolingProbe(Pictured):
     """A digit that slides through edge filters (Sobel), ReLU and max-pooling; cells that stay are marked.
 
     Shapes: `image` `(H, W)` or `(H, W, 1)`, values as in AffineExplorer (None: an embedded digit); `shift`
@@ -53,13 +53,11 @@ class PoolingProbe(Instrument):
 
     def __init__(self, image=None, shift=(0, 0), edge="left", pool=2, **traits):
         """See the class."""
-        picture = PICTURES[0] if image is None else "own"
-        super().__init__(**({"picture": picture, "image": image, "shift": shift, "edge": edge, "pool": pool} | traits))
+        super().__init__(**({"image": image, "shift": shift, "edge": edge, "pool": pool} | traits))
 
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""
-        shown = _images.digits()[PICTURES[0]] if self.image is None else self.image
-        picture, stay, change = _fallback.probe(shown, self.edge, self.pool)
+        picture, stay, change = _fallback.probe(self.shown(), self.edge, self.pool)
         return picture, (
             f"The image, and what a filter for {self.edge} edges and max-pooling make of it; below, the same a pixel "
             f"further right. Of the cells that are active before or after, {stay} stay (framed) and {change} change "

@@ -103,8 +103,8 @@ print(f"accuracy on {len(x_test)} digits it has never seen: {upright_accuracy:.3
 # ## Turn one digit
 #
 # Now take a single 2 that the network reads correctly, and turn it. A *pose* is an angle, a size and a
-# place. `distortions.affine_theta` writes it down as six numbers, `theta`, and `distortions.warp`
-# redraws the image in that pose. (How these work is the subject of chapters
+# place (and, later, a slant). `distortions.affine_theta` writes it down as six numbers, `theta`, and
+# `distortions.warp` redraws the image in that pose. (How these work is the subject of chapters
 # {doc}`4 <04_grid_generator>` and {doc}`5 <05_sampler>`; until then, trust them as you would any image
 # library.) A positive angle turns the digit to the left.
 
@@ -173,7 +173,7 @@ at **{-ANGLES[right]}°**, as a **{answer[right]}** (we look every 5°). The net
 
 # %% [markdown]
 # So a high confidence is no proof. Softmax compares ten scores with each other; none of the ten
-# means "I have never seen anything like this". (The last exercise asks how often it warns.)
+# means "I have never seen anything like this". (The last exercise asks how often a low confidence warns.)
 #
 # ## Is it only this one 2?
 #
@@ -239,11 +239,11 @@ SHIFTS = np.arange(-10, 11)  # pixels to the right
 PIXEL = 2 / 28  # one pixel, where coordinates run from -1 to 1 across the image
 
 # %% [markdown]
-# A pose describes where the output *reads*, so it does the opposite to the picture: to make the
-# digit half as large, read from a field twice as wide; to push it to the right, read further to
-# the left. {doc}`Chapter 4 <04_grid_generator>` is about this twist. Here it is one division and
-# one minus sign. (The angle needs none: its sign was chosen so that a positive one turns the picture to
-# the left.)
+# `theta` does not say where the digit goes. It says where each pixel of the new picture *reads* the old
+# one, so it does the opposite to the picture: to make the digit half as large, read from a field twice
+# as wide; to push it to the right, read further to the left. {doc}`Chapter 4 <04_grid_generator>` is
+# about this twist. Here it is one division and one minus sign. (The angle needs none: its sign was
+# chosen so that a positive one turns the picture to the left.)
 
 
 # %%
@@ -277,8 +277,8 @@ plt.show()
 # Blue is the accuracy over all digits, each thin grey line one class. Every blue curve is a narrow peak
 # around the one pose that the training set has, and on both sides it falls far, mostly to about pure
 # guessing (dotted). Large shifts and large sizes push strokes out of the frame. But a turn or a smaller
-# size, which push nothing out, cost as much. (Most grey lines that stay high are no merit: a network
-# that gives one answer to nearly everything gets that class right.)
+# size, which push nothing out, cost as much. (A grey line that stays high need not be an
+# achievement: a network that gives one answer to nearly everything gets that class right.)
 #
 # How narrow are the peaks? Ask each curve, on either side, for the first move at which half of the
 # accuracy is gone.
@@ -381,11 +381,12 @@ Markdown(plotting.markdown_table(head, lines))
 
 # %% [markdown]
 # The curves cross, and no network took part in them, only distances between images. Pixel by pixel, a 2
-# on its side really *is* nearer to another digit than to a 2. (There are many more other digits than twos
-# to be near to, and still, upright, few twos are nearer to one.) So the FCN does not malfunction when it
-# names another: by its pixels the 2 on its side is another digit. After a smaller turn the two columns
-# need not agree, for one looks for the nearest single digit and the other gets by with 128 stencils. But
-# both rise with the angle.
+# on its side really *is* nearer to another digit than to a 2. (There are many more other digits than
+# twos to be near to, and still, upright, few twos are nearer to one.) So the FCN does not malfunction
+# when it names another: by its pixels the 2 on its side is another digit. After a smaller turn the two
+# columns need not agree, for one looks for the nearest single digit and the other gets by with 128
+# stencils. There the FCN fails sooner than the distances alone would have it. But both rise with the
+# angle.
 #
 # ## What we want instead
 #
@@ -399,7 +400,7 @@ Markdown(plotting.markdown_table(head, lines))
 # where $f(x)$ is its answer. The peaks above say that our FCN has this property for no move worth
 # mentioning. Nothing in its training asked for it: so show it moved digits as well. And nothing in its
 # layers helps: so use those that are made for images, convolution and max-pooling.
-# {doc}`The next chapter <02_baselines>` gives both cures a fair trial.
+# {doc}`The next chapter <02_baselines>` gives the first cure a fair trial, and then both together.
 #
 # ## Recap
 #
@@ -409,8 +410,8 @@ Markdown(plotting.markdown_table(head, lines))
 #   can be sure and wrong.
 # - You drew accuracy against rotation, scale and shift: three narrow peaks around the pose of the
 #   training set.
-# - You explained it: a dense unit is a stencil with one weight for each place, and a moved digit
-#   shares its ink with other classes.
+# - You explained it: a dense unit is a stencil with one weight for each place, and by its pixels
+#   a 2 on its side is nearer to other digits than to twos.
 # - You can say what is missing: invariance, $f(T\,x) = f(x)$.
 #
 # ## Exercises
@@ -434,7 +435,7 @@ print({digit: int(n) for digit, n in enumerate(counts) if n})
 assert counts.argmax() == 9
 
 # %% [markdown]
-# More of them become a 9 than anything else, and you would have said 9 of all: without a line to
+# More of them become a 9 than anything else, and you would have called all of them 9: without a line to
 # stand on, the two are one shape. Invariance to *all* rotations would make 6 and 9 one class. What
 # we want is invariance to the moves that keep the label, so the range of a move is part of the
 # task. That is why this book turns digits by 90 degrees at most.

@@ -15,8 +15,8 @@
 #
 # In {doc}`chapter 1 <01_motivation>` a dense network read upright digits well and moved digits
 # badly. Two remedies come to everyone's mind. *Show it moved digits as well.* And: *use a
-# convolutional network, max-pooling makes it blind to position.* Both help. Here you find out how
-# much, why, and what they leave over.
+# convolutional network, max-pooling makes it blind to position.* Here you find out how much the
+# first one helps, how much the second adds to it, why, and what both leave undone.
 #
 # After this chapter you can
 #
@@ -62,10 +62,10 @@ print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 # %% [markdown]
 # ## A harder exam
 #
-# First we need moved digits in quantity. We take the recipe of {cite:t}`xeonqq2019article`. For
-# each image one of five fates is drawn, all equally likely: scale only (0.5 to 1.3 for each
-# axis), shift only (up to 0.3 of the size), turn only (up to 75 degrees), shear only (up to 30
-# degrees), or all four together. (`theta` in the code holds six numbers for each digit, its pose.
+# First we need moved digits in quantity. We take the recipe of {cite:t}`xeonqq2019article`. For each
+# image one of five fates is drawn, all equally likely: scale only (0.5 to 1.3 for each axis), shift
+# only (up to 0.3 of the width or height, 8.4 pixels), turn only (up to 75 degrees), shear only (up to
+# 30 degrees), or all four together. (`theta` in the code holds six numbers for each digit, its pose.
 # {doc}`Chapter 3 <03_localization>` will need them.)
 
 # %%
@@ -228,12 +228,13 @@ On distorted digits, more data brings **{100 * gain_data:.0f} points**, and conv
 digits the mixture changes the FCN by {100 * on_originals:+.1f} points.""")
 
 # %% [markdown]
-# Both cures help on distorted digits, and neither is complete, at least after three epochs: exercise
-# 2.2 will show that the FCN does not even read all of its own training images yet. In the article,
-# after five epochs on all of MNIST, it is the same story: 0.518, then 0.757, then 0.88 on distorted
-# digits {cite}`xeonqq2019article`. And {doc}`chapter 9 <09_paper>` makes the CNN wider and trains it
-# for longer; the gap becomes smaller and does not close. So there are two questions left. Which digits
-# are still misread? And what did the pooling do, exactly?
+# More data helps on distorted digits, and convolution with max-pooling on top of it helps further. (By
+# itself, without distorted digits, we have not tried it.) Even together they are not complete, at least
+# after three epochs: exercise 2.2 will show that the FCN does not even read all of its own training
+# images yet. In the article, after five epochs on all of MNIST, it is the same story: 0.518, then
+# 0.757, then 0.88 on distorted digits {cite}`xeonqq2019article`. And {doc}`chapter 9 <09_paper>` makes
+# the CNN wider and trains it for longer; the gap becomes smaller and does not close. So there are two
+# questions left. Which digits are still misread? And what did the pooling do, exactly?
 #
 # ## Who is taken for whom?
 #
@@ -270,7 +271,7 @@ Misread most often are **{worst[0]}**, {worst[1]} and {worst[2]}. Among the most
 )
 
 # %% [markdown]
-# Those are small counts. Do the errors really gather in a few of the 90 confusions? Beware: the ten
+# Those are small counts. Do errors gather in a few of the 90 confusions? Beware: the ten
 # largest of *any* 90 counts hold at least a ninth. So throw as many errors at random, and compare.
 
 
@@ -294,9 +295,8 @@ for name, matrix in matrices.items():
     assert largest_ten(errors) < 0.5
 
 # %% [markdown]
-# The last words on each network say whether its errors gather more than errors at random would. But
-# even where they do, most errors lie outside those ten: once any turn, shear or squeeze is allowed,
-# digits are misread in many ways.
+# The words after each last colon say whether the network's errors gather more than errors at random
+# would. Either way, most of them lie outside those ten: digits are misread in many ways.
 #
 # ## What does a pool forgive?
 #
@@ -481,15 +481,15 @@ display(
     Markdown(f"""
 On distorted digits: FCN {scores["FCN mixed"]["distorted"]:.3f}, CNN that only drops values **{without_max:.3f}**,
 CNN with max-pooling {scores["CNN"]["distorted"]:.3f}. Of the CNN's lead of {100 * gain_conv:.0f} points the
-maximum brings **{100 * (scores["CNN"]["distorted"] - without_max):.1f}** (standard error {100 * doubt:.1f}, for a test of
-{len(y_test):,} digits). Of 5,000 training images the CNN without the maximum reads {fit_without:.3f}, the one with
+maximum brings **{100 * (scores["CNN"]["distorted"] - without_max):.1f}** (standard error {100 * doubt:.1f}: so much would
+another test of {len(y_test):,} digits typically change it). Of 5,000 training images the CNN without the maximum reads {fit_without:.3f}, the one with
 it {fit:.3f}.""")
 )
 
 # %% [markdown]
-# This speaks for the article: a lead of more than two standard errors is hardly luck of the test. But a
-# single training run has luck of its own. The row of eight pixels suggests a reason, tolerance of a
-# pixel or two behind each convolution. But the CNN with the maximum leads on its training images as
+# This speaks for the article: a gain of more than two standard errors is hardly luck of the test. But a
+# single training run has luck of its own. The row of eight pixels suggests a reason, some tolerance of a
+# step of one pixel behind each convolution. But the CNN with the maximum leads on its training images as
 # well, so it may also just learn faster. And tolerance is not invariance.
 #
 # To see where each network's tolerance ends, draw the curves of chapter 1 for all three.
@@ -526,8 +526,9 @@ plt.show()
 
 # %% [markdown]
 # The narrow peak of chapter 1 is the dotted curve. Data and convolution widen it into a hill. It
-# reaches about as far as the poses in the training set (75 degrees, 8.4 pixels), but falls before their
-# end, for shifts in the dense network above all; in part because shifted digits leave the frame. Nothing
+# is about as wide as the range of poses in the training set (75 degrees, 8.4 pixels), but it sinks well
+# before the ends of that range, for shifts in the dense network above all; in part because shifted digits
+# leave the frame. Nothing
 # in these networks *knows* that a turned 2 is a 2. They were shown it, pose by pose, in examples.
 #
 # There is another way to think about it. Both cures ask the classifier to *put up with* any pose.

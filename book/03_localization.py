@@ -114,10 +114,11 @@ display(
 # %% [markdown]
 # (This FCN trains for fewer steps than in chapter 2, so its numbers differ a little.)
 #
-# No new training, no convolution, no distorted example: knowing the pose is enough to bring a
-# network back that was lost. Whoever can supply the inverse pose has solved most of the problem. The
-# localization network is to supply it, and from here on `theta` is what that network says. But how could
-# one find the six numbers?
+# No new training, no convolution, no distorted example: knowing the pose is enough to bring a network
+# back that was lost. Whoever can supply the inverse pose has solved most of the problem. The
+# localization network is to supply it, and from here on a `theta` by itself is what that network says
+# (while the `.theta` of a distorted set still says how the set was made). But how could one find the
+# six numbers?
 #
 # ## Try them all?
 #
@@ -139,7 +140,7 @@ for values in (3, 5, 9):
 #
 # - *One look.* One forward pass for each image, however many numbers `theta` has.
 # - *No steps.* The answer is continuous, not tied to a list of values.
-# - *Differentiable.* `theta` has a gradient for every weight. So if the rest of the way is
+# - *Differentiable.* `theta` has a gradient with respect to every weight. So if the rest of the way is
 #   differentiable too, the loss of the classifier can say how `theta` ought to change, and nobody has
 #   to label poses.
 #
@@ -156,7 +157,8 @@ for values in (3, 5, 9):
 # images `U (B, 28, 28, 1)` → `theta (B, 6)`, read as `(B, 2, 3)` row by row
 #
 # The matrix tells each point $(x, y)$ of the output where to read the input: at
-# $A_\theta\, (x, y, 1)^{\mathsf T}$. Both frames run from -1 to 1, so a shift of 0.4 is a fifth of the
+# $A_\theta\, (x, y, 1)^{\mathsf T}$. In both pictures x runs from -1 (left) to 1
+# (right) and y from -1 (top) to 1 (bottom), so a shift of 0.4 is a fifth of the
 # frame's width. {doc}`Chapter 4 <04_grid_generator>` takes this to pieces. To get a feeling for the six,
 # start at the identity and add 0.4 to one number at a time.
 
@@ -174,9 +176,9 @@ plt.show()
 
 # %% [markdown]
 # Two numbers scale, two shear, two shift, and a turn is a blend of those that scale and those that
-# shear. (If the
-# directions surprise you, a larger number making a narrower digit: `theta` says where to *read*.
-# Read from a wider field, and what is in it comes out smaller.)
+# shear. (If the directions surprise you, a larger number making a narrower digit: `theta` says where to
+# *read*. Read from a wider field, and what is in it comes out smaller. Read further down, and the digit
+# moves up.)
 #
 # ## The network, layer by layer
 #
@@ -268,7 +270,7 @@ print(theta[:3])
 # %% [markdown]
 # Before training, `theta` is the identity, exactly, for every image however distorted. So the *spatial
 # transformer*, of which this network is the first part, begins by doing nothing, and a classifier behind
-# it begins as the same classifier without it. The authors of the paper start like this, too.
+# it begins as the same classifier without it. {cite:t}`jaderberg2015stn` start like this, too.
 #
 # ## What happens without
 #
@@ -348,8 +350,9 @@ and a zero bias **{middle["zero bias"]:.0%}** (best {max(through["zero bias"]):.
 # So a random kernel alone already costs much of the accuracy, and without the ones in the bias nothing
 # is left but guessing. A new classifier cannot read anything yet, behind any start. But behind the
 # identity most digits are legible: it can learn to read them from the first step on, and then tell the
-# transformer what to improve. Behind smears there is little to learn from. We have not trained from
-# such a start; it may find its way back or not. The identity costs nothing and spares you the question.
+# transformer what to improve. Behind smears there is little to learn from. And a random kernel with an
+# identity bias leaves the digits legible, but each in a pose of chance. We have not trained from such a
+# start; it may find its way back or not. The identity costs nothing and spares you the question.
 #
 # ## Can zeros learn?
 #
@@ -396,7 +399,7 @@ assert all(second[name] > 0 for name in kernels)
 # %% [markdown]
 # In the first step only the head moves. From the second step on its kernel is no longer zero, and
 # everything before it learns too. The six rows of $W$ do not stay equal either, for each output has an
-# error of its own. Zeros are safe *here*, in a last layer.
+# error of its own. Zeros are safe *here*, because the layers on either side are not zero.
 #
 # ## Can it learn where to look?
 #
@@ -416,7 +419,7 @@ localizer.fit(lesson.images, right_answers,
 predicted = localizer.predict(distorted.images, verbose=0)
 straightened = distortions.warp(distorted.images, predicted)
 
-# %% mystnb={"image": {"alt": "Two rows of ten test digits: distorted ones, and the same after undoing the pose that the network named: more upright, larger and more central than above."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Two rows of ten test digits: distorted ones, and the same moved as the network said: more upright, larger and more central than above."}} tags=["hide-input"]
 plotting.strip(
     np.concatenate([distorted.images[first_of_each], straightened[first_of_each]]),
     rows=["distorted", "straightened"],
@@ -427,7 +430,7 @@ plt.show()
 # %% [markdown]
 # The lower row shows ten test digits as the network would have them, after a few seconds of lessons.
 # Compare the columns: what leaned is put upright, what was small is enlarged, what had slid into a corner
-# is fetched back. Not always: some come out too large or keep some of their lean. See what the FCN of
+# is fetched back. Not always: some come out too large or keep some of their lean. See what the FCN from
 # above, still the same, makes of all of them.
 
 # %%
@@ -448,9 +451,9 @@ display(
 # figures.) What is left is the cheating. Real images rarely come with their pose. The label "this is a
 # 2" is all there is, and over the next three chapters we make it suffice.
 #
-# One warning before you go on. Taught with true poses, this network names poses. Taught through its
-# classifier, from labels alone, it will not: it will name whichever six numbers help the classifier.
-# {doc}`Chapter 6 <06_training>` measures how far apart the two are.
+# One warning before you go on. Taught with true poses (turned round), this network names the move that
+# undoes the pose. Taught through its classifier, from labels alone, it will not: it will name whichever
+# six numbers help the classifier. {doc}`Chapter 6 <06_training>` measures how far apart the two are.
 #
 # ## What does it cost?
 #
@@ -515,7 +518,7 @@ assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 # - You started its head at the identity, so that the transformer begins by doing nothing. Started as
 #   Keras would start it, it hands over smears.
 # - You saw that zeros do not block learning: the head moves in the first step, the rest from the
-#   second. Taught with the true poses, the network straightens digits that it has never seen.
+#   second. Taught with the true inverse poses, the network straightens digits that it has never seen.
 # - You counted the parameters: the first dense layer holds most of them.
 #
 # ## Exercises

@@ -644,7 +644,7 @@ Markdown(plotting.markdown_table(head, rows, words=2))
 # whatever lay between the CNN and attention + FCN in our small runs says more about learning from little
 # than about what each can reach. STN+CNN is lower still, and has more weights and more time than the
 # CNN. Is it that, or the transformer? A CNN with as many weights (*wide*) and one with about as much time
-# (*long*) stay above it. Where the table says one seed, mind how much the two seeds of the CNN differ.
+# (*long*) stay above it. Where the table says one seed, keep the spreads of the others in mind.
 # {doc}`Chapter 9 <09_paper>` weighs these differences, and those from the published figures.
 #
 # ## Recap

@@ -28,7 +28,7 @@
 # %%
 import shlex
 import tempfile
-from itertools import pairwise
+from itertools import pairwise, product
 from math import comb
 from pathlib import Path
 from pprint import pprint
@@ -695,9 +695,13 @@ def meet(row, rival):
     return all(row[key] == rival[key] for key in same)
 
 
-shorter = [row for rows in (short | short_others).values()
-           for row in rows if row["model"] in ("st_fcn", "st2_fcn")]
-pairs = [(row, rival) for row in measured + shorter for rival in measured if meet(row, rival)]
+shorter = [row for rows in (short | short_others).values() for row in rows]
+longest = {}  # the same two networks: after as many epochs as both have had
+for row, rival in product(measured + shorter, repeat=2):
+    if meet(row, rival):
+        cells = table.key(row), table.key(rival), row["test"]
+        longest.setdefault(cells, (row, rival))
+pairs = list(longest.values())
 print(f"{len(pairs)} pairs on the same exam with as many epochs, or as much time")
 
 

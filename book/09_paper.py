@@ -458,7 +458,7 @@ plt.show()
 # paper's. But it had 20 epochs, the others 80. How do they stand after 20? Here are the runs of 20 epochs
 # in all, and the runs of 80 at their 20th epoch and at their end.
 
-# %%
+# %% tags=["hide-input"]
 added = table.by_model(others["addition"])
 short_others = {name: table.pick(name, name, epochs=EQUAL) for name in others}
 losses = {record["model"]: record["loss_per_epoch"][-1] for record in files.read_results()

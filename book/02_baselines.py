@@ -481,9 +481,9 @@ display(
     Markdown(f"""
 On distorted digits: FCN {scores["FCN mixed"]["distorted"]:.3f}, CNN that only drops values **{without_max:.3f}**,
 CNN with max-pooling {scores["CNN"]["distorted"]:.3f}. Of the CNN's lead of {100 * gain_conv:.0f} points the
-maximum brings **{100 * (scores["CNN"]["distorted"] - without_max):.1f}** (standard error {100 * doubt:.1f}: so much would
-another test of {len(y_test):,} digits typically change it). Of 5,000 training images the CNN without the maximum reads {fit_without:.3f}, the one with
-it {fit:.3f}.""")
+maximum brings **{100 * (scores["CNN"]["distorted"] - without_max):.1f}** (standard error {100 * doubt:.1f}: so much
+would another test of {len(y_test):,} digits typically change it). Of 5,000 training images the CNN without the
+maximum reads {fit_without:.3f}, the one with it {fit:.3f}.""")
 )
 
 # %% [markdown]
@@ -528,8 +528,8 @@ plt.show()
 # The narrow peak of chapter 1 is the dotted curve. Data and convolution widen it into a hill. It
 # is about as wide as the range of poses in the training set (75 degrees, 8.4 pixels), but it sinks well
 # before the ends of that range, for shifts in the dense network above all; in part because shifted digits
-# leave the frame. Nothing
-# in these networks *knows* that a turned 2 is a 2. They were shown it, pose by pose, in examples.
+# leave the frame. Nothing in these networks *knows* that a turned 2 is a 2. They were shown it, pose by
+# pose, in examples.
 #
 # There is another way to think about it. Both cures ask the classifier to *put up with* any pose.
 # Suppose that instead something in front of it looked at the image, found the pose, and undid it.

@@ -392,7 +392,7 @@ plt.show()
 #
 # The networks with an asterisk had fewer epochs than the others. What would the table look like if
 # all had had as many? You cannot read that off the curves: after 20 of 80 epochs the learning rate is
-# still near its start, after 20 of 20 it has reached zero. So we trained the dense networks once more.
+# still high, after 20 of 20 it has reached zero. So we trained the dense networks once more.
 
 # %%
 EQUAL = 20
@@ -406,7 +406,11 @@ for family, rows in short.items():
     (fcn, cnn), st_fcn = ([row["mean"] for row in cells] for cells in (rows[:2], rows[2:5]))
     assert fcn == max(row["mean"] for row in rows)
     assert min([*st_fcn, cnn]) > max(row["mean"] for row in rows[5:])
-    assert family == "P" or (max(st_fcn) < cnn if family == "RTS" else cnn < min(st_fcn))
+    if family == "P":
+        assert all(abs(error - cnn) < 0.15 * cnn for error in st_fcn)
+    else:
+        assert max(st_fcn) < cnn if family == "RTS" else cnn < min(st_fcn)
+    assert (rows[1]["published"] == rows[2]["published"]) == (family != "E")
 
 # %% [markdown]
 # Now each column is a fair contest. In every one the FCN errs most, and an ST-CNN least. What lies
@@ -786,8 +790,8 @@ Markdown(plotting.markdown_table(head, lines))
 # On most of these exams a convolution gains nearly as much as an affine transformer does, on R and E far
 # more; only in the addition it falls behind. But look at the last column, the CNN's processor time as a
 # multiple of that of the dense network with the transformer. The article's CNN costs a little less, the
-# paper's about ten times as much. Beside *that* CNN, a dense network with a transformer is the cheap way
-# to nearly the same error.
+# paper's about ten times as much. Beside *that* CNN, a dense network with a transformer is cheap, and on
+# all exams but R and E it even errs less (not always clearly).
 #
 # The paper's own figures allow the same comparison of errors. Beside them ours, after 20 epochs:
 
@@ -798,7 +802,8 @@ for exam, rows in (families | others).items():
     cnn, st_fcn = convolved[exam]
     print(f"{exam:<8} published: CNN {theirs['CNN']:4.1f}, ST-FCN {dense:4.1f};"
           f" ours: {cnn:4.1f}, {st_fcn:4.1f}")
-    assert theirs["CNN"] <= dense or exam == "clutter"
+    assert (theirs["CNN"] <= dense) == (exam != "clutter")
+    assert (cnn <= st_fcn) == (exam in ("R", "E"))
 
 # %% [markdown]
 # In every exam but the clutter, the paper's plain CNN is at least as good as its dense network with one

@@ -13,10 +13,10 @@ class Pictured(Instrument):
     """
 
     def __init__(self, **traits):
-        """Set the traits; no `picture` stands for "own" beside an image, else for the first one."""
-        default = next(iter(_images.digits())) if traits["image"] is None else "own"
-        super().__init__(**({"picture": default} | traits))
-        self.picture = traits.get("picture", default)  # again, for the image has called for "own"
+        """Set the traits, at first with the first embedded picture."""
+        super().__init__(**({"picture": next(iter(_images.digits()))} | traits))
+        if "picture" in traits:
+            self.picture = traits["picture"]  # again, for an image beside it has called for "own"
 
     @traitlets.observe("image")
     def _show_own(self, change):

@@ -94,7 +94,8 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
             ax.spines[:].set(visible=frame, color="#999999")
         else:
             ax.axis("off")
-    lefts = [ax.set_title("name", loc="left", fontsize="medium") for ax in axes[: len(rows or []), 0]]
+    points = max(11, 1.7 * columns * size)  # a wide figure is shrunk to the page, so its names start larger
+    lefts = [ax.set_title("name", loc="left", fontsize=points) for ax in axes[: len(rows or []), 0]]
     figure.tight_layout(pad=0.3)
     for left, name in zip(lefts, rows or [], strict=True):  # only now, so that a long name moves no picture
         left.set_text(name)

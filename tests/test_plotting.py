@@ -66,6 +66,14 @@ def test_a_long_name_of_a_row_moves_no_picture():
     np.testing.assert_allclose(short, long)
 
 
+@pytest.mark.parametrize("columns", [3, 7, 10, 12])
+def test_names_of_rows_stay_legible_where_the_figure_is_shrunk_to_a_phone(columns):
+    figure = plotting.strip(np.zeros((columns, 4, 4, 1)), rows=["name"])
+    shrink = min(1, 365 / (72 * figure.get_figwidth()))
+    assert figure.axes[0].get_title(loc="left") == "name"
+    assert figure.axes[0]._left_title.get_fontsize() * shrink > 7.9
+
+
 def test_strip_has_rows_or_titles_not_both():
     with pytest.raises(ValueError, match="rows: expected None beside titles"):
         plotting.strip(np.zeros((2, 4, 4, 1)), titles="ab", rows=["both"])

@@ -28,10 +28,10 @@ SEED = 0
 
 
 def exams():
-    """One run for each network whose training step is to be timed, by exam; of exams with the same shapes, one."""
+    """One run for each network whose training step is to be timed, by exam; of exams with the same networks, one."""
     found = {}
     for run in runs.everything(dataset="uci"):
-        if run.seed == 0 and run.distortion == runs.same_shapes(run.distortion):
+        if run.seed == 0 and runs.same_networks(run.experiment, run.distortion) == (run.experiment, run.distortion):
             found.setdefault(run.distortion, []).append(run)
     return found
 

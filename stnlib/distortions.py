@@ -10,7 +10,7 @@ from stnlib.grid import transform_points
 from stnlib.sampling import sample
 
 CHUNK = 4096
-SIZES = {"R": 28, "RTS": 42, "P": 28, "E": 28, "article": 28}
+SIZES = {"R": 28, "RTS": 42, "P": 28, "P_stretch": 28, "E": 28, "article": 28}
 NAMES = (*SIZES, "clutter", "article_clutter")
 
 
@@ -65,8 +65,8 @@ def distort(images, name="article", seed=0):
     """Distort every image at random.
 
     Shapes: images `(N, 28, 28, 1)` in [0, 1]; a `Distorted` tuple: images `(N, H, W, 1)`, theta `(N, P)`.
-    Convention: theta is output to input, affine (6), projective (8) for `P`, thin plate spline (32)
-        for `E`; under clutter it places the digit. `seed` may be a tuple, such as (seed, epoch).
+    Convention: theta is output to input, affine (6), projective (8) for `P` and `P_stretch`, thin plate
+        spline (32) for `E`; under clutter it places the digit. `seed` may be a tuple, such as (seed, epoch).
     Errors: ValueError for an unknown name and for images of another shape.
     Source: xeonqq's article (`article`); Jaderberg et al. 2015, section 4.1 and appendix A.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")  # (x, y), clockwise
+
 
 def affine(angle, scale, shear, translation):
     """Compose affine matrices: rotation times shear times scale, then translation.
@@ -83,19 +85,40 @@ def rotated_scaled_translated(rng, count, size=28, canvas=42):
 def projected(rng, count, size=28, sigma=5):
     """Draw the paper's P: scale 0.75 to 1, each corner moved by N(0, 5 px); theta `(count, 8)`.
 
+    Convention: both coordinates of a corner are moved, each by a draw of its own.
     Source: Jaderberg et al. 2015, appendix A.1; corners that do not form a convex shape are drawn again.
 
     >>> projected(np.random.default_rng(0), 3).shape
     (3, 8)
     """
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")
+    return _with_corners(rng, count, lambda left: rng.normal(0, 2 * sigma / size, (left, 4, 2)))
+
+
+def stretched(rng, count, size=28, sigma=5):
+    """Draw P as its description can be read as well: each corner moved along its diagonal; theta `(count, 8)`.
+
+    Convention: one draw of N(0, 5 px) for each corner, the distance from the centre that it gains.
+    Source: Jaderberg et al. 2015, appendix A.1, "stretching"; for the rest see `projected`.
+
+    >>> stretched(np.random.default_rng(0), 3).shape
+    (3, 8)
+    """
+    outwards = CORNERS / np.sqrt(2)
+    return _with_corners(rng, count, lambda left: outwards * rng.normal(0, 2 * sigma / size, (left, 4, 1)))
+
+
+def _with_corners(rng, count, draw_moves):
+    """The theta `(count, 8)` that squares, 0.75 to 1 of the frame, get by moving their corners.
+
+    `draw_moves(left)` is `(left, 4, 2)`; corners that do not form a convex shape are drawn again.
+    """
     moved = np.empty((count, 4, 2))
     todo = np.arange(count)
     while len(todo):
         scale = rng.uniform(0.75, 1, (len(todo), 1, 1))
-        moved[todo] = corners * scale + rng.normal(0, 2 * sigma / size, (len(todo), 4, 2))
+        moved[todo] = CORNERS * scale + draw_moves(len(todo))
         todo = todo[~_convex(moved[todo])]
-    return _homography(moved, np.broadcast_to(corners, moved.shape))
+    return _homography(moved, np.broadcast_to(CORNERS, moved.shape))
 
 
 def _convex(corners, least=0.2):
@@ -147,6 +170,7 @@ DRAWS = {
     "R": rotated,
     "RTS": rotated_scaled_translated,
     "P": projected,
+    "P_stretch": stretched,
     "E": elastic,
 }
-TRANSFORMS = {"P": "projective", "E": "tps"}
+TRANSFORMS = {"P": "projective", "P_stretch": "projective", "E": "tps"}

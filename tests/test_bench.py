@@ -90,8 +90,8 @@ def test_a_timed_step_is_one_of_the_network_that_was_asked_for(monkeypatch):
 @pytest.mark.repository
 def test_every_cell_has_a_price():
     timed = json.loads(TRAINING.read_text())["results"]
-    found = {(exam, e["experiment"], e["model"], e["transform"]) for exam, entries in timed.items() for e in entries}
-    cells = {(runs.same_shapes(r.distortion), r.experiment, r.model, r.transform) for r in runs.everything()}
+    found = {(e["experiment"], exam, e["model"], e["transform"]) for exam, entries in timed.items() for e in entries}
+    cells = {(*runs.same_networks(r.experiment, r.distortion), r.model, r.transform) for r in runs.everything()}
     assert found == cells and "/" not in TRAINING.read_text()
 
 

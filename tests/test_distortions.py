@@ -61,7 +61,7 @@ def test_bad_arguments_are_named_on_one_line(digits, call, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["article", "R", "RTS", "P", "E"])
+@pytest.mark.parametrize("name", ["article", "R", "RTS", "P", "P_stretch", "E"])
 def test_no_images_give_no_images(name):
     assert len(distortions.distort(np.zeros((0, 28, 28, 1)), name).images) == 0
 
@@ -155,14 +155,30 @@ def test_projective_theta_takes_moved_corners_back():
     np.testing.assert_allclose(mapped[:, :2] / mapped[:, 2:], corners[0], atol=1e-12)
 
 
-def test_projective_draws_are_convex_and_spread_as_told():
-    theta = poses.projected(np.random.default_rng(0), 3000)
+def drawn_corners(theta):
+    """Where the corners of the picture come to lie, (N, 4, 2), for projective theta (N, 8)."""
     back = np.linalg.inv(np.c_[theta, np.ones(len(theta))].reshape(-1, 3, 3))
     corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]) @ back.transpose(0, 2, 1)
-    corners = corners[..., :2] / corners[..., 2:]
+    return corners[..., :2] / corners[..., 2:]
+
+
+def test_projective_draws_are_convex_and_spread_as_told():
+    corners = drawn_corners(poses.projected(np.random.default_rng(0), 3000))
     assert poses._convex(corners).all()
     spread = corners.std(axis=0) * 14
     assert np.all((spread > 4.2) & (spread < 5.3))
+
+
+def test_stretched_corners_stay_on_their_diagonals():
+    corners = drawn_corners(poses.stretched(np.random.default_rng(0), 3000))
+    assert poses._convex(corners).all()
+    outwards = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    across = (corners * outwards[:, ::-1] * [1, -1]).sum(axis=-1)
+    np.testing.assert_allclose(across, 0, atol=1e-9)
+    along = (corners * outwards).sum(axis=-1) / np.sqrt(2) * 14  # pixels from the centre
+    shrunk = np.sqrt(2) * 14 * (1 - 0.75) / np.sqrt(12)  # how far the scale alone spreads them
+    assert np.all(np.abs(along.std(axis=0) / np.hypot(5, shrunk) - 1) < 0.1)
+    assert np.all(np.abs(along.mean(axis=0) / (np.sqrt(2) * 14 * 0.875) - 1) < 0.05)
 
 
 def test_elastic_displacements():

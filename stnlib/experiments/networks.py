@@ -9,7 +9,7 @@ from stnlib import models
 from stnlib.layers import SpatialTransformer
 
 TARGET = 400_000
-SIZES = {"R": 28, "P": 28, "E": 28, "RTS": 42, "clutter": 60, "addition": 42}
+SIZES = {"R": 28, "P": 28, "P_stretch": 28, "E": 28, "RTS": 42, "clutter": 60, "addition": 42}
 POOLED = ("RTS", "clutter", "addition")
 
 

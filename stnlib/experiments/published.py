@@ -31,6 +31,7 @@ def error(experiment, model, transform, distortion, test="distorted"):
     """
     if experiment == "article":
         return ARTICLE.get((model, distortion), {}).get(test)
-    if experiment == "paper":
-        return PAPER[model, transform][("R", "RTS", "P", "E").index(distortion)]
+    if experiment in ("paper", "readings"):
+        family = distortion.split("_")[0]  # another reading of P has P's figures
+        return PAPER[model, transform][("R", "RTS", "P", "E").index(family)]
     return {"clutter": CLUTTER, "addition": ADDITION}[experiment][model]

@@ -9,24 +9,32 @@ PAPER_MODELS = ("fcn", "cnn", "st_fcn", "st_cnn")
 ADDITION_MODELS = ("fcn", "cnn", "st_fcn", "st2_fcn")
 TRANSFORMS = ("affine", "projective", "tps")
 SEEDS = (0, 1, 2)
-EPOCHS = {"article": 5, "paper": 80, "clutter": 80, "addition": 80}
-BATCH = {"article": 32, "paper": 256, "clutter": 256, "addition": 256}
+EPOCHS = {"article": 5, "paper": 80, "clutter": 80, "addition": 80, "readings": 20}
+BATCH = {"article": 32, "paper": 256, "clutter": 256, "addition": 256, "readings": 256}
 DISTORTIONS = {
     "article": ("article", "article_clutter"),
     "paper": ("RTS", "R", "P", "E"),
     "clutter": ("clutter",),
     "addition": ("addition",),
+    "readings": ("P_stretch",),  # what the paper's description of an exam could also mean
 }
-MODELS = {"article": ARTICLE_MODELS, "paper": PAPER_MODELS, "clutter": PAPER_MODELS, "addition": ADDITION_MODELS}
+MODELS = {
+    "article": ARTICLE_MODELS,
+    "paper": PAPER_MODELS,
+    "clutter": PAPER_MODELS,
+    "addition": ADDITION_MODELS,
+    "readings": PAPER_MODELS,
+}
 
 
-def same_shapes(distortion):
-    """Name the distortion that stands for all whose images, and so whose networks, have the same shapes.
+def same_networks(experiment, distortion):
+    """Name the experiment and the distortion that stand for all whose networks are the same, layer by layer.
 
-    >>> same_shapes("E"), same_shapes("RTS")
-    ('R', 'RTS')
+    >>> same_networks("paper", "E"), same_networks("readings", "P_stretch"), same_networks("paper", "RTS")
+    (('paper', 'R'), ('paper', 'R'), ('paper', 'RTS'))
     """
-    return {"P": "R", "E": "R"}.get(distortion, distortion)
+    same = distortion in ("P", "E", "P_stretch")
+    return ("paper", "R") if same else (experiment, distortion)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,11 +112,11 @@ def transforms(experiment, model):
 def everything(**options):
     """List all runs, in the order in which they are worth having.
 
-    Convention: a seed at a time; the article, affine transformers of the paper, its baselines, clutter
-        and addition, then the other transforms.
+    Convention: a seed at a time; the article, affine transformers of the paper, its baselines, clutter,
+        addition and other readings of an exam, then the other transforms.
 
     >>> len(everything())
-    162
+    174
     """
     ordered = []
     for seed in SEEDS:
@@ -116,5 +124,6 @@ def everything(**options):
         affine = [run for run in listed["paper"] if run.transform == "affine"]
         baselines = [run for run in listed["paper"] if run.transform is None]
         others = [run for run in listed["paper"] if run.transform in ("projective", "tps")]
-        ordered += listed["article"] + affine + baselines + listed["clutter"] + listed["addition"] + others
+        ordered += listed["article"] + affine + baselines
+        ordered += listed["clutter"] + listed["addition"] + listed["readings"] + others
     return ordered

@@ -83,7 +83,7 @@ def training_seconds(record):
         runs made on different days differ in speed.
     """
     run = runs.Run(**{field.name: record[field.name] for field in dataclasses.fields(runs.Run)})
-    step = step_times().get((runs.same_shapes(run.distortion), run.experiment, run.model, run.transform))
+    step = step_times().get((*runs.same_networks(run.experiment, run.distortion), run.model, run.transform))
     return None if step is None else run.epochs * run.steps(record["train_images"]) * step / 1000
 
 
@@ -93,7 +93,7 @@ def step_times():
     path = files.results_folder() / "bench-training.json"
     timed = files.read_json(path)["results"] if path.exists() else {}
     return {
-        (exam, entry["experiment"], entry["model"], entry["transform"]): entry["processor_ms"]
+        (entry["experiment"], exam, entry["model"], entry["transform"]): entry["processor_ms"]
         for exam, entries in timed.items()
         for entry in entries
     }

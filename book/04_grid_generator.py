@@ -45,7 +45,7 @@ plotting.use_style()
 # %%
 DIGIT = 2  # the digit in the pictures
 ANGLE = np.deg2rad(30)  # how far the examples turn
-ZOOM = 1.5  # how much the forward example enlarges
+ZOOM = 1.5  # how much the digit that is pushed and pulled grows
 
 # %%
 data = datasets.load()
@@ -88,8 +88,9 @@ quarter_turn @ [0, 0]
 #
 # shapes: `(2, 3) @ (3,)` → `(2,)`
 #
-# This is equation (1) of the paper {cite}`jaderberg2015stn`, and its six entries are the six
-# numbers of the localization network. The letters $t$ and $s$ stand for *target* and *source*; a
+# This is equation (1) of the paper {cite}`jaderberg2015stn`, and the six entries of $A_\theta$ are the six
+# numbers of the localization network. In code, and where no confusion is possible, we call the matrix
+# $\theta$, too: the same six numbers, in two rows. The letters $t$ and $s$ stand for *target* and *source*; a
 # later section says which is which and why. First the product itself, with a quarter turn and a
 # shift together:
 
@@ -133,7 +134,9 @@ fig.tight_layout()
 # %% [markdown]
 # Read the matrix by **columns**. The first column is what the step to the right, $(1, 0)$, becomes (black
 # arrow), the second what the step down, $(0, 1)$, becomes (pink arrow), both measured from the moved
-# centre. The third is where the centre goes. With that you can write any of these matrices without a
+# centre. The third is where the centre goes. (In {doc}`chapter 3 <03_localization>` a larger $\theta_{11}$ made
+# the digit *narrower*, and a larger $\theta_{13}$ moved it to the *left*. These panels move points, and what the
+# points do to a picture is the question of a later section.) With that you can write any of these matrices without a
 # formula: decide what the two arrows become and where the centre goes, and write the three side by side.
 #
 # Homogeneous coordinates pay a second time. Append the row $(0, 0, 1)$, and the matrix becomes
@@ -142,8 +145,8 @@ fig.tight_layout()
 # %%
 shift = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
 turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
-print("shift, then turn, sends the centre to", (turn @ shift)[:2, 2])
-print("turn, then shift, sends the centre to", (shift @ turn)[:2, 2])
+print("centre, shifted then turned:", (turn @ shift)[:2, 2])
+print("centre, turned then shifted:", (shift @ turn)[:2, 2])
 
 # %% [markdown]
 # The matrix on the right acts first. If the centre is shifted first, the turn then carries it
@@ -236,18 +239,19 @@ def to_pixels(coordinate, size, align_corners=False):
 
 
 # %% [markdown]
-# There and back again must give 0, 1, 2, 3. And if the two conventions are mixed, it does not:
+# There and back again must give 0, 1, 2, 3. And if the two conventions are mixed, it does not. (Each line
+# begins with the value of `align_corners` on the way there, and on the way back.)
 
 # %%
 for there, back in [(False, False), (True, True), (True, False)]:
     pixels = to_pixels(axis_coordinates(4, there), 4, back)
-    print(f"there {there!s:5} back {back!s:5}", np.round(pixels, 3))
+    print(f"{there!s:>5}, {back!s:5}", np.round(pixels, 2))
 
 # %% [markdown]
-# The last line is what happens when a grid made with one convention is read with the other. Here the
-# picture comes out a little too small (too large the other way round): correct in the middle, up to
-# half a pixel off at the rim, and so easy to overlook. (PyTorch changed its default once, and [has been
-# explaining it since](https://github.com/pytorch/pytorch/issues/20785).)
+# The last line is what happens when points are placed with one convention and read with the other. Here
+# the picture comes out a little too small (too large the other way round): correct in the middle, up to
+# half a pixel off at the rim, and so easy to overlook. (PyTorch changed its default in version 1.3, after
+# [reports like this one](https://github.com/pytorch/pytorch/issues/20785).)
 #
 # Neither convention is wrong. This book uses `False`. It treats a pixel as an area: double the
 # resolution, and the frame of the picture stays where it was.
@@ -260,8 +264,8 @@ for there, back in [(False, False), (True, True), (True, False)]:
 # - **Push**: go through the *input* pixels. Compute where each one lands, and write it there.
 # - **Pull**: go through the *output* pixels. Compute where each one comes from, and read it there.
 #
-# Landing places and origins fall between pixels, so for now both round to the nearest one; a place
-# outside the image is skipped.
+# Places to write and places to read fall between pixels, so for now both programs round to the nearest
+# one; a place outside the image is skipped.
 
 # %%
 def nearest_pixel(x, y, height, width):
@@ -300,8 +304,9 @@ def pull(image, M_inverse, height, width):
 
 
 # %% [markdown]
-# Try them on a toy before a digit: show an image of 3 by 3 pixels on a canvas of 7 by 7. Nothing
-# moves, so $M$ is the identity.
+# Try them on a toy before a digit: show an image of 3 by 3 pixels on a canvas of 7 by 7. Both run from -1
+# to 1, so the picture fills the canvas, and $M$ is the identity. (Seven pixels cannot be shared out evenly
+# among three: the pulled strips will be 2, 3 and 2 pixels wide.)
 
 # %% mystnb={"image": {"alt": "A 3 by 3 image, and the same image shown on 7 by 7 pixels in two ways. Pushed, only nine scattered pixels are written and the rest stay empty. Pulled, every pixel has a value."}}
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
@@ -336,19 +341,22 @@ reached = push(white, M, 28, 28) > 0
 wanted = pull(white, M_inverse, 28, 28) > 0
 holes = np.sum(wanted & ~reached)
 print(f"{holes} holes in {np.sum(wanted)} pixels")
-area, rim = 28**2 / ZOOM**2, 4 * 28 / ZOOM
+area = 28**2 / ZOOM**2  # of the input, as far as it lands in the frame
+rim = 4 * 28 / ZOOM  # leeway: pixels cut by its border
 assert holes > 0 and np.sum(reached) < area + rim
 
 # %% [markdown]
-# The number could be foreseen: enlarged by 1.5, only about $784 / 1.5^2 \approx 348$ input pixels land
-# inside the frame, and all other places stay empty.
+# You could have foreseen the number. Of an image enlarged by 1.5, only about $784 / 1.5^2 \approx 348$
+# pixels land inside the frame. The other $784 - 348 = 436$ places stay empty.
 #
 # When a picture shrinks the opposite happens: several input pixels land on the same output pixel,
 # and the last one wins. (Pulling skips pixels then, too. An exercise of the next chapter mends that.)
-# Pulling has two more virtues. Each output pixel is computed on its own. And the matrix only decides
-# *where* to read: the next chapter makes reading smooth, so that a gradient can reach the matrix.
+# Pulling has two more virtues. No two output pixels write to the same place, so all can be computed at
+# once. And each output value is a reading of the input at one point: the next chapter makes that reading
+# smooth, so that a gradient can reach the matrix.
 #
-# So here is the rule for the rest of the book. PyTorch and Keras follow it as well:
+# So here is the rule for the rest of the book. (PyTorch and Keras map in this direction as well. But Keras's
+# `affine_transform` counts in pixels, and passes no gradient on to the matrix.)
 #
 # :::{important}
 # $\theta$ maps **output to input**: it is `M_inverse`, not `M`. It takes the place of an output pixel
@@ -356,14 +364,19 @@ assert holes > 0 and np.sum(reached) < area + rim
 # *opposite* of what $\theta$ says.
 # :::
 #
-# Must the network then learn an inverse? No: it learns whichever numbers make the output easy to
-# classify, and those are the output-to-input numbers directly.
+# Mind the order, then. Warp a picture with $A_1$, and the result with $A_2$: the last output reads the
+# first picture at $A_1 A_2\, p$. The matrix on the right still acts first on the point $p$, but it belongs to
+# the warp that you did *last*.
+#
+# Must the network then invert a matrix? No. In chapter 3 we inverted the $\theta$ of a distortion to get the
+# one that undoes it. But that one is again a map from output to input, and the network says it directly:
+# trained through a classifier, it says whichever numbers make the output easy to classify.
 #
 # ## The grid generator
 #
 # Now put it together. The output has height $H'$ and width $W'$. Let $k$ count its pixels, row by row;
 # pixel $k$ has its centre at $(x_k^t, y_k^t)$. The grid generator applies $A_\theta$ to every one of
-# them:
+# them, and the points that come out are the **sampling grid**:
 #
 # $$
 # \begin{pmatrix} x_k^s \\ y_k^s \end{pmatrix} = A_\theta \begin{pmatrix} x_k^t \\ y_k^t \\ 1 \end{pmatrix},
@@ -372,7 +385,7 @@ assert holes > 0 and np.sum(reached) < area + rim
 #
 # shapes: `theta (2, 3)`, output size `(H', W')` → `grid (H', W', 2)`
 #
-# As a loop, on an output of 3 by 3 pixels that should read the middle of the input, turned a
+# (Pixel $k$ is the one in row $i$ and column $j$ with $k = i\,W' + j$. The code keeps $i$ and $j$.) As a loop, on an output of 3 by 3 pixels that should read the middle of the input, turned a
 # little:
 
 # %%
@@ -412,8 +425,8 @@ arrow = fig.add_artist(line)
 #
 # Python loops are slow, and a network works on batches, with one $\theta$ for each image. The
 # vectorised form writes out the two rows of the product and leaves the looping to broadcasting. With
-# $B$ images in the batch, `x` has the shape `(W',)`, `y` `(H', 1)` (one `None`), and each entry of
-# $\theta$ `(B, 1, 1)` (two `None`). Together they spread to `(B, H', W')`.
+# $B$ images in the batch, `x` ($x^t$) has the shape `(W',)`. `y` gets one `None` and has `(H', 1)`. Each entry
+# of $\theta$ gets two and has `(B, 1, 1)`. Together they spread to `(B, H', W')`, the shape of `x_in` ($x^s$).
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
 
@@ -449,7 +462,8 @@ print(flat.shape, "->", tuple(affine_grid(flat, (28, 28)).shape))
 # input (grey: outside the image), and beside it what the output reads there, at the same scale. A dot
 # is one point; only every third row and column is drawn (every sixth in the wide pictures further on).
 # The frame joins the points of the outermost output pixels. These are pixel centres, so even the
-# identity's frame lies half a pixel inside the input. (`grid_sample` is the subject of
+# identity's frame lies half a pixel inside the input. The square marks what the top left output pixel
+# reads. (`grid_sample` is the subject of
 # {doc}`05_sampler`.) Before you look at each picture, predict what the digit will do.
 
 # %% tags=["hide-input"]
@@ -461,6 +475,8 @@ def picture(theta, image=digit):
     fig, axes = plt.subplots(1, 2, figsize=(5.4, 3.2 * height / width + 0.35), width_ratios=[width, size[1]])
     plotting.show(axes[0], image, "input and grid")
     plotting.draw_grid(axes[0], np.asarray(grid)[0], size, every=size[1] // 9)
+    first = [to_pixels(p, n) for p, n in zip(np.asarray(grid)[0, 0, 0], size[::-1])]
+    axes[0].plot(*first, "s", color=plotting.COLORS["grid"], markeredgecolor="black", markersize=9)
     axes[0].set(xlim=(-margin, size[1] + margin), ylim=(size[0] + margin, -margin), facecolor="#e6e6e6")
     plotting.show(axes[1], np.asarray(grid_sample(image[None], grid))[0], "output")
     fig.tight_layout(pad=0.3)
@@ -511,8 +527,8 @@ fig = picture([[1, 0.5, 0], [0, 1, 0]])
 fig = picture([[-1, 0, 0], [0, 1, 0]])
 
 # %% [markdown]
-# The grid covers the same points as the identity, but in another order, and the 2 is mirrored. No
-# turn can do this. The sign of $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$, the determinant,
+# The grid covers the same points as the identity, but in another order: the top left output pixel reads at
+# the top *right*. So the 2 is mirrored. No turn can do this. The sign of $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$, the determinant,
 # tells: it is negative if and only if the picture is mirrored. A mirrored 2 is no digit any more,
 # so a good transformer has little reason to go there. But nothing in an affine $\theta$ forbids
 # it.
@@ -530,8 +546,8 @@ fig = picture(normalised_turn, wide)
 # %% [markdown]
 # That is not a turn: the digits are skewed, and the cells of the grid are no longer rectangles. The cause
 # is the axes: on this image one unit of $x$ is 28 pixels and one
-# unit of $y$ is 14, so equal numbers are unequal lengths. A **normalised rotation is a pixel
-# rotation only on a square image.**
+# unit of $y$ is 14, so equal numbers are unequal lengths. **On an image that is not square, a normalised
+# rotation is no rotation in pixels** (but for half a turn).
 #
 # The cure is to turn in pixels. Let $D$ stretch normalised units to pixels; input and output have the
 # same size here, so one $D$ serves both. Go to pixels, turn by the angle $\alpha$ (matrix $R$), and
@@ -555,7 +571,8 @@ pixel_turn = np.column_stack([np.linalg.inv(D) @ R @ D, [0, 0]])
 fig = picture(pixel_turn, wide)
 
 # %% [markdown]
-# Now the digits keep their shape. To be sure, measure: take one pixel to the right and one pixel down,
+# What is left of the digits keeps its shape. (The corners of a wide picture leave the frame when it
+# turns.) To be sure, measure: take one pixel to the right and one pixel down,
 # and apply $\theta$. A turn keeps the angle between them at 90 degrees and both lengths at 1.
 
 # %%
@@ -567,7 +584,7 @@ def pixel_steps(theta):
 
 
 for name, matrix in {"normalised": normalised_turn, "pixel": pixel_turn}.items():
-    print("{} turn: {:.1f} degrees, lengths {:.2f} and {:.2f}".format(
+    print("{}: {:.1f} degrees, {:.2f}, {:.2f}".format(
         name, *pixel_steps(matrix)))
 assert np.allclose(pixel_steps(pixel_turn), (90, 1, 1))
 
@@ -578,15 +595,19 @@ assert np.allclose(pixel_steps(pixel_turn), (90, 1, 1))
 #
 # ## Try it
 #
-# Here are the grid and the output of the single 2 again, alive. Drag a corner or an edge of the orange
-# grid, or drag its middle. The output and the six numbers follow. Three things to try, each with a
-# guess first:
+# Here are the grid and the output of the single 2 again, alive. Drag a corner to turn and zoom, the middle to
+# move, an edge to stretch or slant (the opposite edge stays, so the shift changes, too). For exact numbers use
+# the sliders, or type into the matrix. Here the frame shows -1 to 1, so that of the identity lies on the edge
+# of the image; its filled corner is the one that the top left of the output reads. Three things to try, each
+# with a guess first:
 #
-# 1. Make the 2 half as large. Which numbers changed, and to what?
-# 2. Stand the 2 on its head by turning it, and look at $\theta_{11}$ and $\theta_{22}$. Then
-#    mirror it top to bottom instead. How do the numbers differ?
-# 3. Pull the grid half out of the picture. What does the output show where there is nothing to
+# 1. Make the 2 half as large, by scale x and scale y. Which numbers changed, and to what?
+# 2. Turn the 2 by 180 degrees, and look at $\theta_{11}$ and $\theta_{22}$. Go back to the identity. Then
+#    mirror it top to bottom by a scale y of -1. How do the numbers differ?
+# 3. Choose the photo, and pull the grid half out of it. What does the output show where there is nothing to
 #    read?
+#
+# (*Sampling* and *outside the image* belong to the next chapter.)
 
 # %%
 AffineExplorer(image=digit)
@@ -594,7 +615,8 @@ AffineExplorer(image=digit)
 # %% [markdown]
 # What was to be seen: for half the size $\theta_{11}$ and $\theta_{22}$ become 2, not one half,
 # because the output has to read twice as far. A half turn makes both of them -1; a mirror makes
-# only $\theta_{22}$ negative. And beyond the picture everything is black.
+# only $\theta_{22}$ negative. And beyond the picture everything is black, as long as *outside the image* says
+# zeros.
 #
 # ## Recap
 #
@@ -637,7 +659,8 @@ print(f"largest difference: {np.abs(crop - digit[:14, 14:]).max():.1e}")
 assert np.allclose(crop, digit[:14, 14:], atol=1e-5)
 
 # %% [markdown]
-# With `align_corners=False` every point falls on a pixel centre, so nothing is interpolated.
+# With `align_corners=False` every point falls on a pixel centre, so no pixels are mixed. What is left is the
+# rounding of 32-bit numbers.
 #
 # :::{solution-end}
 # :::
@@ -645,9 +668,9 @@ assert np.allclose(crop, digit[:14, 14:], atol=1e-5)
 # :::{exercise} Undo
 # :label: ex-grid-undo
 #
-# Distort the 2 with $\theta$ = turn by 30 degrees, scale by 1.4, shift by (0.2, -0.1). Then find
-# the $\theta$ that undoes the distortion, and apply it to the distorted picture. What does not
-# come back, and why?
+# Distort the 2 with the $\theta$ that turns points by 30 degrees, then scales them by 1.4, then shifts them by
+# (0.2, -0.1). Find the $\theta$ that undoes the distortion, and apply it to the distorted picture. What does
+# not come back, and why?
 # :::
 #
 # :::{solution-start} ex-grid-undo
@@ -661,6 +684,7 @@ distort = np.array([[1.4 * cos, -1.4 * sin, 0.2],
                     [1.4 * sin, 1.4 * cos, -0.1],
                     [0, 0, 1]])
 undo = np.linalg.inv(distort)
+print(undo[:2].round(3))
 images = [digit[None]]
 names = ["input", "distorted", "restored"]
 for matrix in (distort, undo):
@@ -671,9 +695,9 @@ fig = plotting.strip(strip, names, size=1.8, frame=True)
 
 # %% [markdown]
 # Position, size and turn are back. Sharpness is not: the distorted 2 was smaller, so it had fewer
-# pixels to be stored in, and each reading averages neighbours. Anything that a distortion moves
-# out of the frame is lost for good, too. This is all that a spatial transformer can do: it can
-# undo the *geometry*, not the loss.
+# pixels to be stored in, and `grid_sample` mixes neighbouring pixels, as the next chapter shows. Nothing of
+# this 2 left the frame; what does leave is lost for good. This is all that a spatial transformer can do: it
+# can undo the *geometry*, not the loss.
 #
 # :::{solution-end}
 # :::
@@ -700,8 +724,8 @@ assert np.allclose(mended, np.arange(n), atol=1e-5)
 
 # %% [markdown]
 # Column $i$ is off by $i / (n - 1) - \frac12$: half a pixel too far out at both ends, next to nothing
-# in the middle. The grid is too wide by the factor $n / (n - 1)$; a $\theta$ that scales by
-# $(n - 1) / n$ cancels it. A network that learns $\theta$ can make up for that factor, so such a mix-up
+# in the middle. The grid is too wide by the factor $n / (n - 1)$, so $\theta_{11} = (n - 1) / n$ with zeros
+# beside it cancels that, here 27/28; for $\theta_{22}$ take the height. A network that learns $\theta$ can make up for that factor, so such a mix-up
 # is easy to miss.
 #
 # :::{solution-end}

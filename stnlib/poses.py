@@ -98,7 +98,7 @@ def stretched(rng, count, size=28, sigma=5):
     """Draw P as its description can be read as well: each corner moved along its diagonal; theta `(count, 8)`.
 
     Convention: one draw of N(0, 5 px) for each corner, the distance from the centre that it gains.
-    Source: Jaderberg et al. 2015, appendix A.1, "stretching"; for the rest see `projected`.
+    Source: Jaderberg et al. 2015, appendix A.1, taken for a stretch; for the rest see `projected`.
 
     >>> stretched(np.random.default_rng(0), 3).shape
     (3, 8)

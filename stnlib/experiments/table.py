@@ -47,27 +47,22 @@ def key(record):
 def row(cell, test, records):
     """Summarise the records of a cell: one budget, all its seeds."""
     names = dict(zip(("experiment", "model", "transform", "distortion"), cell, strict=True))
-    result = {
-        **names,
-        "test": test,
-        "published": published.error(*cell, test),
-        "mean": None,
-        "spread": None,
-        "seeds": 0,
-    }
-    if not records:
-        return result
-    kept = one_budget(records)
-    errors = [100 * record["error"][test] for record in kept]
-    return result | {
+    bare = {"test": test, "published": published.error(*cell, test), "mean": None, "spread": None, "seeds": 0}
+    return names | bare | (summary(one_budget(records), test) if records else {})
+
+
+def summary(kept, test):
+    """What the records of one cell and one budget say together."""
+    first, errors = kept[0], [100 * record["error"][test] for record in kept]
+    return {
         "mean": statistics.mean(errors),
         "spread": statistics.stdev(errors) if len(errors) > 1 else None,
         "seeds": len(errors),
-        "epochs": kept[0]["epochs"],
-        "training_seconds": training_seconds(kept[0]),
-        "other_budget": cell[1] != "cnn_long" and kept[0]["epochs"] != runs.EPOCHS[cell[0]],
-        "parameters": kept[0]["parameters"],
-        "test_images": kept[0]["test_images"],
+        "epochs": first["epochs"],
+        "training_seconds": training_seconds(first),
+        "other_budget": first["model"] != "cnn_long" and first["epochs"] != runs.EPOCHS[first["experiment"]],
+        "parameters": first["parameters"],
+        "test_images": first["test_images"],
         "cpu_seconds": statistics.mean(record["cpu_seconds"] for record in kept),
         "seconds": statistics.mean(record["seconds"] for record in kept),
         "device": "+".join(sorted({record.get("device", "cpu") for record in kept})),

@@ -476,7 +476,7 @@ def picture(theta, image=digit):
     plotting.show(axes[0], image, "input and grid")
     plotting.draw_grid(axes[0], np.asarray(grid)[0], size, every=size[1] // 9)
     first = [to_pixels(p, n) for p, n in zip(np.asarray(grid)[0, 0, 0], size[::-1])]
-    axes[0].plot(*first, "s", color=plotting.COLORS["grid"], markeredgecolor="black", markersize=9)
+    axes[0].plot(*first, "s", color=plotting.COLORS["grid"], markeredgecolor="black", markersize=9, clip_on=False)
     axes[0].set(xlim=(-margin, size[1] + margin), ylim=(size[0] + margin, -margin), facecolor="#e6e6e6")
     plotting.show(axes[1], np.asarray(grid_sample(image[None], grid))[0], "output")
     fig.tight_layout(pad=0.3)

@@ -7,7 +7,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .NOTPARALLEL:
 .PHONY: help book serve notebooks lab lock test lint unit test-notebooks test-site test-colab \
-	test-backends bench bench-training bench-widgets experiments fixtures screenshot clean
+	test-backends bench bench-training bench-widgets experiments page-networks fixtures \
+	screenshot clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +79,9 @@ bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/ben
 
 experiments: .venv/stamp ## measure the tables; stop and start it at any time
 	$(BIN)/python -m stnlib.experiments all
+
+page-networks: .venv/stamp ## train the networks that the page runs: stnlib/widgets/networks.json
+	$(BIN)/python tools/pack_networks.py
 
 fixtures: .venv/stamp ## what the widgets' scripts must reproduce, and the digits that they offer
 	$(BIN)/python -m tests.js.make_fixtures

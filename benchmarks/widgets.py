@@ -4,6 +4,7 @@
 
 A frame is everything that one move of a handle costs the page: theta, grid, samples, bitmaps, canvases, the numbers
 and words, and the browser's style and layout. Frames are spaced as on a screen; the browser is headless Chromium.
+The reader's frame holds four networks' answers, and a slice of its curves, which begin anew with each size.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 import common
 from playwright.sync_api import sync_playwright
 
-from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope
+from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope, _networks
 
 OUTPUT = common.RESULTS / "bench-widgets.json"
 FRAMES = 300
@@ -27,6 +28,7 @@ CASES = {
     "explorer, photo 128x128 RGB, bicubic": lambda: AffineExplorer(theta=THETA, picture="photo", mode="bicubic"),
     "microscope, 6x6": SamplerMicroscope,
     "probe, digit 28x28": PoolingProbe,
+    "reader, four networks": lambda: DigitReader(networks=_networks.packaged()),
 }
 PAGE = '<!doctype html><meta charset="utf-8"><body style="margin: 0"><main style="width: {width}px">{widget}</main>'
 DRAG = """async (frames) => {
@@ -34,7 +36,8 @@ DRAG = """async (frames) => {
   const handle = document.querySelector(".stn-corner, .stn-handle");
   const move = (angle) => {
     const [x, y] = [180 + 90 * Math.cos(angle), 180 + 90 * Math.sin(angle)];
-    if (instrument.dragHandle) instrument.dragHandle(handle, x, y);
+    if (instrument.turnTo) instrument.turnTo(x, y);
+    else if (instrument.dragHandle) instrument.dragHandle(handle, x, y);
     else if (instrument.shiftAt) instrument.moveTo(...instrument.shiftAt(x, y));
     else instrument.moveTo(...instrument.view.read(x, y));
   };

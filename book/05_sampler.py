@@ -13,7 +13,7 @@
 # %% [markdown]
 # # How do we read an image between its pixels, so that gradients flow?
 #
-# The grid of {doc}`04_grid_generator` asks for points such as row 0.6, column 1.3. An image has no
+# The grid of {doc}`chapter 4 <04_grid_generator>` asks for points such as row 0.6, column 1.3. An image has no
 # such pixel. Somebody has to answer all the same, and answer in such a way that the network learns
 # from it where to ask next time. That somebody is the **sampler**, the last part of the
 # transformer.
@@ -52,7 +52,7 @@ plotting.use_style()
 
 # %%
 SEED = 0
-STEPS = 40  # of gradient descent, in one experiment
+STEPS, RATE = 40, 0.06  # of gradient descent, in one experiment
 U = np.array([[1.0, 2.0, 4.0], [3.0, 8.0, 6.0], [5.0, 7.0, 9.0]])
 x, y = 1.3, 0.6
 H, W = U.shape
@@ -74,14 +74,14 @@ ax.plot(x, y, "X", color=plotting.COLORS["grid"], markersize=13, markeredgecolor
 fig.tight_layout()
 
 # %% [markdown]
-# What should the value at the cross be? Something like its neighbours, 2, 4, 8 and 6, and most
-# like the 8, which is closest.
+# What should the value at the cross be? Something between its neighbours, 2, 4, 8 and 6. The 8 is closest, so
+# it should count most.
 #
 # ## Two ways to read
 #
 # The paper puts all answers into one frame: let *every* pixel contribute, with a weight that
-# depends only on its distance along x and its distance along y. The function that turns a distance
-# into a weight is the **kernel** $k$:
+# depends only on its offset along x and its offset along y. The function that turns an offset into a
+# weight is the **kernel** $k$:
 #
 # $$
 # \begin{aligned}
@@ -93,8 +93,8 @@ fig.tight_layout()
 #
 # shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $V$ `()`
 #
-# Here $i$ numbers the output pixels (the last chapter's $k$; here $k$ is the kernel), $c$ the channels,
-# which are all read alike, and $\Phi$ stands for whatever settings a kernel may have. Ours have none.
+# Here $n$ runs from 0 to $H - 1$ and $m$ from 0 to $W - 1$; $i$ numbers the output pixels (the last chapter's
+# $k$; here $k$ is the kernel), $c$ the channels, which are all read alike, and $\Phi$ stands for whatever settings a kernel may have. Ours have none.
 # In (3) to (7) $x_i^s$ and $y_i^s$ are in pixels, the paper's shorthand; the factor between the two
 # units comes back when we get to $\theta$. For one point and one channel, (3) is a line of Python:
 
@@ -127,7 +127,8 @@ def V(U, x, y, k):
 # \tag{5}
 # $$
 #
-# As functions of the offset $d = x - m$:
+# As functions of the offset $d = x - m$ ($m$ is whole, so $\lfloor x + 0.5 \rfloor - m$ is
+# $\lfloor d + 0.5 \rfloor$):
 
 # %%
 def k_nearest(d):
@@ -163,6 +164,7 @@ for name, (k, line, color) in styles.items():
     values = np.array([V(U, step, y, k) for step in walk])
     slope = np.diff(values) / np.diff(walk)
     slope[np.abs(slope) > 50] = np.nan  # the jumps of nearest
+    slope[np.abs(walk[:-1] - 1) < 0.003] = np.nan  # at the kink there is none
     axes[0].plot(walk, values, line, color=plotting.COLORS[color], label=name, linewidth=2)
     axes[1].plot(walk[:-1], slope, line, color=plotting.COLORS[color], linewidth=2)
 axes[0].set_ylabel("value V")
@@ -173,8 +175,8 @@ fig.tight_layout()
 
 # %% [markdown]
 # Nearest is a staircase. Between two jumps, moving the point changes *nothing*: the slope is 0, so
-# the network hears "it makes no difference where you look". Bilinear is a chain of straight
-# pieces. Almost everywhere between pixels that differ it has a slope that says which way is brighter. (On
+# the network hears "it makes no difference where you look". (At the jumps there is no slope at all; the
+# picture leaves them out.) Along x or along y, bilinear is a chain of straight pieces. Almost everywhere between pixels that differ it has a slope that says which way is brighter. (On
 # flat black the slope is 0 here too.) That slope is the whole reason why a spatial transformer can learn.
 #
 # ## Four weights, four areas
@@ -190,7 +192,8 @@ print(weights.round(2), " sum:", weights.sum().round(6))
 assert np.isclose((weights * U).sum(), V(U, x, y, k_bilinear))
 
 # %% [markdown]
-# At most four pixels count, and between pixel centres their weights sum to 1. There is a picture to
+# At most four pixels count, and between pixel centres their weights sum to 1. (Outside the outermost
+# centres a part is missing: it counts as 0.) There is a picture to
 # remember them by. Think of the pixels as squares, and lay a box of the size of one pixel around
 # the point. It covers a part of each neighbour. **The areas of the parts are the weights.**
 
@@ -209,14 +212,14 @@ ax.set(xlim=(0.5, 2.5), ylim=(1.5, -0.5), xticks=[1, 2], yticks=[0, 1])
 fig.tight_layout()
 
 # %% [markdown]
-# Most of the box lies on the 8, so the 8 has most of the say. Slide the box to the right, and what
+# The largest part of the box lies on the 8, so the 8 has the largest say. Slide the box to the right, and what
 # the left neighbours lose the right ones gain, at a steady rate. That is the straight line of the
 # kernel: two segments of length 1 with their centres $|x - m|$ apart overlap by $1 - |x - m|$,
 # until they part.
 #
 # ## From a loop to a batch
 #
-# Read a whole grid now: 3 by 3 points, turned as in the last chapter, brought to pixels.
+# Read a whole grid now: 3 by 3 points, turned as in the last chapter and shifted a little, brought to pixels.
 
 # %%
 theta = np.array([[[0.6, -0.35, 0.1], [0.35, 0.6, -0.05]]])
@@ -237,7 +240,8 @@ print(loop(U, xs, ys, k_bilinear).round(2))
 # The loop visits nine pixels for each of nine points. For a batch of digits that would be millions
 # of multiplications by 0. The vectorised form visits four neighbours, for all points of all images
 # at once. It needs a helper that fetches many pixels in one go. The trick is to lay the batch out
-# as one long list of pixels, where pixel $(i, j)$ of image $b$ has the number $(bH + i)W + j$.
+# as one long list of pixels, where the pixel in row $i$ and column $j$ of image $b$ has the number
+# $(bH + i)W + j$.
 #
 # shapes: images `(B, H, W, C)`, column and row `(B, H', W')` → `(B, H', W', C)`
 
@@ -250,7 +254,6 @@ def read(images, column, row):
     first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
     pixels = ops.take(ops.reshape(images, (-1, channels)),
                       (first + i) * width + j, axis=0)
-    # on JAX an empty batch loses its shape
     pixels = ops.reshape(pixels, (*ops.shape(column), channels))
     return ops.where(inside[..., None], pixels, ops.zeros_like(pixels))
 
@@ -307,7 +310,8 @@ for name, place in {"grid": (xs, ys), "random": random}.items():
 
 # %% [markdown]
 # The nearest reader is shorter still. (It rounds a tie to the even pixel, as PyTorch does;
-# equation (4) rounds up. The last lines pass on a NaN instead of hiding it.)
+# equation (4) rounds up. If training goes wrong, $\theta$ can become NaN, not a number. `bilinear` passes it on
+# by its weights; `nearest` has none, so its last lines see to it.)
 
 # %% tags=["listing:stnlib.sampling.nearest"]
 def nearest(images, x, y):
@@ -358,7 +362,8 @@ print(f"a 2 from {data.name}")
 # \end{aligned}
 # $$
 #
-# (for one channel; channels add up)
+# (For one channel. With several, the first line holds for each by itself, and the second also sums over
+# them.)
 #
 # One road leads to the *image*, and to any layer that made it. The other leads to the *point*, and
 # by way of the grid to $\theta$. What the sampler has to supply are the derivatives of $V$.
@@ -470,11 +475,12 @@ fig.tight_layout()
 # pixel of the output pulls at its own point. $\theta$ holds all the points together, so it feels the
 # sum of the pulls.
 #
-# How much of each pull reaches each number of $\theta$ is the chain rule's last factor. From
-# $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and half a width of pixels to a unit, the
-# derivative of the pixel position with respect to the first row of $\theta$ is
-# $\frac{W}{2} (x^t, y^t, 1)$ (with `align_corners=True`, $\frac{W - 1}{2}$). The second row has $H$ in
-# place of $W$. By hand, for the sum of all nine outputs:
+# How much of each pull reaches each number of $\theta$ is the chain rule's last factor. Now the units matter. In
+# those of the grid, $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$. One such unit is $\frac{W}{2}$ pixels,
+# where $W$ is the width of the *input* (with `align_corners=True`, $\frac{W - 1}{2}$). So the derivatives of the
+# position in pixels with respect to the first row of $\theta$ are $\frac{W}{2} x^t$, $\frac{W}{2} y^t$ and
+# $\frac{W}{2}$. The second row moves only $y$, with $H$ in place of $W$. By hand, for the sum of all nine
+# outputs:
 
 # %%
 by_hand = np.zeros((2, 3))
@@ -498,12 +504,12 @@ print("largest difference:", f"{np.abs(automatic - by_hand).max():.1e}")
 assert np.allclose(automatic, by_hand, rtol=1e-4)
 
 # %% [markdown]
-# Six numbers like these, with a loss in place of the sum, are what the localization network receives.
-# Are they good for anything? Give them a task: the 2 has been shifted, and plain gradient descent on
+# When you train, a loss takes the place of the sum, and six numbers like these, one derivative for each number
+# of $\theta$, are what comes back to the localization network. Are they good for anything? Give them a task: the 2 has been shifted, and plain gradient descent on
 # $\theta_{13}$ and $\theta_{23}$ has to bring it back, once with each way of reading.
 
 # %%
-def bring_back(mode, t_x=0.25, t_y=-0.15):
+def bring_back(mode, t_x=0.25, t_y=0.15):
     shift = np.array([[1, 0, t_x, 0, 1, t_y]], "float32")
     shifted = grid_sample(digit, affine_grid(shift, (28, 28)))
     parameters, losses = tf.Variable([[1.0, 0, 0, 0, 1, 0]]), []
@@ -514,7 +520,7 @@ def bring_back(mode, t_x=0.25, t_y=-0.15):
             loss = tf.reduce_mean((restored - digit) ** 2)
         gradient = tape.gradient(
             loss, parameters, unconnected_gradients="zero")
-        parameters.assign_sub(0.06 * gradient * [[0, 0, 1, 0, 0, 1]])
+        parameters.assign_sub(RATE * gradient * [[0, 0, 1, 0, 0, 1]])
         losses.append(float(loss))
     return losses, [shifted[0], restored[0]]
 
@@ -522,7 +528,7 @@ def bring_back(mode, t_x=0.25, t_y=-0.15):
 # %% [markdown]
 # The other four numbers stay at the identity. (`t_x` and `t_y` move the grid, so the digit goes the other
 # way.) Run both, and bilinear once more for a digit that has been shifted further, by 4.9 pixels to the
-# left and 2.8 up (before: 3.5 to the left and 2.1 down). Watch the loss.
+# left and 2.8 up (before: 3.5 to the left and 2.1 up). Watch the loss.
 
 # %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero; with bilinear reading of the digit that was shifted further it falls a little and stops high."}}
 runs = {"nearest": bring_back("nearest"), "bilinear": bring_back("bilinear"),
@@ -553,9 +559,9 @@ fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 # the digit glides home. Nobody told it the shift; it followed 784 little arrows, each weighted by how
 # much the loss wants its pixel brighter or darker.
 #
-# But the arrows are short-sighted. Each knows four pixels and no more. From further away the descent soon
-# stops, in a place a little better than those around it. None of the arrows knows of the far better one
-# beyond.
+# But the arrows are short-sighted. Each knows four pixels and no more. From further away, in the same
+# direction, the descent soon stops, in a place a little better than those around it. None of the arrows knows
+# of the far better one beyond. (How far is too far depends on the digit and on the direction.)
 #
 # Training a spatial transformer is the same descent, with two differences. Nobody has the target
 # picture: the classifier behind the transformer says which pixels should be brighter. And it runs over
@@ -563,9 +569,9 @@ fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 #
 # ## Kinks on the lattice
 #
-# One thing in (7) deserves suspicion: the slope jumps when the point crosses a pixel centre. What
-# is the derivative *on* the centre? There is none. There is one from the left and one from the
-# right. Ask everybody at $x = 1$:
+# One thing in (7) deserves suspicion: the slope along x jumps when x crosses a whole number. What is the
+# derivative *at* a whole number? There is none. There is one from the left and one from the right. (The pixel
+# centres form a **lattice**; on it both x and y are whole, and both slopes jump.) Ask everybody at $x = 1$:
 
 # %%
 here = V(U, 1, y, k_bilinear)
@@ -596,12 +602,12 @@ for size in (28, 42, 60):
 # %% [markdown]
 # So the very first gradient that such a transformer sees is a one-sided one (from the left where
 # rounding fell short of the lattice). That is good enough to learn from: on a slope both sides agree on
-# the direction; they disagree only on a peak or in a valley, as at $x = 1$ above. But it must not be 0
-# or nonsense. Take `ceil(x)` in place of `floor(x) + 1` for the right neighbour, with the weights
+# the direction; they disagree only on a peak or in a valley, as at $x = 1$ above. (At the rim of a flat area one
+# of the two is 0; that costs little.) But it must not be 0 *everywhere*. Take `ceil(x)` in place of `floor(x) + 1` for the right neighbour, with the weights
 # `x - left` and `1 - (x - left)`. On the lattice both neighbours are then the same pixel: the value is
 # right, and the gradient is 0. (With `ceil`, our weights `right - x` and `x - left` would both be 0: a
 # black pixel, which you would notice.) [JAX had that bug](https://github.com/jax-ml/jax/issues/3024),
-# and it took a user with an identity transform to find it.
+# and it took a user whose images were shifted by whole pixels to find it.
 #
 # ## Under the microscope
 #
@@ -618,8 +624,8 @@ for size in (28, 42, 60):
 SamplerMicroscope()
 
 # %% [markdown]
-# Across a centre the value does not jump, but the slope does; the climb ends on a bright pixel,
-# at a kink. With nearest there is no arrow, and the point never starts. With bicubic the slope is
+# Across a centre the value does not jump, but the slope does; the climb ends on a kink, at the top of what lies
+# uphill. With nearest there is no arrow, and the point never starts. With bicubic the slope is
 # continuous, for sixteen reads in place of four. (Its weights are partly negative, so a value can leave
 # the range of the image.) Most transformers,
 # and this book, stay with bilinear.
@@ -663,8 +669,8 @@ fig.tight_layout()
 # ## How exact is the identity?
 #
 # A transformer that starts as the identity should start by changing *nothing*. How close does the
-# sampler come, in 32 bit numbers, for both conventions? Noise shows every error; take it in
-# several sizes.
+# sampler come, in 32 bit numbers, for both values of `align_corners`? Noise shows every error; take it in
+# several sizes. What is printed is the largest error.
 
 # %%
 for size in (28, 60, 224, 1000):
@@ -673,11 +679,12 @@ for size in (28, 60, 224, 1000):
         same = affine_grid([[1.0, 0, 0, 0, 1, 0]], (size, size), align_corners)
         back = grid_sample(noise, same, align_corners=align_corners)
         error = np.abs(back - noise).max()
-        print(f"{size:4} pixels, {align_corners!s:5} largest error {error:.0e}")
+        print(f"{size:4} pixels, {align_corners!s:5}: {error:.0e}")
         assert error <= 1e-6 * size and error < 0.1 / 255
 
 # %% [markdown]
-# Not zero, because most normalised coordinates cannot be stored exactly. But the errors are
+# Not zero, because most normalised coordinates cannot be stored exactly. (Many of these roundings cancel on the
+# way back to pixels, as you saw; these are of those that do not.) But the errors are
 # far below one grey level, 1/255. They grow with the size, as the same rounding of a coordinate is
 # a larger part of a pixel. The cell asserts what stnlib promises: a millionth for each pixel along
 # the axis, at most.
@@ -701,7 +708,8 @@ for span in (4, 3, 5):
     print(f"scaled to span {span}:", first_row[0].round(2))
 
 # %% [markdown]
-# Only the first line is right. Span 3 [shipped in a popular
+# Only the first line is right. (With `align_corners=False` the span *is* $W$, but then half a pixel has to be
+# subtracted. Span $W$ without that fits neither ruler.) Span 3 [shipped in a popular
 # STN](https://github.com/kevinzakka/spatial-transformer-network/issues/13): the last column is
 # never read, and the rest is stretched to fill its place. Span 5 [shipped in TensorFlow's
 # models](https://github.com/tensorflow/models/issues/2016): the picture is squeezed, and the last
@@ -836,12 +844,12 @@ assert not table[:-1, 2].any()
 # Only the last sampler, which spans the right $W - 1$, passes. The shift fails for every bug, so if
 # you write one test only, write that one. The ramp and the white image then narrow it down. (`span W` and
 # `clipped` look alike here, for both lose the last row and column.) And the usual test, the identity on
-# some picture, misses the swap. Run all three on any
-# sampler before you trust it, your own included.
+# some picture, misses the swap. Run all three on any sampler before you trust it, your own included. (With
+# `align_corners=False` one pixel is $2 / W$ units; change the shift accordingly.)
 #
 # ## Recap
 #
-# - You compared two readers. **Nearest** is a staircase: no slope, nothing to learn from.
+# - You compared two readers. **Nearest** is a staircase: no slope, so a point cannot learn where to go.
 #   **Bilinear** has a slope almost wherever its four pixels differ, and looks no further than these.
 # - You turned the paper's equations into code: (3) is a weighted sum over pixels; (4) and (5) fill
 #   in the kernel; (6) is the weight itself; (7) adds the pixels on one side and subtracts those on
@@ -854,7 +862,7 @@ assert not table[:-1, 2].any()
 #   white and shift**.
 #
 # All parts are on the table: a network that proposes $\theta$, a generator that lays out the grid,
-# a sampler that reads it and sends gradients back. In {doc}`06_training` they become one Keras
+# a sampler that reads it and sends gradients back. In {doc}`chapter 6 <06_training>` they become one Keras
 # layer, and it learns to straighten digits by itself.
 #
 # ## Exercises
@@ -871,7 +879,8 @@ assert not table[:-1, 2].any()
 # :::
 #
 # The neighbours are columns 0 and 1 of rows 1 and 2. Along x the weights are 0.75 and 0.25, along
-# y they are 0.5 and 0.5.
+# y they are 0.5 and 0.5. Their products are the areas: top left, top right, bottom left, bottom right. The
+# slope along x is the mean of the right pixels less the mean of the left ones.
 
 # %%
 areas = np.outer([0.5, 0.5], [0.75, 0.25])
@@ -911,9 +920,9 @@ print("for the image:\n", nearest_U, "\nfor the point:", nearest_x, nearest_y)
 # :::{exercise} Stripes that are not there
 # :label: ex-sampler-alias
 #
-# Bilinear reading looks at four pixels, however far apart the sampling points are. Shrink an image
-# of fine stripes, 64 pixels wide, to 16 pixels and look at the result. How would you mend it with
-# one Keras layer?
+# Bilinear reading looks at four pixels, however far apart the sampling points are. Make an image of fine
+# stripes, 64 pixels wide, with a bright one every 3.6 pixels (a cosine). Shrink it to 16 pixels and look at
+# the result. How would you mend it with one Keras layer?
 # :::
 #
 # :::{solution-start} ex-sampler-alias

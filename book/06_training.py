@@ -546,6 +546,29 @@ Markdown(
 #
 # So think twice before you take the $\theta$ of a trained network for a measurement of pose.
 #
+# ## Your digit, four networks
+#
+# So far you have looked at digits that we chose. Now choose. Below are FCN mixed, CNN, STN+FCN and STN+CNN
+# again, this time trained on all of MNIST and one bent copy of each digit (by the command that
+# {doc}`chapter 9 <09_paper>` explains). They run right here, in your browser. Take the 2 by its square handle
+# and turn it. Which network loses it first? Move it, shrink it, then draw a digit of your own.
+
+# %%
+from stnlib.widgets import DigitReader
+
+DigitReader()
+
+# %% [markdown]
+# Orange is the window that the chosen transformer reads, its thick edge becomes the top of the green output.
+# The curves say how sure each network is of the digit, for every turn at once. Look where they leave the top:
+# near the border of the shaded band, or before? And watch the window as you turn. The one of STN+FCN turns with
+# the digit. That of STN+CNN hardly turns: it fetches the digit and enlarges it, and its network still makes fewer
+# errors than STN+FCN, as chapter 9 will show. A classifier that can cope with a turn by itself asks its
+# transformer for less.
+#
+# In Colab or Jupyter you can put your own networks in, those of this chapter for instance:
+# `DigitReader(networks={"CNN": trained["CNN"], "STN+CNN": trained["STN+CNN"]})`.
+#
 # ## What it cannot undo
 #
 # Three things stay out of its reach.

@@ -82,8 +82,8 @@ FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its result
 # %%
 digits = datasets.load("uci")
 exams = {}
-for experiment, families in runs.DISTORTIONS.items():
-    for family in families:
+for experiment in ("article", "paper", "clutter", "addition"):
+    for family in runs.DISTORTIONS[experiment]:
         (run,) = runs.select(experiment, "cnn", distortion=family, dataset="uci")
         name = {"article": "bent"}.get(family, family.replace("_", " "))
         exams[name] = data.test_sets(run, digits)["distorted"][0]
@@ -207,7 +207,8 @@ print(f"equal to the last digit, in all {len(repeated['error_per_epoch'])} epoch
 # ## What we have measured
 #
 # From here on no training, only reading. `table.rows()` gives one row for each cell of the tables,
-# measured or not, with the published figure beside it.
+# measured or not, with the published figure beside it. (The last line, `readings`, is a table of our own,
+# on another reading of P; it comes towards the end.)
 
 # %%
 measured = [row for row in table.rows() if row["mean"] is not None]
@@ -894,7 +895,7 @@ Markdown(plotting.markdown_table(head, lines))
 #   paper prints the best of several kinds);
 # - that in the addition, as on RTS and clutter, the resolution is halved behind the transformer.
 #
-# What each of them does to the errors we have not measured. But those about the data should move all
+# What most of them do to the errors we have not measured. But those about the data should move all
 # networks of an exam alike, and that can be looked for. Here is our error as a multiple of the paper's,
 # from the smallest to the largest among the networks with as many epochs.
 
@@ -916,6 +917,61 @@ Markdown(plotting.markdown_table(("Exam", "Epochs", "Networks", "Smallest", "Lar
 # least of all on RTS with few epochs, so a harder or easier exam is not all there is. (The widths, the
 # kind of transformer in the addition and the halved resolution do not move all networks alike. Where
 # the resolution is halved, a network with a transformer reads fewer pixels than its rival.)
+#
+# ## One sentence, two exams
+#
+# For P one choice can be put to the test. As we have the description, each corner of the image is stretched
+# by an amount, drawn from a normal distribution with a standard deviation of 5 pixels. We took that for two
+# amounts, one sideways and one up or down. But a stretch by *an* amount may as well be a single number: the
+# corner moves out or in along its diagonal. Call that **P stretch**. Here are the same eight digits under
+# both.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of eight handwritten digits on black. Above, P: strongly skewed, some cut off at an edge. Below, P stretch: the same digits, distorted more mildly."}}
+both = {}
+for name, experiment in (("P", "paper"), ("P_stretch", "readings")):
+    (run,) = runs.select(experiment, "fcn", distortion=name, dataset="uci")
+    both[name.replace("_", " ")] = data.test_sets(run, digits)["distorted"][0][:8]
+figure = plotting.strip(np.concatenate(list(both.values())), columns=8, rows=list(both))
+
+# %% [markdown]
+# Both fit the words. The networks without another map than the affine one were trained and examined on the
+# second as well. Here all stand after 20 epochs.
+
+# %% tags=["hide-input"]
+stretch = table.by_model(table.pick("readings", "P_stretch"))
+strict = {row["model"]: row for row in short["P"] if row["transform"] in (None, "affine")}
+assert list(stretch) == list(strict)
+lines = [(table.network(strict[model]), table.error(strict[model] | {"other_budget": False}), table.error(row),
+          f"{row['published']:.1f}") for model, row in stretch.items()]
+head = "Error, %", "P", "P stretch", "Paper's"
+Markdown(plotting.markdown_table(head, lines))
+
+# %% tags=["hide-input"]
+for model, row in stretch.items():
+    assert row["mean"] < strict[model]["mean"] / 3 and row["mean"] < row["published"] < strict[model]["mean"]
+shares = [table_["st_fcn"][key] / table_["fcn"][key]
+          for table_, key in ((strict, "mean"), (stretch, "mean"), (stretch, "published"))]
+assert shares[0] < shares[2] < shares[1]
+times = strict["fcn"]["mean"] / stretch["fcn"]["mean"]
+print(f"the FCN errs {times:.1f} times as much on P as on P stretch")
+
+# %% [markdown]
+# So much hangs on one word of the description. Under the first reading every network errs more than the paper's,
+# under the second every network errs less, after a small part of the paper's steps. So our distance on P needs
+# no other reason than this, and it says little about the networks. Which
+# reading the paper's authors had in mind we cannot tell: their figures lie between ours. (We keep the first as
+# P in all our tables. It was chosen before the figures were known, and it is the harder one.)
+#
+# Does the choice also decide what a transformer is worth? Here is the share of the dense network's error that
+# it leaves.
+
+# %%
+for name, share in zip(("P", "P stretch", "the paper's"), shares):
+    print(f"{name:<12} {share:.0%} of the error is left")
+
+# %% [markdown]
+# The easier the exam, the less a transformer can take away. So even shares, the sturdier claim, depend on how
+# hard the exam is; and the paper's lies between ours here as well.
 #
 # ## So do the numbers hold?
 #

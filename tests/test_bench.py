@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "bench-sampler.json"
 TRAINING = ROOT / "results" / "bench-training.json"
 WIDGETS = ROOT / "results" / "bench-widgets.json"
-FRAME_MS = 4
+FRAME_MS, READER_MS = 4, 16  # four networks answer in a frame of the reader: one at 60 Hz has 16 ms
 NAMES = {"torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates XLA", "plain graph"}
 SHAPES = {"256x28x28x1", "64x60x60x1", "16x224x224x3", "8x512x512x64"}
 SCRIPT = """
@@ -100,4 +100,5 @@ def test_the_widgets_keep_up_with_the_hand():
     results = json.loads(WIDGETS.read_text())["results"]
     frames = {name: entry["median_ms"] for name, entry in results.items()}
     assert {f"explorer, {p}, {n}x" for p in ("digit 28x28", "photo 128x128 RGB") for n in (1, 2)} <= set(frames)
-    assert all(ms <= FRAME_MS for ms in frames.values()), frames
+    assert {"reader, four networks, 1x", "reader, four networks, 2x"} <= set(frames)
+    assert all(ms <= (READER_MS if name.startswith("reader") else FRAME_MS) for name, ms in frames.items()), frames

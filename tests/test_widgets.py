@@ -16,11 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope, _fallback, _images, _pack, affine_explorer
+from stnlib.widgets import (
+    AffineExplorer,
+    DigitReader,
+    PoolingProbe,
+    SamplerMicroscope,
+    _fallback,
+    _images,
+    _networks,
+    _pack,
+    affine_explorer,
+)
 from stnlib.widgets import __main__ as embedded
 
 pytestmark = pytest.mark.repository
-WIDGETS = (AffineExplorer, SamplerMicroscope, PoolingProbe)
+WIDGETS = (AffineExplorer, SamplerMicroscope, PoolingProbe, DigitReader)
 MIME = "application/vnd.jupyter.widget-view+json"
 TURN = [[0.0, -1.0, 0.25], [1.0, 0.0, -0.5]]
 
@@ -68,6 +78,13 @@ def test_bad_theta_names_the_argument(bad):
         (PoolingProbe, "pool", 3),
         (PoolingProbe, "image", np.zeros((28, 28, 3))),
         (PoolingProbe, "image", np.zeros((4, 4))),
+        (DigitReader, "image", np.zeros((27, 28))),
+        (DigitReader, "angle", 181),
+        (DigitReader, "angle", "left"),
+        (DigitReader, "size", 0),
+        (DigitReader, "shift", (0, 15)),
+        (DigitReader, "networks", {}),
+        (DigitReader, "networks", "STN"),
     ],
 )
 def test_bad_values_raise_and_change_nothing(widget, trait, bad):
@@ -94,6 +111,18 @@ def test_what_the_page_sends_arrives():
     explorer.set_state({"theta": [[2, 0, 0], [0, 2, 0]], "drawing": _images.encode(_images.pixels([[0, 255]]))})
     assert explorer.theta == [[2, 0, 0], [0, 2, 0]]
     assert explorer.drawing.tolist() == [[[0], [255]]]
+
+
+def test_networks_are_sent_when_they_are_wanted():
+    reader = DigitReader()
+    assert reader.networks is None and reader.state()["networks"] is None
+    reader.set_state({"wanted": True})
+    assert reader.networks == _networks.packaged() and set(reader.networks) == {
+        "FCN mixed",
+        "CNN",
+        "STN+FCN",
+        "STN+CNN",
+    }
 
 
 # ---- images
@@ -265,7 +294,7 @@ def test_the_still_picture_of_the_probe_marks_active_cells():
 # ---- the packer
 
 
-@pytest.mark.parametrize("stem", ["affine_explorer", "sampler_microscope", "pooling_probe"])
+@pytest.mark.parametrize("stem", ["affine_explorer", "sampler_microscope", "pooling_probe", "digit_reader"])
 def test_a_packed_module_stands_alone(stem):
     text = _pack.module(stem)
     assert not re.search(r"^\s*import\b", text, re.MULTILINE)

@@ -7,6 +7,7 @@ widget instead, and the page shows the same HTML that the cell would have given:
     ```
 """
 
+import json
 from pathlib import Path
 
 from docutils import nodes
@@ -30,7 +31,17 @@ class LiveWidget(SphinxDirective):
         return [nodes.raw("", widget().to_html(), format="html")]
 
 
+def write_networks(app, exception):
+    """Put the networks that a page may ask for beside the book's other files, as a script that sets one global."""
+    from stnlib.widgets import _networks
+
+    if exception is None and app.builder.format == "html":
+        text = json.dumps(_networks.packaged(), separators=(",", ":"))
+        (Path(app.outdir) / "_static" / "networks.js").write_text(f"globalThis.stnNetworks = {text};\n", "utf-8")
+
+
 def setup(app):
-    """Register the directive."""
+    """Register the directive, and the file of networks."""
     app.add_directive("live-widget", LiveWidget)
+    app.connect("build-finished", write_networks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -121,3 +121,16 @@ PROBE = """<svg viewBox="-0.1 -0.1 4.5 4.5" width="380" height="380" role="img"
  right, with frames around the cells that stay and crosses on those that change">{pictures}
 <g transform="translate(2.3 2.3) scale({scale})" fill="none" stroke-width="0.12">
 <path d="{frames}" stroke="#009e73"/><path d="{crosses}" stroke="#d55e00"/></g></svg>"""
+
+
+def reader(image):
+    """An image, turned in five steps from a quarter to the right to a quarter to the left."""
+    digit = f'<path d="M-1-1h2v2h-2z"/>{IMAGE.format(uri=picture_uri(image), more="")}'
+    turned = "".join(
+        f'<g transform="translate({2.5 * i} 0) rotate({90 - 45 * i}) scale(0.7)">{digit}</g>' for i in range(5)
+    )
+    return READER.format(turned=turned)
+
+
+READER = """<svg viewBox="-1.1 -1.1 12.2 2.2" width="640" height="116" role="img"
+ aria-label="A digit, turned in five steps from a quarter to the right to a quarter to the left">{turned}</svg>"""

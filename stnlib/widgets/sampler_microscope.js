@@ -13,7 +13,7 @@ const MARGIN = 1.22;
 const REACH = 0.5;
 const STEP = 0.1;
 const FINE_STEP = 0.02;
-const CLIMB = { steps: 90, rate: 0.06, least: 1e-3 };
+const CLIMB = { steps: 600, rate: 0.06, least: 1e-3, gain: 1e-4, patience: 20 };
 
 class Microscope extends Instrument {
   constructor(model, el) {
@@ -86,14 +86,16 @@ class Microscope extends Instrument {
     strip.addEventListener("pointermove", choose);
   }
 
-  // Gradient ascent on V: what training does to theta, with the brightest place as the aim.
+  // Gradient ascent on V: what training does to theta, with the brightest place as the aim. It ends where it no
+  // longer gets brighter.
   climb() {
     cancelAnimationFrame(this.moving);
-    let left = CLIMB.steps;
+    let [left, best, idle] = [CLIMB.steps, -Infinity, 0];
     const step = () => {
-      const { dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
+      const { value, dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
       left -= 1;
-      if (Math.hypot(dx, dy) < CLIMB.least || left < 0) return false;
+      [best, idle] = value > best + CLIMB.gain ? [value, 0] : [best, idle + 1];
+      if (Math.hypot(dx, dy) < CLIMB.least || idle > CLIMB.patience || left < 0) return false;
       this.moveTo(this.x + CLIMB.rate * dx, this.y + CLIMB.rate * dy);
       return true;
     };

@@ -10,7 +10,7 @@ from jupyter_client.manager import start_new_kernel
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 SECONDS = 180
-WIDGETS = ("AffineExplorer", "SamplerMicroscope", "PoolingProbe")
+WIDGETS = ("AffineExplorer", "SamplerMicroscope", "PoolingProbe", "DigitReader")
 SHOW = """
 from IPython.display import display
 from stnlib import widgets
@@ -105,6 +105,14 @@ def test_an_image_and_a_drawing_cross():
         assert sent["shape"] == [2, 2, 1]
         send(client, comm, {"drawing": sent})
         assert printed(client, "widget.drawing[..., 0].tolist()") == "[[1.0, 0.0], [0.0, 1.0]]"
+
+
+def test_the_networks_come_when_the_page_wants_them():
+    with kernel() as client:
+        comm, state = opened(run(client, SHOW.format(name="DigitReader")), "wanted")
+        assert state["networks"] is None and state["wanted"] is False
+        send(client, comm, {"wanted": True})
+        assert printed(client, "sorted(widget.networks)") == "['CNN', 'FCN mixed', 'STN+CNN', 'STN+FCN']"
 
 
 def test_colab_gets_its_widget_manager_and_no_page_form():

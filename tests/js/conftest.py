@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from stnlib.widgets import _networks
 from tests.js.acts import late_frames
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -28,10 +29,20 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def networks_file(tmp_path_factory):
+    """The networks as the book has them beside its pages."""
+    path = tmp_path_factory.mktemp("book") / "networks.js"
+    path.write_text(f"globalThis.stnNetworks = {_networks.FILE.read_text('utf-8')};\n", "utf-8")
+    return path
+
+
 @pytest.fixture
-def open_page(browser, tmp_path):
+def open_page(browser, tmp_path, networks_file):
     """Open HTML over file:// in a fresh context; console errors fail the test at its end."""
     contexts, errors = [], []
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "networks.js").symlink_to(networks_file)
 
     def open_it(widget, **options):
         path = tmp_path / f"page{len(contexts)}.html"

@@ -22,6 +22,7 @@ CELLS = [
     "from stnlib.widgets import AffineExplorer\nexplorer = AffineExplorer()\nexplorer",
     "print('theta is', explorer.theta)",
     "explorer.theta = [[0.5, 0, 0.25], [0, 0.5, 0]]",
+    "from stnlib.widgets import DigitReader\nDigitReader()",
 ]
 
 
@@ -101,3 +102,8 @@ def test_theta_goes_from_the_drag_to_python_and_from_python_to_the_picture(brows
     page.wait_for_function("document.querySelector('[data-theta=\"0\"]').value === '0.50'")
     assert page.evaluate("document.querySelector('[data-ref=outputCanvas]').toDataURL()") != before
     np.testing.assert_array_equal(theta_in_python(page), [[0.5, 0, 0.25], [0, 0.5, 0]])
+    run_cell(page, 3)
+    reader = page.locator(".stn-widget[data-widget=digit_reader]")
+    reader.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.querySelectorAll('.stn-widget')].at(-1).instrument?.answers", timeout=120_000)
+    assert reader.locator("[data-ref=answers] tr").count() == 4

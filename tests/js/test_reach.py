@@ -5,10 +5,10 @@ import itertools
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from stnlib.widgets import AffineExplorer, PoolingProbe, SamplerMicroscope
+from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope
 from tests.js.acts import picture, put, settle
 
-WIDGETS = pytest.mark.parametrize("widget", [AffineExplorer, SamplerMicroscope, PoolingProbe])
+WIDGETS = pytest.mark.parametrize("widget", [AffineExplorer, SamplerMicroscope, PoolingProbe, DigitReader])
 
 SHIFTS = """() => new Promise((done) => {
   let sum = 0;
@@ -42,6 +42,12 @@ STATES = {
     },
     SamplerMicroscope: {"mode": ["nearest", "bilinear", "bicubic"], "point": [[1.3, 2.6], [2, 2.5], [0.4, 4.9]]},
     PoolingProbe: {"pool": [2, 4], "shift": [[0, 0], [0.5, 0], [3, 0], [-7.5, 2.5]]},
+    DigitReader: {
+        "view": ["STN+FCN", "STN+CNN"],
+        "angle": [0, -170],
+        "size": [0.4, 1],
+        "picture": ["digit 2", "digit 7"],
+    },
 }
 WAKING = "loaded.default.render({ model, el: root })"
 HEIGHT = "document.querySelector('.stn-widget').getBoundingClientRect().height"
@@ -90,7 +96,9 @@ def test_axe_finds_nothing(open_widget, widget, scheme, width):
 @WIDGETS
 def test_canvases_follow_the_theme_and_the_resolution(open_widget, widget):
     page = open_widget(widget(), device_scale_factor=2)
-    name = {AffineExplorer: "inputCanvas", SamplerMicroscope: "strip", PoolingProbe: "chart"}[widget]
+    name = {AffineExplorer: "inputCanvas", SamplerMicroscope: "strip", PoolingProbe: "chart", DigitReader: "chart"}[
+        widget
+    ]
     before = picture(page, name)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     settle(page)

@@ -92,3 +92,23 @@ def test_the_page_s_own_switch_darkens_the_widget(widget_page):
     light = page.evaluate(colour)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert page.evaluate(colour) != light
+
+
+READER = ".stn-widget[data-widget=digit_reader]"
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_networks_come_to_who_scrolls_down_and_answer(visit, over, size):
+    opened = visit("book/06_training.html", over=over, size=size)
+    page = opened.page
+    page.wait_for_function(f"document.querySelector('{READER}')?.instrument")
+    assert not any(url.endswith("networks.js") for url in opened.requests)
+    page.locator(READER).scroll_into_view_if_needed()
+    page.wait_for_function(f"document.querySelector('{READER}').instrument.answers")
+    answers = f"document.querySelector('{READER} [data-ref=answers]').innerText"
+    before = page.evaluate(answers)
+    page.locator(f"{READER} [data-ref=angle]").fill("150")
+    page.wait_for_function(f"{answers} !== {before!r}")
+    assert opened.errors == [] == opened.failures
+    assert sum(url.endswith("_static/networks.js") for url in opened.requests) == 1

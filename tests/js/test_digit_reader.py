@@ -1,0 +1,268 @@
+"""DigitReader in the page: its networks are Keras's, its poses stnlib's, and it does what the hand asks."""
+
+import base64
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from stnlib import distortions, models
+from stnlib.widgets import DigitReader, _images, _networks
+from tests.js.acts import get, mouse_drag, picture, put, settle, text
+
+BUILD = {"FCN mixed": models.fcn, "CNN": models.cnn, "STN+FCN": models.stn, "STN+CNN": lambda: models.stn("cnn")}
+POSES = [(0, 1, (0, 0)), (40, 1, (0, 0)), (-75, 0.7, (3, -2)), (130, 1.4, (-4.5, 1))]
+INSTRUMENT = "document.querySelector('.stn-widget').instrument"
+CENTRE, CORNER = "[data-ref=centre]", "[data-ref=corner]"
+
+
+def posed(image, angle, size, shift):
+    """The picture by stnlib: a digit turned anticlockwise, enlarged and moved."""
+    linear = distortions.affine_theta(np.radians(angle), (1 / size, 1 / size)).astype("float64").reshape(2, 3)
+    linear[:, 2] = -linear[:, :2] @ (2 * np.array(shift) / 28)
+    return distortions.warp(image[None], linear.reshape(1, 6))
+
+
+def with_networks(open_widget, *arguments):
+    """Open a reader, and wait until its networks are there and its curves are drawn."""
+    page = open_widget(DigitReader(*arguments))
+    finished(page)
+    return page
+
+
+def finished(page):
+    """Wait until the curves of the present picture and pose are whole."""
+    page.wait_for_function(f"{INSTRUMENT}.curves?.done === 49")
+    settle(page)
+
+
+@pytest.fixture(scope="module")
+def digit():
+    return (_images.digits()["digit 4"] / 255).astype("float32")
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_the_page_computes_what_keras_computes(open_widget, digit, name):
+    network = _networks.unpack(_networks.packaged()[name], BUILD[name]())
+    page = with_networks(open_widget, digit)
+    for angle, size, shift in POSES:
+        image = posed(digit, angle, size, shift)
+        answers = page.evaluate(f"(pose) => {INSTRUMENT}.read(pose)", {"angle": angle, "size": size, "shift": shift})
+        answer = next(found for found in answers if found["name"] == name)
+        expected = keras.ops.convert_to_numpy(keras.ops.softmax(network(image)))[0]
+        np.testing.assert_allclose(answer["shares"], expected, atol=1e-4)
+        assert answer["digit"] == expected.argmax()
+        if name.startswith("STN"):
+            transformer = network.get_layer("transformer")
+            theta, view = (
+                keras.ops.convert_to_numpy(part)[0] for part in (transformer.theta(image), transformer(image))
+            )
+            np.testing.assert_allclose(answer["theta"], theta, atol=1e-4)
+            np.testing.assert_allclose(answer["view"]["data"], view.ravel(), atol=1e-3)
+
+
+@pytest.mark.parametrize(("angle", "size", "shift"), POSES)
+def test_the_pose_is_that_of_stnlib(open_widget, digit, angle, size, shift):
+    page = open_widget(DigitReader(digit, angle=angle, size=size, shift=shift))
+    shown = page.evaluate(f"Array.from({INSTRUMENT}.shown.data)")
+    np.testing.assert_allclose(shown, posed(digit, angle, size, shift).ravel(), atol=2e-5)
+
+
+def test_networks_of_ones_own_are_read_and_named(open_widget, digit):
+    keras.utils.set_random_seed(3)
+    own = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    page = open_widget(DigitReader(digit, {"linear": own}, angle=0))
+    finished(page)
+    (answer,) = page.evaluate(f"{INSTRUMENT}.answers")
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(own(digit[None])))[0]
+    np.testing.assert_allclose(answer["shares"], expected, atol=1e-3)
+    assert "linear" in text(page, "answers") and f"{100 * expected.max():.0f}" in text(page, "answers")
+    assert page.locator("[data-ref=view]").is_hidden() and "shows it" not in text(page, "verdict")
+
+
+def test_of_ones_own_networks_those_with_a_transformer_can_be_shown(open_widget):
+    own = {name: models.stn("cnn") for name in ("mine <b>", "other")} | {"CNN": models.cnn()}
+    page = open_widget(DigitReader(networks=own))
+    finished(page)
+    assert page.locator("[data-ref=view] label").all_inner_texts() == ["mine <b>", "other"]
+    assert "other shows it turned by 0°" in text(page, "verdict")
+    page.get_by_label("mine <b>", exact=True).check()
+    settle(page)
+    assert get(page, "view") == "mine <b>" and "mine <b> shows it" in text(page, "verdict")
+
+
+def test_the_answers_say_who_is_right(open_widget):
+    page = with_networks(open_widget, None, None, 0)
+    assert text(page, "answers").count("✓") == 4 and "All networks read a 2" in text(page, "verdict")
+    put(page, "angle", 180)
+    finished(page)
+    right = sum(found["digit"] == 2 for found in page.evaluate(f"{INSTRUMENT}.answers"))
+    assert text(page, "answers").count("✓") == right
+    assert text(page, "verdict").startswith("No network reads" if right == 0 else f"{right} of 4")
+
+
+def test_the_curves_are_the_shares_at_each_turn(open_widget):
+    page = with_networks(open_widget)
+    put(page, "shift", [2, 0])
+    finished(page)
+    lines = page.evaluate(f"{INSTRUMENT}.curves.lines")
+    for place, turn in ((0, -180), (16, -60), (24, 0), (40, 120)):
+        answers = page.evaluate(f"(angle) => {INSTRUMENT}.read({{ angle, size: 1, shift: [2, 0] }})", turn)
+        assert [line[place] for line in lines] == pytest.approx([found["shares"][2] for found in answers])
+
+
+def test_the_digit_is_moved_and_turned_by_mouse_and_keys(open_widget):
+    page = with_networks(open_widget, None, None, 0)
+    side = page.locator("[data-ref=inputCanvas]").bounding_box()["width"]
+    before = [picture(page, name) for name in ("inputCanvas", "viewCanvas", "chart")]
+    mouse_drag(page, CENTRE, 3 * side / 28, -2 * side / 28)
+    np.testing.assert_allclose(get(page, "shift"), [3, -2], atol=0.02)
+    finished(page)
+    assert all(
+        old != picture(page, name) for old, name in zip(before, ("inputCanvas", "viewCanvas", "chart"), strict=True)
+    )
+    put(page, "shift", [0, 0])
+    mouse_drag(page, CORNER, -20 * side / 28, 0)  # the upper right corner goes to the upper left
+    assert get(page, "angle") == pytest.approx(90, abs=0.5) and get(page, "size") == pytest.approx(1, abs=0.02)
+    page.locator(CORNER).press("ArrowRight")
+    page.locator(CORNER).press("Shift+ArrowUp")
+    page.locator(CENTRE).press("ArrowDown")
+    page.locator(CENTRE).press("Shift+ArrowLeft")
+    assert get(page, "angle") == pytest.approx(85, abs=0.6) and get(page, "size") == pytest.approx(1.01, abs=0.02)
+    assert get(page, "shift") == [-0.25, 1]
+
+
+def test_numbers_chart_and_buttons_set_the_pose(open_widget):
+    page = with_networks(open_widget)
+    page.locator("[data-ref=angle]").fill("-30")
+    page.locator("[data-ref=right]").fill("20")
+    assert (get(page, "angle"), get(page, "shift")) == (-30, [14, 0])
+    box = page.locator("[data-ref=chart]").bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 14, box["y"] + 40)
+    assert get(page, "angle") == pytest.approx(180, abs=1)
+    page.get_by_role("button", name="upright").click()
+    assert (get(page, "angle"), get(page, "size"), get(page, "shift")) == (0, 1, [0, 0])
+    rolled = set()
+    for _ in range(12):
+        page.get_by_role("button", name="roll the dice").click()
+        pose = get(page, "angle"), get(page, "size"), *get(page, "shift")
+        rolled.add(pose)
+        assert abs(pose[0]) <= 75 and 0.5 <= pose[1] <= 1.3 and max(map(abs, pose[2:])) <= 8.4
+    assert len(rolled) > 3
+
+
+def test_the_transformer_shown_can_be_chosen(open_widget):
+    page = with_networks(open_widget)
+    before = picture(page, "viewCanvas"), picture(page, "inputCanvas")
+    page.get_by_label("STN+CNN", exact=True).check()
+    settle(page)
+    assert get(page, "view") == "STN+CNN" and text(page, "verdict").split(". ")[1].startswith("STN+CNN shows it")
+    assert picture(page, "viewCanvas") != before[0] and picture(page, "inputCanvas") != before[1]
+
+
+def test_a_drawing_is_framed_like_mnist_and_read(open_widget):
+    page = with_networks(open_widget, None, None, 0)
+    page.get_by_label("draw", exact=True).check()
+    pad = page.locator("[data-ref=padCanvas]")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.15 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.6 * box["height"], steps=9)
+    page.mouse.up()
+    finished(page)
+    framed = np.array(page.evaluate(f"Array.from({INSTRUMENT}.shown.data)")).reshape(28, 28)
+    rows, columns = np.nonzero(framed > 0.02)
+    assert 19 <= np.ptp(rows) + 1 <= 21 and np.ptp(columns) < 9
+    y, x = np.mgrid[0:28, 0:28]
+    assert [(framed * axis).sum() / framed.sum() for axis in (x, y)] == pytest.approx([13.5, 13.5], abs=0.1)
+    assert page.evaluate(f"{INSTRUMENT}.answers.map(({{ digit }}) => digit)").count(1) >= 3
+    assert get(page, "drawing")["shape"] == [28, 28, 1]
+
+
+def test_an_empty_pad_and_a_wiped_one_do_no_harm(open_widget):
+    page = with_networks(open_widget)
+    page.get_by_label("draw", exact=True).check()
+    finished(page)
+    page.locator("[data-ref=wipe]").click()
+    finished(page)
+    assert "a " in text(page, "verdict")
+
+
+def test_the_networks_come_when_the_widget_comes_near(open_page):
+    tall = '<p style="height: 9000px">Text above</p>'
+    page = open_page(tall + DigitReader().to_html())
+    settle(page)
+    loaded = "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('networks.js'))"
+    assert not page.evaluate(loaded) and not page.evaluate("'stnNetworks' in globalThis")
+    page.locator(".stn-widget").scroll_into_view_if_needed()
+    page.wait_for_function(f"{INSTRUMENT}.answers")
+    assert page.evaluate("'stnNetworks' in globalThis")
+
+
+def test_networks_that_do_not_come_are_told(browser, tmp_path):
+    (tmp_path / "alone.html").write_text(f"<!doctype html><body>{DigitReader().to_html()}</body>", "utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "alone.html").as_uri())
+    page.wait_for_function("document.querySelector('[data-ref=verdict]').textContent.includes('could not be loaded')")
+    put(page, "angle", 10)
+    assert "could not be loaded" in text(page, "verdict")
+    page.close()
+
+
+def test_the_transformer_before_the_dense_network_turns_its_window_further(open_widget):
+    """Chapter 6 says so of the five digits on offer."""
+    page = with_networks(open_widget)
+    for name in _images.digits():
+        put(page, "picture", name)
+        for angle in (-30, 30):
+            answers = page.evaluate(f"(angle) => {INSTRUMENT}.read({{ angle, size: 1, shift: [0, 0] }})", angle)
+            thetas = {found["name"]: found["theta"] for found in answers if found.get("theta")}
+            turn = {key: np.degrees(np.arctan2(t[3] - t[1], t[0] + t[4])) for key, t in thetas.items()}
+            assert abs(turn["STN+FCN"]) > 1.5 * abs(turn["STN+CNN"])
+            assert np.sign(turn["STN+FCN"]) == -np.sign(angle)
+
+
+# ---- the packed form
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_packing_and_unpacking_give_the_weights_back(name):
+    keras.utils.set_random_seed(1)
+    model = BUILD[name]()
+    packed = json.loads(json.dumps(_networks.pack(model)))
+    back = _networks.unpack(packed, BUILD[name]()).get_weights()
+    for old, new in zip(model.get_weights(), back, strict=True):
+        np.testing.assert_array_equal(old.astype("float16"), new)
+    assert len(base64.b64decode(packed["weights"])) == 2 * model.count_params()
+
+
+def small(*layers, shape=(28, 28, 1)):
+    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Flatten(), keras.layers.Dense(10)])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: small(shape=(20, 20, 1)), r"networks: got Sequential from \(None, 20, 20, 1\)"),
+        (lambda: "net.keras", "networks: got str"),
+        (lambda: small(keras.layers.Conv2D(2, 3, padding="same")), "networks: got the layer"),
+        (lambda: small(keras.layers.Conv2D(2, 3, activation="tanh")), "networks: got the layer"),
+        (lambda: small(keras.layers.Conv2D(2, 3, use_bias=False)), "networks: got the layer"),
+        (lambda: small(keras.layers.MaxPooling2D(3)), "networks: got the layer"),
+        (lambda: small(keras.layers.BatchNormalization()), "networks: got the layer"),
+        (lambda: models.stn(transform="tps"), "networks: got a transformer"),
+    ],
+)
+def test_what_the_page_cannot_run_is_refused_on_one_line(build, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        DigitReader(networks={"mine": build()})
+    assert "\n" not in str(caught.value) and "expected" in str(caught.value)
+
+
+def test_the_packaged_networks_are_the_measured_ones():
+    for name, network in _networks.packaged().items():
+        assert network["parameters"] == BUILD[name]().count_params()
+        assert network["command"].startswith("python -m stnlib.experiments article --model ")
+        assert 0 < network["error"]["original"] < network["error"]["distorted"] < 0.3

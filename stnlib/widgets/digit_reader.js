@@ -18,7 +18,7 @@ const SIZES = [0.3, 2];
 const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "networks"];
 const TURNS = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
 const LOADING = "The networks are on their way: about a megabyte, once.";
-const SLICE = 5; // milliseconds of a frame that go into the curves
+const SLICE = 3; // milliseconds of a frame that go into the curves
 
 class Reader extends Instrument {
   constructor(model, el) {

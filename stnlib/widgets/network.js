@@ -31,16 +31,22 @@ export function unpackNetwork({ layers, weights }) {
 // What a network makes of an image: {logits}, and where it has a transformer also {theta, view}.
 export function runNetwork(layers, image) {
   const seen = {};
-  let map = image;
+  let map = single(image);
   for (const layer of layers) {
     if (layer.kind === "transformer") {
       seen.theta = Array.from(runNetwork(layer.layers, map).logits);
-      map = seen.view = lookThrough(seen.theta, map);
+      seen.view = lookThrough(seen.theta, map);
+      map = single(seen.view);
     } else {
       map = STEPS[layer.kind](map, layer);
     }
   }
   return { ...seen, logits: map.data };
+}
+
+// The same map in single precision: loops that meet one kind of array only are compiled once, and stay fast.
+function single(map) {
+  return map.data instanceof Float32Array ? map : { ...map, data: Float32Array.from(map.data) };
 }
 
 function lookThrough(theta, image) {
@@ -63,7 +69,7 @@ function rectify(data) {
 
 // A convolution without padding. Zeros, most of a digit's picture, cost nothing.
 function convolve(map, { shape: [rows, columns, , filters], kernel, bias, relu }) {
-  const { width, channels } = map;
+  const { data: input, width, channels } = map;
   const [high, wide] = [map.height - rows + 1, width - columns + 1];
   const data = new Float32Array(high * wide * filters);
   for (let y = 0, to = 0; y < high; y++) {
@@ -72,7 +78,7 @@ function convolve(map, { shape: [rows, columns, , filters], kernel, bias, relu }
       for (let i = 0, from = 0; i < rows; i++) {
         const start = ((y + i) * width + x) * channels;
         for (let k = 0; k < columns * channels; k++, from += filters) {
-          const value = map.data[start + k];
+          const value = input[start + k];
           if (value === 0) continue;
           for (let f = 0; f < filters; f++) data[to + f] += value * kernel[from + f];
         }
@@ -99,10 +105,10 @@ function halve({ data, height, width, channels }) {
   return { data: out, height: high, width: wide, channels };
 }
 
-function connect(map, { shape: [inputs, units], kernel, bias, relu }) {
+function connect({ data: input }, { shape: [inputs, units], kernel, bias, relu }) {
   const data = Float32Array.from(bias);
   for (let i = 0; i < inputs; i++) {
-    const value = map.data[i];
+    const value = input[i];
     if (value === 0) continue;
     for (let u = 0, from = i * units; u < units; u++, from++) data[u] += value * kernel[from];
   }

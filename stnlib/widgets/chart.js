@@ -2,6 +2,7 @@
 
 import { clamp } from "./sampling.js";
 import { strokeLine } from "./draw.js";
+import { paintShareAxis } from "./share_axis.js";
 
 const BOX = { left: 44, right: 20, top: 10, bottom: 24 };
 const SERIES = [["pixels", "input", [2, 4]], ["edges", "quiet", [7, 4]], ["pooled", "output", []]];
@@ -26,18 +27,7 @@ export function paintChart(context, width, height, { curve, shift, shares, colou
 }
 
 function paintAxes(context, across, up, first, last, colours) {
-  context.font = "12px system-ui, sans-serif";
-  context.fillStyle = colours.quiet;
-  context.strokeStyle = colours.line;
-  context.lineWidth = 1;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
-  for (const share of [0, 0.5, 1]) {
-    strokeLine(context, [[across(first), up(share)], [across(last), up(share)]]);
-    context.fillText(`${100 * share} %`, across(first) - 6, up(share));
-  }
-  context.textAlign = "center";
-  context.textBaseline = "top";
+  paintShareAxis(context, across(first), across(last), up, colours);
   const step = across(2) - across(0) < 44 ? 4 : 2;
   for (let x = Math.ceil(first / step) * step; x <= last; x += step) context.fillText(`${x} px`.replace("-", "\u2212"), across(x), up(0) + 6);
 }

@@ -2,6 +2,7 @@
 
 import { clamp } from "./sampling.js";
 import { strokeLine } from "./draw.js";
+import { paintShareAxis } from "./share_axis.js";
 
 const BOX = { left: 44, right: 14, top: 10, bottom: 24 };
 export const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
@@ -32,17 +33,7 @@ export function paintTurns(context, width, height, { turns, lines, angle, traine
 }
 
 function paintAxes(context, across, up, [first, last], colours) {
-  context.font = "12px system-ui, sans-serif";
-  context.fillStyle = colours.quiet;
-  context.strokeStyle = colours.line;
-  context.lineWidth = 1;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
-  for (const share of [0, 0.5, 1]) {
-    strokeLine(context, [[across(first), up(share)], [across(last), up(share)]]);
-    context.fillText(`${100 * share} %`, across(first) - 6, up(share));
-  }
-  context.textBaseline = "top";
+  paintShareAxis(context, across(first), across(last), up, colours);
   for (let turn = first; turn <= last; turn += 90) {
     context.textAlign = turn === first ? "left" : turn === last ? "right" : "center";
     context.fillText(`${turn}\u00b0`.replace("-", "\u2212"), across(turn), up(0) + 6);

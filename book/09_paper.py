@@ -939,19 +939,19 @@ figure = plotting.strip(np.concatenate(list(both.values())), columns=8, rows=lis
 # second as well (`python -m stnlib.experiments readings`). Here all stand after 20 epochs.
 
 # %% tags=["hide-input"]
-stretch = table.by_model(table.pick("readings", "P_stretch"))
-strict = {row["model"]: row for row in short["P"] if row["transform"] in (None, "affine")}
-assert list(stretch) == list(strict)
-lines = [(table.network(strict[model]), table.error(strict[model] | {"other_budget": False}), table.error(row),
-          f"{row['published']:.1f}", f"{row['cpu_seconds']:,.0f}") for model, row in stretch.items()]
-head = "Error, %", "P", "P stretch", "Paper's", "Whole run, s"
+strict = [row | {"other_budget": False} for row in short["P"] if row["transform"] in (None, "affine")]
+stretch = table.pick("readings", "P_stretch")
+lines = [(table.network(row), table.error(row), table.error(other), f"{row['published']:.1f}")
+         for row, other in zip(strict, stretch, strict=True)]
+head = "Error, %", "P", "P stretch", "Paper's"
 Markdown(plotting.markdown_table(head, lines))
 
 # %% tags=["hide-input"]
+strict, stretch = table.by_model(strict), table.by_model(stretch)
 for model, row in stretch.items():
     assert row["mean"] < strict[model]["mean"] / 3 and row["mean"] < row["published"] < strict[model]["mean"]
-shares = [table_["st_fcn"][key] / table_["fcn"][key]
-          for table_, key in ((strict, "mean"), (stretch, "mean"), (stretch, "published"))]
+shares = [rows["st_fcn"][key] / rows["fcn"][key]
+          for rows, key in ((strict, "mean"), (stretch, "mean"), (stretch, "published"))]
 assert shares[0] < shares[2] < shares[1]
 times = strict["fcn"]["mean"] / stretch["fcn"]["mean"]
 print(f"the FCN errs {times:.1f} times as much on P as on P stretch")
@@ -971,8 +971,8 @@ for name, share in zip(("P", "P stretch", "the paper's"), shares):
     print(f"{name:<12} {share:.0%} of the error is left")
 
 # %% [markdown]
-# The easier the exam, the less a transformer can take away. So even shares, the sturdier claim, depend on how
-# hard the exam is; and the paper's lies between ours here as well.
+# On the easier exam the transformer took away less. So shares, the sturdier claim, depend on the exam as well;
+# and the paper's lies between ours here, too.
 #
 # ## So do the numbers hold?
 #

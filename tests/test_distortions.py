@@ -173,6 +173,7 @@ def test_stretched_corners_stay_on_their_diagonals():
     corners = drawn_corners(poses.stretched(np.random.default_rng(0), 3000))
     assert poses._convex(corners).all()
     outwards = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    assert np.abs(poses.stretched(np.random.default_rng(0), 100)[:, [2, 5]]).max() < 1e-12  # the centre stays
     across = (corners * outwards[:, ::-1] * [1, -1]).sum(axis=-1)
     np.testing.assert_allclose(across, 0, atol=1e-9)
     along = (corners * outwards).sum(axis=-1) / np.sqrt(2) * 14  # pixels from the centre

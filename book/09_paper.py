@@ -937,14 +937,14 @@ figure = plotting.strip(np.concatenate(list(both.values())), columns=8, rows=lis
 # %% [markdown]
 # Both fit the words. Yet under P digits are pushed about and over the edge, under P stretch they only turn, slant
 # and swell: they stay in the middle. That is no accident. If each corner keeps to its diagonal, both diagonals
-# stay where they are, and with them the point where they cross, the centre. How far from the digit's centre
-# does the centre of the picture read?
+# stay where they are, and with them the point where they cross, the centre. How many pixels from the digit's
+# centre does the centre of the picture read?
 
 # %%
 for name in ("P", "P_stretch"):
     theta = distortions.distort(digits.x_test, name).theta
     away = 14 * np.hypot(theta[:, 2], theta[:, 5])  # theta takes (0, 0) there
-    print(f"{name:<9} {np.median(away):4.1f} pixels in the median, {away.max():.1f} at most")
+    print(f"{name:<9} median {np.median(away):.1f}, at most {away.max():.1f}")
 assert away.max() < 1e-3
 
 # %% [markdown]
@@ -968,7 +968,7 @@ shares = [rows["st_fcn"][key] / rows["fcn"][key]
           for rows, key in ((strict, "mean"), (stretch, "mean"), (stretch, "published"))]
 assert shares[0] < shares[2] < shares[1]
 times = strict["fcn"]["mean"] / stretch["fcn"]["mean"]
-print(f"the FCN errs {times:.1f} times as much on P as on P stretch")
+print(f"FCN, P against P stretch: {times:.1f} times the error")
 
 # %% [markdown]
 # So much hangs on how you read one sentence. Under the first reading every network errs more than the paper's,

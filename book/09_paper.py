@@ -889,6 +889,7 @@ Markdown(plotting.markdown_table(head, lines))
 #
 # - the widths of the layers (a function meets 400,000 parameters within a tenth);
 # - that the "random place" of RTS keeps the whole scaled square inside the canvas;
+# - that each corner of P moves by two draws, one for each axis (this one is put to the test below);
 # - that corners of P which no longer form a convex shape are drawn again;
 # - that the control points of E move on the side where the image is read;
 # - that under clutter the brighter pixel wins where scraps overlap;

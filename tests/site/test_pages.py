@@ -71,12 +71,16 @@ def test_a_page_does_not_scroll_sideways(visit, path, size):
 
 
 def test_a_page_is_light(site, visit, path):
+    """The networks that a DigitReader asks for have a budget of their own; no other page asks for them."""
     opened = visit(path)
     scroll_through(opened.page)
     asked = {unquote(urlsplit(url).path).lstrip("/") for url in opened.requests if url.startswith("http")}
     sizes = {name: (site / name).stat().st_size for name in asked if not name.endswith(PICTURES)}
     has_maths = opened.page.locator(".katex").count() > 0
+    networks = sizes.pop("_static/networks.js", 0)
     assert sum(sizes.values()) <= (1.2 if has_maths else 0.8) * MEGABYTE, sizes
+    assert networks <= 1.2 * MEGABYTE
+    assert (networks > 0) == (opened.page.locator("[data-widget=digit_reader]").count() > 0)
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

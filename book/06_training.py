@@ -562,9 +562,9 @@ DigitReader()
 # Orange is the window that the chosen transformer reads, its thick edge becomes the top of the green output.
 # The curves say how sure each network is of the digit, for every turn at once. Look where they leave the top:
 # near the border of the shaded band, or before? And watch the window as you turn. The one of STN+FCN turns with
-# the digit. That of STN+CNN hardly turns: it fetches the digit and enlarges it, and its network still makes fewer
-# errors than STN+FCN, as chapter 9 will show. A classifier that can cope with a turn by itself asks its
-# transformer for less.
+# the digit. That of STN+CNN hardly turns; only when you move the digit aside does it follow, part of the way. Its
+# network still makes fewer errors than STN+FCN, as chapter 9 will show. One reason may be that a classifier that
+# copes with turns by itself asks its transformer for less.
 #
 # In Colab or Jupyter you can put your own networks in, those of this chapter for instance:
 # `DigitReader(networks={"CNN": trained["CNN"], "STN+CNN": trained["STN+CNN"]})`.

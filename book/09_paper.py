@@ -1020,8 +1020,8 @@ Markdown(plotting.markdown_table(head, [(exam, *counts.values()) for exam, count
 # The errors hold on the article's upright digits and on R, as far as the rule can see: no network of
 # ours differs clearly from the published figure. On P and in the addition all of ours err clearly more, on
 # RTS and in the paper's clutter half of them. (On RTS the two ST-CNNs that have had 80 epochs come within
-# two tenths of a point. On P stretch, the other reading of P, none errs clearly more.) On E most err clearly less, and so do all among the article's clutter, of which we
-# do not know how much there was.
+# two tenths of a point. On P stretch, the other reading of P, none errs clearly more.) On E most err clearly
+# less, and so do all among the article's clutter, of which we do not know how much there was.
 #
 # An error is easy to miss by some tenths: train for another length, draw another exam. The claim
 # behind the numbers is sturdier. Put a transformer in front of a network: what share of its error is

@@ -53,7 +53,11 @@ class Reader extends Instrument {
     const picture = get("picture");
     this.pose = { angle: get("angle"), size: get("size"), shift: get("shift") };
     this.takeNetworks(get("networks"));
-    this.image = picture === "drawing" ? framed(this.library(picture)) : this.library(picture);
+    const source = [picture, get("image"), get("drawing")];
+    if (source.some((value, i) => value !== this.source?.[i])) {
+      this.source = source;
+      this.image = picture === "drawing" ? framed(this.library(picture)) : this.library(picture);
+    }
     this.label = /^digit \d$/.test(picture) ? Number(picture.at(-1)) : null;
     this.refs.own.hidden = !get("image");
     this.choices.picture.show(picture);

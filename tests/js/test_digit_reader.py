@@ -179,6 +179,10 @@ def test_a_drawing_is_framed_like_mnist_and_read(open_widget):
     assert [(framed * axis).sum() / framed.sum() for axis in (x, y)] == pytest.approx([13.5, 13.5], abs=0.1)
     assert page.evaluate(f"{INSTRUMENT}.answers.map(({{ digit }}) => digit)").count(1) >= 3
     assert get(page, "drawing")["shape"] == [28, 28, 1]
+    page.locator("[data-ref=angle]").fill("20")  # a turn alone does not begin the curves anew
+    assert page.evaluate(f"{INSTRUMENT}.curves.done") == 49
+    settle(page)
+    assert page.evaluate(f"{INSTRUMENT}.curves.done") == 49
 
 
 def test_an_empty_pad_and_a_wiped_one_do_no_harm(open_widget):
@@ -222,6 +226,10 @@ def test_the_transformer_before_the_dense_network_turns_its_window_further(open_
             turn = {key: np.degrees(np.arctan2(t[3] - t[1], t[0] + t[4])) for key, t in thetas.items()}
             assert abs(turn["STN+FCN"]) > 1.5 * abs(turn["STN+CNN"])
             assert np.sign(turn["STN+FCN"]) == -np.sign(angle)
+        for aside in (-5, 5):
+            answers = page.evaluate(f"(x) => {INSTRUMENT}.read({{ angle: 0, size: 1, shift: [x, 0] }})", aside)
+            followed = 14 * next(found["theta"][2] for found in answers if found["name"] == "STN+CNN")
+            assert 1.5 < followed * np.sign(aside) < 6
 
 
 # ---- the packed form

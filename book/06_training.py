@@ -562,7 +562,7 @@ DigitReader()
 # Orange is the window that the chosen transformer reads, its thick edge becomes the top of the green output.
 # The curves say how sure each network is of the digit, for every turn at once. Look where they leave the top:
 # near the border of the shaded band, or before? And watch the window as you turn. The one of STN+FCN turns with
-# the digit. That of STN+CNN hardly turns; only when you move the digit aside does it follow, part of the way. Its
+# the digit. That of STN+CNN hardly turns; only when you move the digit aside does it follow, at least part of the way. Its
 # network still makes fewer errors than STN+FCN, as chapter 9 will show. One reason may be that a classifier that
 # copes with turns by itself asks its transformer for less.
 #

@@ -84,6 +84,7 @@ def test_bad_theta_names_the_argument(bad):
         (DigitReader, "size", 0),
         (DigitReader, "shift", (0, 15)),
         (DigitReader, "networks", {}),
+        (DigitReader, "networks", {"mine": {}}),
         (DigitReader, "networks", "STN"),
     ],
 )

@@ -51,7 +51,16 @@ def packed_networks(value):
         return None
     if not isinstance(value, dict) or not 1 <= len(value) <= 4 or not all(isinstance(name, str) for name in value):
         raise ValueError(f"networks: got {type(value).__name__}, expected a dictionary of one to four models by name")
-    return {name: each if isinstance(each, dict) else _networks.pack(each) for name, each in value.items()}
+    return {name: each if is_packed(each) else _networks.pack(each) for name, each in value.items()}
+
+
+def is_packed(value):
+    """Whether a value is what `_networks.pack` returns.
+
+    >>> is_packed({})
+    False
+    """
+    return isinstance(value, dict) and {"layers", "weights"} <= set(value)
 
 
 class DigitReader(Pictured):

@@ -377,6 +377,74 @@ def test_a_failed_save_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+DYING = """
+import json, os, signal, sys
+from pathlib import Path
+from stnlib.experiments import files
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+def before(function): return lambda *words: die() or function(*words)
+def after(function): return lambda *words: die(function(*words))
+def save(path, content, moment):
+    def write(part):
+        with open(part, "w") as file:
+            if moment == "opened": die()
+            file.write(content[: len(content) // 2])
+            file.flush()
+            if moment == "half written": die()
+            file.write(content[len(content) // 2 :])
+        if moment == "written": die()
+    if moment == "before fsync": os.fsync = before(os.fsync)
+    if moment == "after fsync": os.fsync = after(os.fsync)
+    if moment == "before rename": os.replace = before(os.replace)
+    if moment == "after rename": os.replace = after(os.replace)
+    files.save(path, write)
+for moment, path in json.loads(sys.argv[1]).items():
+    child = os.fork()
+    if not child:
+        save(Path(path), sys.argv[2], moment)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+"""
+MOMENTS = ("opened", "half written", "written", "before fsync", "after fsync", "before rename", "after rename")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be split here")
+def test_sigkill_at_every_moment_of_saving_loses_and_doubles_nothing(tmp_path):
+    run = runs.select(*RTS, 0)[0]
+    old, new = (json.dumps(record_of(run, error)) for error in (0.2, 0.1))
+    for kind in ("first", "second"):
+        targets = {moment: tmp_path / kind / moment / f"{run.name}.json" for moment in MOMENTS}
+        for target in targets.values():
+            target.parent.mkdir(parents=True)
+            if kind == "second":
+                target.write_text(old)
+        words = [json.dumps({moment: str(target) for moment, target in targets.items()}), new]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", DYING, *words], env=environment, check=True)
+        for moment, target in targets.items():
+            found = [json.dumps(record) for record in files.read_results(target.parent)]
+            expected = [new] if moment == "after rename" else [old] if kind == "second" else []
+            assert found == expected, (kind, moment)
+            assert cell(target.parent, *RTS)["seeds"] == len(found)
+            left_long_ago(target.parent)
+            files.write_json(target, record_of(run, 0.1))
+            assert list(target.parent.iterdir()) == [target]
+
+
+def left_long_ago(folder):
+    """Let all that lies in a folder be a day old."""
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 86400,) * 2)
+
+
+def test_what_earlier_versions_left_when_they_were_killed_is_no_result(tmp_path):
+    run = runs.select(*RTS, 0)[0]
+    write_runs(tmp_path, (run, 0.1))
+    whole = (tmp_path / f"{run.name}.json").read_text()
+    (tmp_path / f".7.part-{run.name}.json").write_text(whole)
+    (tmp_path / ".8.part-other.json").write_text(whole[:40])
+    assert cell(tmp_path, *RTS)["seeds"] == 1
+
+
 def test_model_of_another_experiment(capsys):
     with pytest.raises(SystemExit, match="no run fits"):
         command_line.main(["clutter", "--model", "st2_fcn"])

@@ -1,18 +1,24 @@
 """Files that are whole or absent: results, checkpoints, and where a result came from."""
 
+import contextlib
 import importlib.metadata
 import json
 import math
 import os
 import platform
+import shutil
 import subprocess
+import tempfile
+import time
 import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
 
 PACKAGE = Path(__file__).parents[1]
+PART = ".part-"  # begins the names of the folders in which files grow
+NO_RUNS = ("bench-", ".")  # benchmarks; hidden files, such as earlier versions left when they were killed
+STALE = 3600  # seconds; no save takes that long
 PACKAGES = ("stnlib", "keras", "tensorflow", "jax", "torch", "numpy")
 
 
@@ -22,16 +28,30 @@ def write(path, content):
 
 
 def save(path, save_to):
-    """Write a file that a library saves under a path of its own, in the same manner."""
+    """Write a file that a library saves under a path of its own, in the same manner.
+
+    Until it is whole the file lies in a hidden folder of its own beside the target, where no reader looks. What a
+    killed process left there an hour ago or more is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}.part-{path.name}")
+    remove_stale(path.parent)
+    folder = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
     try:
+        part = folder / path.name
         save_to(part)
         with open(part, "rb+") as file:  # on the disk before the name points to it
             os.fsync(file.fileno())
         os.replace(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_stale(folder, age=STALE):
+    """Remove what processes that were killed while they saved left in a folder, at least `age` seconds ago."""
+    for part in folder.glob(f"{PART}*"):
+        with contextlib.suppress(OSError):  # another process was faster
+            if time.time() - part.stat().st_mtime > age:
+                shutil.rmtree(part)
 
 
 def write_json(path, record):
@@ -73,11 +93,13 @@ def results_folder(package=PACKAGE):
 def read_results(folder=None):
     """List all records of a folder, by file name; of the book's own results where no folder is named."""
     folder = results_folder() if folder is None else folder
-    return [read_json(path) for path in sorted(Path(folder).glob("*.json")) if not path.name.startswith("bench-")]
+    return [read_json(path) for path in sorted(Path(folder).glob("*.json")) if not path.name.startswith(NO_RUNS)]
 
 
 def provenance():
     """Tell what produced a result: versions, backend, kind of device, commit; no host, no path."""
+    import keras  # here, so that reading and writing files costs no backend
+
     return {
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES if version(p)},
         "backend": keras.backend.backend(),
@@ -92,6 +114,8 @@ def device():
     >>> device() in ("cpu", "gpu")
     True
     """
+    import keras
+
     return "cpu" if "cpu" in str(keras.ops.ones(1).device).lower() else "gpu"
 
 

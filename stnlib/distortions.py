@@ -1,33 +1,100 @@
 """Distorted digits: the article's affine mix, the paper's R, RTS, P and E, clutter, and pairs to add."""
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from stnlib import _checks, poses, transforms
 from stnlib.grid import transform_points
-from stnlib.sampling import sample
+from stnlib.sampling import PADDING_MODES, sample
 
 CHUNK = 4096
-SIZES = {"R": 28, "RTS": 42, "P": 28, "P_stretch": 28, "E": 28, "article": 28}
-NAMES = (*SIZES, "clutter", "article_clutter")
+SIDE = 28  # the size for which the distortions were described; others follow in proportion
+
+
+@dataclasses.dataclass(frozen=True)
+class Clutter:
+    """How many pieces of other images lie about, and how large they are, in pixels of a 28-pixel image."""
+
+    pieces: int
+    piece: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Distortion:
+    """One kind of random distortion, and all that is special about it.
+
+    `draw(rng, count)` gives theta `(count, P)`, output to input, for the family `transform`; `canvas` is the height
+    of the result for an image of 28 pixels; `clutter`, if any, covers the background, and then the images are placed
+    at whole pixels; of `channels` > 1 each holds another image, and the label is the sum of theirs.
+    """
+
+    name: str
+    draw: Callable[[np.random.Generator, int], np.ndarray] | None = None
+    transform: str = "affine"
+    canvas: int = SIDE
+    clutter: Clutter | None = None
+    channels: int = 1
+
+    @property
+    def classes(self) -> int:
+        """The number of different labels that digits get: 10, or the sums of several digits.
+
+        >>> DISTORTIONS["RTS"].classes, DISTORTIONS["addition"].classes
+        (10, 19)
+        """
+        return 9 * self.channels + 1
+
+    def output_size(self, height: int = SIDE, width: int = SIDE) -> tuple[int, int]:
+        """The size of what comes out for images of `height` and `width`.
+
+        >>> DISTORTIONS["RTS"].output_size(), DISTORTIONS["clutter"].output_size(48, 188)
+        ((42, 42), (103, 403))
+        """
+        return round(height * self.canvas / SIDE), round(width * self.canvas / SIDE)
+
+
+DISTORTIONS = {
+    distortion.name: distortion
+    for distortion in (
+        Distortion("R", poses.rotated),
+        Distortion("RTS", poses.rotated_scaled_translated, canvas=42),
+        Distortion("P", poses.projected, "projective"),
+        Distortion("P_stretch", poses.stretched, "projective"),
+        Distortion("E", poses.elastic, "tps"),
+        Distortion("article", poses.article),
+        Distortion("clutter", canvas=60, clutter=Clutter(pieces=6, piece=6)),
+        Distortion("article_clutter", canvas=40, clutter=Clutter(pieces=5, piece=5)),
+        Distortion("addition", poses.rotated_scaled_translated, canvas=42, channels=2),
+    )
+}
+NAMES = tuple(DISTORTIONS)
 
 
 class Distorted(NamedTuple):
-    """Distorted images (N, H, W, 1) float32 and the theta (N, P) that made them, output to input."""
+    """Distorted images (N, H, W, C) float32 and the theta (N, P) that made them, output to input."""
 
     images: np.ndarray
     theta: np.ndarray
 
 
-def warp(images, theta, output_size=None, transform="affine"):
-    """Resample images, each by its own theta, with zeros outside.
+def warp(
+    images: Any,
+    theta: Any,
+    output_size: tuple[int, int] | None = None,
+    transform: str = "affine",
+    padding_mode: str = "zeros",
+) -> np.ndarray:
+    """Resample images, each by its own theta.
 
-    Shapes: images `(N, H, W, C)`, theta `(N, P)`; result `(N, H_out, W_out, C)`, NumPy float32.
-    Convention: theta maps output to input, corners not aligned; `output_size` None is the input's.
-    Errors: ValueError when images and theta differ in number, for other shapes and for an unknown transform.
-    Source: Jaderberg et al. 2015, section 3, the sampler of `stnlib.SpatialTransformer`.
+    :Shapes: images `(N, H, W, C)`, theta `(N, P)`; result `(N, H_out, W_out, C)`, NumPy float32.
+    :Convention: theta maps output to input, corners not aligned; `output_size` None is the input's;
+        `padding_mode` says what lies outside, as in `stnlib.grid_sample`.
+    :Errors: ValueError when images and theta differ in number, for other shapes and for unknown names.
+    :Source: Jaderberg et al. 2015, section 3, the sampler of `stnlib.SpatialTransformer`.
 
     >>> image = np.eye(3, dtype="float32").reshape(1, 3, 3, 1)
     >>> warp(image, [[-1, 0, 0, 0, 1, 0]])[0, :, :, 0].tolist()
@@ -38,21 +105,28 @@ def warp(images, theta, output_size=None, transform="affine"):
     count = transforms.parameter_count(transform)
     if theta.shape != (len(images), count):
         _checks.fail("theta", f"shape {theta.shape}", f"{count} numbers for each of {len(images)} images")
+    _checks.choice(padding_mode, "padding_mode", PADDING_MODES)
     size = images.shape[1:3] if output_size is None else _checks.sizes(output_size, "output_size")
     result = np.empty((len(images), *size, images.shape[-1]), "float32")
     for start in range(0, len(images), CHUNK):
         part = slice(start, start + CHUNK)
         points = transform_points(ops.convert_to_tensor(theta[part]), transform, *size)
-        result[part] = ops.convert_to_numpy(sample(ops.convert_to_tensor(images[part]), points))
+        sampled = sample(ops.convert_to_tensor(images[part]), points, padding_mode=padding_mode)
+        result[part] = ops.convert_to_numpy(sampled)
     return result
 
 
-def affine_theta(angle=0.0, scale=(1.0, 1.0), shear=0.0, translation=(0.0, 0.0)):
+def affine_theta(
+    angle: float = 0.0,
+    scale: tuple[float, float] = (1.0, 1.0),
+    shear: float = 0.0,
+    translation: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
     """Write an affine theta: rotation times shear times scale, then translation.
 
-    Shapes: scalars, and pairs `(x, y)`; result `(6,)`, row-major, float32.
-    Convention: radians, normalised coordinates, output to input: scale 2 shows the digit half as large.
-    Source: Jaderberg et al. 2015, equation (1).
+    :Shapes: scalars, and pairs `(x, y)`; result `(6,)`, row-major, float32.
+    :Convention: radians, normalised coordinates, output to input: scale 2 shows the digit half as large.
+    :Source: Jaderberg et al. 2015, equation (1).
 
     >>> affine_theta(scale=(2, 2), translation=(0.5, 0)).tolist()
     [2.0, 0.0, 0.5, 0.0, 2.0, 0.0]
@@ -61,70 +135,75 @@ def affine_theta(angle=0.0, scale=(1.0, 1.0), shear=0.0, translation=(0.0, 0.0))
     return matrix.reshape(6).astype("float32")
 
 
-def distort(images, name="article", seed=0):
+def distort(images: Any, name: str = "article", seed: Any = 0) -> Distorted:
     """Distort every image at random.
 
-    Shapes: images `(N, 28, 28, 1)` in [0, 1]; a `Distorted` tuple: images `(N, H, W, 1)`, theta `(N, P)`.
-    Convention: theta is output to input, affine (6), projective (8) for `P` and `P_stretch`, thin plate
-        spline (32) for `E`; under clutter it places the digit. `seed` may be a tuple, such as (seed, epoch).
-    Errors: ValueError for an unknown name and for images of another shape.
-    Source: xeonqq's article (`article`); Jaderberg et al. 2015, section 4.1 and appendix A.
+    :Shapes: images `(N, H, W, C)`, float in [0, 1]; a `Distorted` tuple: images `(N, H_out, W_out, C)` float32, theta
+        `(N, P)`.
+    :Convention: theta is output to input, of the family that `DISTORTIONS[name].transform` names; under clutter it
+        places the image, in `addition` (two images each, on channels of their own) it is `(N, 12)`. Sizes that
+        were described for 28 pixels follow the image's, rotations and shears are those of square pixels. `seed` may be
+        a tuple, such as (seed, epoch).
+    :Errors: ValueError for an unknown name and for images of another shape.
+    :Source: xeonqq's article (`article`); Jaderberg et al. 2015, section 4.1 and appendix A.
 
     >>> distort(np.ones((2, 28, 28, 1)), "RTS").images.shape
     (2, 42, 42, 1)
     """
-    _checks.choice(name, "name", NAMES)
-    _batch(np.asarray(images), side=28)
+    distortion = DISTORTIONS[_checks.choice(name, "name", NAMES)]
+    images = np.asarray(images, "float32")
+    _batch(images)
+    if distortion.channels > 1:
+        return _side_by_side(images, *pairing(len(images), seed, _aspect(images)))
     rng = np.random.default_rng(seed)
-    if name == "clutter":
-        return _clutter(images, rng, size=60, pieces=6, piece=6)
-    if name == "article_clutter":
-        return _clutter(images, rng, size=40, pieces=5, piece=5)
-    theta = poses.DRAWS[name](rng, len(images)).astype("float32")
-    size = (SIZES[name], SIZES[name])
-    return Distorted(warp(images, theta, size, poses.TRANSFORMS.get(name, "affine")), theta)
+    if distortion.clutter:
+        return _cluttered(images, rng, distortion)
+    theta = _drawn(distortion, rng, len(images), _aspect(images))
+    size = distortion.output_size(*images.shape[1:3])
+    return Distorted(warp(images, theta, size, distortion.transform), theta)
 
 
-def mixed(x, y, copies, seed=0, name="article"):
+def mixed(x: Any, y: Any, copies: int, seed: Any = 0, name: str = "article") -> tuple[np.ndarray, np.ndarray]:
     """Mix the clean images with distorted copies of each, as the article trains.
 
-    Shapes: x `(N, 28, 28, 1)`, y `(N,)`; result `(N (1 + copies), 28, 28, 1)` and its labels, shuffled.
-    Errors: ValueError for a distortion that changes the size.
-    Source: xeonqq's article, which has one copy of each of MNIST's 60,000 digits.
+    :Shapes: x `(N, H, W, C)`, y `(N,)`; result `(N (1 + copies), H, W, C)` and its labels, shuffled.
+    :Errors: ValueError for a distortion that changes the size.
+    :Source: xeonqq's article, which has one copy of each of MNIST's 60,000 digits.
 
     >>> images, labels = mixed(np.ones((3, 28, 28, 1)), np.arange(3), copies=2)
     >>> images.shape, sorted(labels.tolist())
     ((9, 28, 28, 1), [0, 0, 0, 1, 1, 1, 2, 2, 2])
     """
-    _checks.choice(name, "name", [known for known, size in SIZES.items() if size == 28])
+    _checks.choice(name, "name", [known.name for known in DISTORTIONS.values() if known.canvas == SIDE])
     copy = distort(np.tile(x, (copies, 1, 1, 1)), name, seed).images
     order = np.random.default_rng(seed).permutation(len(x) * (copies + 1))
     images = np.concatenate([np.asarray(x, "float32"), copy])[order]
     return images, np.tile(y, copies + 1)[order]
 
 
-def addition(images, labels, seed=0):
+def addition(images: Any, labels: Any, seed: Any = 0) -> tuple[np.ndarray, np.ndarray]:
     """Pair digits to be added, each transformed like RTS on a channel of its own.
 
-    Shapes: images `(N, 28, 28, 1)`, labels `(N,)`; result `(N, 42, 42, 2)` and sums `(N,)` in 0..18.
-    Convention: the first channel holds image i, the second one at random, each once; it may be image i again.
-    Source: Jaderberg et al. 2015, appendix A.2.
+    :Shapes: images `(N, H, W, C)`, labels `(N,)`; result `(N, 1.5 H, 1.5 W, 2 C)` and sums `(N,)`.
+    :Convention: the first channels hold image i, the last one at random, each once; it may be image i again.
+    :Source: Jaderberg et al. 2015, appendix A.2.
 
     >>> pairs, sums = addition(np.ones((4, 28, 28, 1)), np.arange(4))
     >>> pairs.shape, sums.shape
     ((4, 42, 42, 2), (4,))
     """
     images, labels = np.asarray(images, "float32"), np.asarray(labels)
-    partner, theta = pairing(len(images), seed)
-    channels = [warp(part, pose, (42, 42)) for part, pose in zip((images, images[partner]), theta, strict=True)]
-    return np.concatenate(channels, axis=-1), labels + labels[partner]
+    _batch(images)
+    partner, theta = pairing(len(images), seed, _aspect(images))
+    return _side_by_side(images, partner, theta).images, labels + labels[partner]
 
 
-def pairing(count, seed=0):
+def pairing(count: int, seed: Any = 0, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Draw what `addition` does: who is added to whom, and the poses of both.
 
-    Shapes: the partners' indices `(N,)` and theta `(2, N, 6)`, output to input, one for each channel.
-    Source: Jaderberg et al. 2015, appendix A.2.
+    :Shapes: the partners' indices `(N,)` and theta `(2, N, 6)`, output to input, one for each channel.
+    :Convention: `aspect` is the images' width, with their height as the unit.
+    :Source: Jaderberg et al. 2015, appendix A.2.
 
     >>> partner, theta = pairing(4)
     >>> sorted(partner.tolist()), theta.shape
@@ -132,42 +211,61 @@ def pairing(count, seed=0):
     """
     rng = np.random.default_rng(seed)
     partner = rng.permutation(count)
-    return partner, np.stack([poses.DRAWS["RTS"](rng, count) for _ in range(2)])
+    draw = DISTORTIONS["addition"].draw
+    return partner, np.stack([poses.in_pixels(draw(rng, count), aspect) for _ in range(2)])
 
 
-def _batch(images, side=None):
-    """Refuse what is no batch `(N, H, W, C)`, or one of another size than `side`."""
-    if images.ndim != 4 or (side is not None and images.shape[1:3] != (side, side)):
-        expected = "(N, H, W, C)" if side is None else f"(N, {side}, {side}, 1)"
-        _checks.fail("images", f"shape {images.shape}", expected)
+def _batch(images: np.ndarray) -> None:
+    """Refuse what is no batch `(N, H, W, C)`."""
+    if images.ndim != 4:
+        _checks.fail("images", f"shape {images.shape}", "(N, H, W, C)")
 
 
-def _clutter(images, rng, size, pieces, piece):
-    """Put each digit at a random place of a `size` x `size` canvas, with crops of other digits."""
-    images = np.asarray(images, "float32")
-    count, height = images.shape[:2]
-    canvas = np.zeros((count, size, size, 1), "float32")
-    corner = rng.integers(0, size - height + 1, (count, 2))
+def _aspect(images: np.ndarray) -> float:
+    """Width over height."""
+    return images.shape[2] / images.shape[1]
+
+
+def _drawn(distortion: Distortion, rng: np.random.Generator, count: int, aspect: float) -> np.ndarray:
+    """Theta `(count, P)` for images of that aspect; corners and control points move by shares of their sides."""
+    theta = distortion.draw(rng, count)
+    return (poses.in_pixels(theta, aspect) if distortion.transform == "affine" else theta).astype("float32")
+
+
+def _side_by_side(images: np.ndarray, partner: np.ndarray, theta: np.ndarray) -> Distorted:
+    """Each image and its partner, each in its own pose, on channels of their own."""
+    size = DISTORTIONS["addition"].output_size(*images.shape[1:3])
+    channels = [warp(part, pose, size) for part, pose in zip((images, images[partner]), theta, strict=True)]
+    return Distorted(np.concatenate(channels, axis=-1), np.concatenate(theta, axis=-1).astype("float32"))
+
+
+def _cluttered(images: np.ndarray, rng: np.random.Generator, distortion: Distortion) -> Distorted:
+    """Put each image at a random place of a larger canvas, with crops of other images."""
+    count, *frame, channels = images.shape
+    size = distortion.output_size(*frame)
+    piece = [max(1, round(side * distortion.clutter.piece / SIDE)) for side in frame]
+    canvas = np.zeros((count, *size, channels), "float32")
+    corner = _places(rng, count, frame, size)
     _stamp(canvas, images, corner)
-    for _ in range(pieces):
+    for _ in range(distortion.clutter.pieces):
         others = (np.arange(count) + rng.integers(1, max(count, 2), count)) % count
-        crops = _crop(images[others], rng.integers(0, height - piece + 1, (count, 2)), piece)
-        _stamp(canvas, crops, rng.integers(0, size - piece + 1, (count, 2)))
-    return Distorted(canvas, poses.placement(corner, height, size).astype("float32"))
+        crops = images[others][_window(_places(rng, count, piece, frame), piece)]
+        _stamp(canvas, crops, _places(rng, count, piece, size))
+    return Distorted(canvas, poses.placement(corner, frame, size).astype("float32"))
 
 
-def _window(corner, size):
-    """Index arrays (N, 1, 1), (N, size, 1), (N, 1, size) of the windows at `corner` (row, column)."""
-    rows, columns = (corner[:, i, None] + np.arange(size) for i in (0, 1))
+def _places(rng: np.random.Generator, count: int, size: Any, canvas: Any) -> np.ndarray:
+    """Random corners (row, column), `(count, 2)`, of windows of `size` inside a canvas."""
+    return rng.integers(0, [outer - inner + 1 for inner, outer in zip(size, canvas, strict=True)], (count, 2))
+
+
+def _window(corner: np.ndarray, size: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index arrays (N, 1, 1), (N, height, 1), (N, 1, width) of the windows at `corner` (row, column)."""
+    rows, columns = (corner[:, i, None] + np.arange(size[i]) for i in (0, 1))
     return np.arange(len(corner))[:, None, None], rows[:, :, None], columns[:, None, :]
 
 
-def _crop(images, corner, size):
-    """Cut a window out of each image."""
-    return images[_window(corner, size)]
-
-
-def _stamp(canvas, patches, corner):
+def _stamp(canvas: np.ndarray, patches: np.ndarray, corner: np.ndarray) -> None:
     """Lay a patch on each canvas, in place; where both are bright, the brighter wins."""
-    window = _window(corner, patches.shape[1])
+    window = _window(corner, patches.shape[1:3])
     canvas[window] = np.maximum(canvas[window], patches)

@@ -1,16 +1,18 @@
 """Random poses: how the theta of each distortion is drawn, in NumPy, float64, output to input."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")  # (x, y), clockwise
 
 
-def affine(angle, scale, shear, translation):
+def affine(angle: np.ndarray, scale: np.ndarray, shear: np.ndarray, translation: np.ndarray) -> np.ndarray:
     """Compose affine matrices: rotation times shear times scale, then translation.
 
-    Shapes: angle and shear `(N,)`, scale and translation `(N, 2)` as (x, y); result `(N, 2, 3)`.
-    Convention: radians; y points down.
-    Source: Jaderberg et al. 2015, equation (1).
+    :Shapes: angle and shear `(N,)`, scale and translation `(N, 2)` as (x, y); result `(N, 2, 3)`.
+    :Convention: radians; y points down.
+    :Source: Jaderberg et al. 2015, equation (1).
 
     >>> affine(np.zeros(1), np.full((1, 2), 2.0), np.zeros(1), np.ones((1, 2))).tolist()
     [[[2.0, 0.0, 1.0], [0.0, 2.0, 1.0]]]
@@ -21,10 +23,10 @@ def affine(angle, scale, shear, translation):
     return np.stack([first, second, translation], axis=-1)
 
 
-def inverse(matrix):
+def inverse(matrix: np.ndarray) -> np.ndarray:
     """Turn "where the digit goes" into theta, "where the output reads".
 
-    Shapes: `(N, 2, 3)` to flat theta `(N, 6)`.
+    :Shapes: `(N, 2, 3)` to flat theta `(N, 6)`.
 
     >>> inverse(np.array([[[2.0, 0.0, 1.0], [0.0, 4.0, 0.0]]])).tolist()
     [[0.5, 0.0, -0.5, 0.0, 0.25, 0.0]]
@@ -33,11 +35,11 @@ def inverse(matrix):
     return np.concatenate([linear, -linear @ matrix[:, :, 2:]], axis=-1).reshape(-1, 6) + 0.0
 
 
-def article(rng, count):
-    """Draw the article's mix: all of scale, shift, turn and shear, or one of them, equally likely.
+def article(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw the article's mix: all of scale, shift, rotation and shear, or one of them, equally likely.
 
-    Shapes: theta `(count, 6)`.
-    Source: xeonqq's article: scale 0.5 to 1.3 and shift 30 % for each axis, turn 75, shear 30 degrees.
+    :Shapes: theta `(count, 6)`.
+    :Source: xeonqq's article: scale 0.5 to 1.3 and shift 30 % for each axis, rotation 75, shear 30 degrees.
 
     >>> article(np.random.default_rng(0), 3).shape
     (3, 6)
@@ -57,8 +59,8 @@ def article(rng, count):
     return inverse(affine(angle, scale, shear, translation))
 
 
-def rotated(rng, count):
-    """Draw the paper's R: a turn of up to 90 degrees either way; theta `(count, 6)`.
+def rotated(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw the paper's R: a rotation of up to 90 degrees either way; theta `(count, 6)`.
 
     >>> rotated(np.random.default_rng(0), 3).shape
     (3, 6)
@@ -67,10 +69,10 @@ def rotated(rng, count):
     return inverse(affine(angle, np.ones((count, 2)), np.zeros(count), np.zeros((count, 2))))
 
 
-def rotated_scaled_translated(rng, count, size=28, canvas=42):
-    """Draw the paper's RTS: turn 45 degrees, scale 0.7 to 1.2, any place on the canvas; theta `(count, 6)`.
+def rotated_scaled_translated(rng: np.random.Generator, count: int, size: int = 28, canvas: int = 42) -> np.ndarray:
+    """Draw the paper's RTS: rotation 45 degrees, scale 0.7 to 1.2, any place on the canvas; theta `(count, 6)`.
 
-    Source: Jaderberg et al. 2015, appendix A.1; that the scaled 28-pixel square stays inside is ours.
+    :Source: Jaderberg et al. 2015, appendix A.1; that the scaled 28-pixel square stays inside is ours.
 
     >>> rotated_scaled_translated(np.random.default_rng(0), 3).shape
     (3, 6)
@@ -82,11 +84,11 @@ def rotated_scaled_translated(rng, count, size=28, canvas=42):
     return inverse(affine(angle, np.repeat(scale[:, None], 2, axis=1), np.zeros(count), translation))
 
 
-def projected(rng, count, size=28, sigma=5):
+def projected(rng: np.random.Generator, count: int, size: int = 28, sigma: float = 5) -> np.ndarray:
     """Draw the paper's P: scale 0.75 to 1, each corner moved by N(0, 5 px); theta `(count, 8)`.
 
-    Convention: both coordinates of a corner are moved, each by a draw of its own.
-    Source: Jaderberg et al. 2015, appendix A.1; corners that do not form a convex shape are drawn again.
+    :Convention: both coordinates of a corner are moved, each by a draw of its own.
+    :Source: Jaderberg et al. 2015, appendix A.1; corners that do not form a convex shape are drawn again.
 
     >>> projected(np.random.default_rng(0), 3).shape
     (3, 8)
@@ -94,11 +96,11 @@ def projected(rng, count, size=28, sigma=5):
     return _with_corners(rng, count, lambda left: rng.normal(0, 2 * sigma / size, (left, 4, 2)))
 
 
-def stretched(rng, count, size=28, sigma=5):
+def stretched(rng: np.random.Generator, count: int, size: int = 28, sigma: float = 5) -> np.ndarray:
     """Draw P as its description can be read as well: each corner moved along its diagonal; theta `(count, 8)`.
 
-    Convention: one draw of N(0, 5 px) for each corner, the distance from the centre that it gains.
-    Source: Jaderberg et al. 2015, appendix A.1, taken for a stretch; for the rest see `projected`.
+    :Convention: one draw of N(0, 5 px) for each corner, the distance from the centre that it gains.
+    :Source: Jaderberg et al. 2015, appendix A.1, taken for a stretch; for the rest see `projected`.
 
     >>> stretched(np.random.default_rng(0), 3).shape
     (3, 8)
@@ -107,7 +109,7 @@ def stretched(rng, count, size=28, sigma=5):
     return _with_corners(rng, count, lambda left: outwards * rng.normal(0, 2 * sigma / size, (left, 4, 1)))
 
 
-def _with_corners(rng, count, draw_moves):
+def _with_corners(rng: np.random.Generator, count: int, draw_moves: Callable[[int], np.ndarray]) -> np.ndarray:
     """The theta `(count, 8)` that squares, 0.75 to 1 of the frame, get by moving their corners.
 
     `draw_moves(left)` is `(left, 4, 2)`; corners that do not form a convex shape are drawn again.
@@ -118,18 +120,22 @@ def _with_corners(rng, count, draw_moves):
         scale = rng.uniform(0.75, 1, (len(todo), 1, 1))
         moved[todo] = CORNERS * scale + draw_moves(len(todo))
         todo = todo[~_convex(moved[todo])]
-    return _homography(moved, np.broadcast_to(CORNERS, moved.shape))
+    return homography(moved, np.broadcast_to(CORNERS, moved.shape))
 
 
-def _convex(corners, least=0.2):
+def _convex(corners: np.ndarray, least: float = 0.2) -> np.ndarray:
     """True where four corners `(N, 4, 2)`, in order, turn the same way everywhere, and clearly so."""
     edge = np.roll(corners, -1, axis=1) - corners
     after = np.roll(edge, -1, axis=1)
     return np.all(edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0] > least, axis=1)
 
 
-def _homography(source, target):
-    """The projective theta `(N, 8)` that maps the points source to target, both `(N, 4, 2)`."""
+def homography(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Find the projective theta `(N, 8)` that maps four points to four others, both `(N, 4, 2)` as (x, y).
+
+    >>> homography(CORNERS[None], CORNERS[None] / 2).round(9).tolist()
+    [[0.5, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0]]
+    """
     x, y = source[..., 0], source[..., 1]
     u, v = target[..., 0], target[..., 1]
     one, zero = np.ones_like(x), np.zeros_like(x)
@@ -139,10 +145,10 @@ def _homography(source, target):
     return np.linalg.solve(equations, np.concatenate([u, v], axis=1)[..., None])[..., 0]
 
 
-def elastic(rng, count, size=28, sigma=1.5, points=4):
+def elastic(rng: np.random.Generator, count: int, size: int = 28, sigma: float = 1.5, points: int = 4) -> np.ndarray:
     """Draw the paper's E: scale 0.75 to 1, 16 control points moved by N(0, 1.5 px); theta `(count, 32)`.
 
-    Source: Jaderberg et al. 2015, appendix A.1; the control points move on the reading side.
+    :Source: Jaderberg et al. 2015, appendix A.1; the control points move on the reading side.
 
     >>> elastic(np.random.default_rng(0), 3).shape
     (3, 32)
@@ -154,23 +160,33 @@ def elastic(rng, count, size=28, sigma=1.5, points=4):
     return shift.reshape(count, 2 * points**2)
 
 
-def placement(corner, size, canvas):
-    """Write the theta `(N, 6)` that shows a `size`-pixel image at `corner` (row, column) of a canvas.
+def placement(corner: np.ndarray, size: Sequence[int], canvas: Sequence[int]) -> np.ndarray:
+    """Write the theta `(N, 6)` that shows an image at `corner` (row, column) of a canvas.
 
-    >>> placement(np.array([[16, 16]]), 28, 60).round(3).tolist()
+    :Convention: `size` and `canvas` are (height, width) in pixels.
+
+    >>> placement(np.array([[16, 16]]), (28, 28), (60, 60)).round(3).tolist()
     [[2.143, 0.0, 0.0, 0.0, 2.143, 0.0]]
     """
-    scale = np.full((len(corner), 2), size / canvas)
+    size, canvas = (np.asarray(sides[::-1], "float64") for sides in (size, canvas))
+    scale = np.broadcast_to(size / canvas, (len(corner), 2))
     centre = (2 * corner[:, ::-1] + size) / canvas - 1
     return inverse(affine(np.zeros(len(corner)), scale, np.zeros(len(corner)), centre))
 
 
-DRAWS = {
-    "article": article,
-    "R": rotated,
-    "RTS": rotated_scaled_translated,
-    "P": projected,
-    "P_stretch": stretched,
-    "E": elastic,
-}
-TRANSFORMS = {"P": "projective", "P_stretch": "projective", "E": "tps"}
+def in_pixels(theta: np.ndarray, aspect: float) -> np.ndarray:
+    """Turn affine maps drawn for square images into those that rotate and shear pixels of wider or narrower ones.
+
+    :Shapes: theta `(N, 6)`, output to input; the same back.
+    :Convention: `aspect` is the width, with the height as the unit; where the image's centre goes stays as drawn.
+
+    >>> quarter = np.array([[0.0, -1.0, 0.0, 1.0, 0.0, 0.0]])  # a quarter of a circle
+    >>> in_pixels(quarter, 4.0).tolist()
+    [[0.0, -0.25, 0.0, 4.0, 0.0, 0.0]]
+    """
+    if aspect == 1:
+        return theta
+    matrix = theta.reshape(-1, 2, 3)
+    linear = matrix[:, :, :2] * [[1, 1 / aspect], [aspect, 1]]
+    centre = np.linalg.solve(matrix[:, :, :2], matrix[:, :, 2:])
+    return np.concatenate([linear, linear @ centre], axis=-1).reshape(-1, 6)

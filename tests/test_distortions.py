@@ -1,4 +1,4 @@
-"""Distorted digits: geometry against known moves and SciPy, ranges, seeds."""
+"""Distorted digits: geometry against known transformations and SciPy, ranges, seeds."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,8 @@ def test_shape_range_and_seed(digits, name):
     x = digits.x_train[:50]
     first, again = distortions.distort(x, name, seed=3), distortions.distort(x, name, seed=3)
     other = distortions.distort(x, name, seed=(3, 1))
-    assert first.images.shape[0] == 50 and first.images.shape[-1] == 1 and first.images.dtype == np.float32
+    record = distortions.DISTORTIONS[name]
+    assert first.images.shape == (50, *record.output_size(), record.channels) and first.images.dtype == np.float32
     assert first.images.min() >= 0 and first.images.max() <= 1 + 1e-6
     np.testing.assert_array_equal(first.images, again.images)
     np.testing.assert_array_equal(first.theta, again.theta)
@@ -50,8 +51,8 @@ def test_warp_needs_one_theta_for_each_image():
         (lambda x: distortions.warp(x, np.zeros((5, 4)), transform="bend"), "transform: expected one of"),
         (lambda x: distortions.warp(x, np.zeros((5, 4))), "theta: expected 6 numbers for each of 5 images"),
         (lambda x: distortions.warp(x, np.zeros((5, 6)), 14), "output_size: expected two whole numbers"),
-        (lambda x: distortions.distort(x[..., 0]), r"images: expected \(N, 28, 28, 1\)"),
-        (lambda x: distortions.distort(np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0))), "R"), "images: expected"),
+        (lambda x: distortions.distort(x[..., 0]), r"images: expected \(N, H, W, C\)"),
+        (lambda x: distortions.warp(x, np.zeros((5, 6)), padding_mode="edge"), "padding_mode: expected one of"),
         (lambda x: distortions.mixed(x, np.arange(5), 1, name="RTS"), "name: expected one of"),
     ],
 )
@@ -61,9 +62,46 @@ def test_bad_arguments_are_named_on_one_line(digits, call, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["article", "R", "RTS", "P", "P_stretch", "E"])
+@pytest.mark.parametrize("name", distortions.NAMES)
 def test_no_images_give_no_images(name):
     assert len(distortions.distort(np.zeros((0, 28, 28, 1)), name).images) == 0
+
+
+@pytest.mark.parametrize("name", distortions.NAMES)
+@pytest.mark.parametrize("shape", [(48, 188, 3), (20, 9, 1), (1, 5, 2)])
+def test_images_of_any_size_and_any_number_of_channels(name, shape):
+    images = np.random.default_rng(0).uniform(0.2, 1, (6, *shape)).astype("float32")
+    made, record = distortions.distort(images, name, seed=1), distortions.DISTORTIONS[name]
+    assert made.images.shape == (6, *record.output_size(*shape[:2]), shape[2] * record.channels)
+    assert made.images.min() >= 0 and made.images.max() <= 1 + 1e-5 and np.all(made.images.max(axis=(1, 2, 3)) > 0)
+
+
+@pytest.mark.parametrize("name", [name for name in distortions.NAMES if not distortions.DISTORTIONS[name].clutter])
+def test_colours_are_moved_alike(name):
+    grey = np.random.default_rng(0).uniform(size=(4, 28, 28, 1)).astype("float32")
+    images = distortions.distort(np.concatenate([grey, grey / 2], axis=-1), name, seed=1).images
+    np.testing.assert_allclose(images[..., 1::2], images[..., ::2] / 2, atol=1e-6)
+
+
+def test_a_wide_image_is_rotated_and_not_sheared():
+    disc = (np.hypot(*(np.indices((48, 188)) - [[[23.5]], [[93.5]]])) < 20).astype("float32")[None, :, :, None]
+    rotated = distortions.distort(np.tile(disc, (5, 1, 1, 1)), "R", seed=0).images
+    assert np.abs(rotated - disc).mean() < 0.01
+
+
+def test_where_a_wide_image_goes_is_not_changed_by_its_rotation():
+    square = np.random.default_rng(0).normal(size=(5, 2, 3)) + np.eye(2, 3)
+    wide = poses.in_pixels(square.reshape(5, 6), 3.0).reshape(5, 2, 3)
+    centres = [np.linalg.solve(theta[:, :, :2], -theta[:, :, 2:]) for theta in (square, wide)]
+    np.testing.assert_allclose(*centres, atol=1e-9)
+    pixels = np.diag([3.0, 1.0])
+    np.testing.assert_allclose(pixels @ wide[:, :, :2] @ np.linalg.inv(pixels), square[:, :, :2], atol=1e-9)
+
+
+@pytest.mark.parametrize(("padding_mode", "outside"), [("zeros", 0), ("border", 1), ("reflection", 1)])
+def test_what_lies_outside_is_a_choice(padding_mode, outside):
+    shifted = distortions.warp(np.ones((1, 4, 4, 1)), [[1, 0, 1.5, 0, 1, 0]], padding_mode=padding_mode)
+    assert shifted[0, 0, :, 0].tolist() == [1, outside, outside, outside]
 
 
 def test_identity_changes_nothing(digits):
@@ -76,16 +114,16 @@ def test_theta_reads_to_the_right_so_the_digit_moves_left():
     np.testing.assert_allclose(moved[:, :, :-3], smooth()[:, :, 3:], atol=1e-5)
 
 
-def test_positive_angle_turns_the_digit_left():
+def test_a_positive_angle_rotates_the_digit_counter_clockwise():
     quarter = distortions.warp(smooth(), [distortions.affine_theta(angle=np.pi / 2)])
     np.testing.assert_allclose(quarter[0], np.rot90(smooth()[0]), atol=1e-5)
 
 
 def test_affine_theta_against_matrices():
     theta = distortions.affine_theta(0.3, (1.2, 0.7), 0.2, (0.1, -0.4)).reshape(2, 3)
-    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    rotation = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     lean = np.array([[1, np.tan(0.2)], [0, 1]])
-    np.testing.assert_allclose(theta[:, :2], turn @ lean @ np.diag([1.2, 0.7]), atol=1e-6)
+    np.testing.assert_allclose(theta[:, :2], rotation @ lean @ np.diag([1.2, 0.7]), atol=1e-6)
     np.testing.assert_allclose(theta[:, 2], [0.1, -0.4], atol=1e-7)
 
 
@@ -98,7 +136,7 @@ def test_warp_agrees_with_scipy():
     np.testing.assert_allclose(distortions.warp(smooth(), theta.reshape(1, 6))[0, :, :, 0], expected, atol=1e-4)
 
 
-def test_article_draws_five_fates_equally():
+def test_article_draws_five_distortions_equally():
     theta = poses.article(np.random.default_rng(0), 20000).reshape(-1, 2, 3)
     linear, shift = theta[:, :, :2], theta[:, :, 2]
     forward = np.linalg.inv(linear)
@@ -106,21 +144,21 @@ def test_article_draws_five_fates_equally():
     moved = np.abs(shift).max(axis=1) > 0
     square = np.abs(linear @ linear.transpose(0, 2, 1) - np.eye(2)).max(axis=(1, 2)) < 1e-9
     diagonal = (np.abs(linear[:, 0, 1]) < 1e-12) & (np.abs(linear[:, 1, 0]) < 1e-12)
-    fates = {
+    kinds = {
         "translation": still & moved,
         "rotation": square & ~still & ~moved,
         "scale": diagonal & ~still & ~moved,
         "shear": ~square & ~diagonal & ~moved,
         "all": ~still & moved,
     }
-    for name, mask in fates.items():
+    for name, mask in kinds.items():
         assert 0.18 < mask.mean() < 0.22, name
-    assert np.abs(shift[fates["translation"]]).max() <= 0.6
-    angle = np.degrees(np.arctan2(linear[:, 1, 0], linear[:, 0, 0]))[fates["rotation"]]
+    assert np.abs(shift[kinds["translation"]]).max() <= 0.6
+    angle = np.degrees(np.arctan2(linear[:, 1, 0], linear[:, 0, 0]))[kinds["rotation"]]
     assert 73 < np.abs(angle).max() <= 75
-    size = np.diagonal(forward, axis1=1, axis2=2)[fates["scale"]]
+    size = np.diagonal(forward, axis1=1, axis2=2)[kinds["scale"]]
     assert 0.5 <= size.min() < 0.51 and 1.29 < size.max() <= 1.3
-    lean = np.degrees(np.arctan(forward[:, 0, 1]))[fates["shear"]]
+    lean = np.degrees(np.arctan(forward[:, 0, 1]))[kinds["shear"]]
     assert 29 < np.abs(lean).max() <= 30
 
 
@@ -138,11 +176,11 @@ def test_rts_keeps_the_scaled_square_on_the_canvas():
     assert np.all(np.abs(forward[:, :, 2]) <= (1 - size * 28 / 42)[:, None] + 1e-12)
 
 
-def test_rts_loses_no_ink_to_the_border(digits):
-    bent = distortions.distort(digits.x_test, "RTS", seed=0)
-    forward = poses.inverse(bent.theta.reshape(-1, 2, 3).astype("float64")).reshape(-1, 2, 3)
+def test_rts_loses_no_ink_at_the_border(digits):
+    distorted = distortions.distort(digits.x_test, "RTS", seed=0)
+    forward = poses.inverse(distorted.theta.reshape(-1, 2, 3).astype("float64")).reshape(-1, 2, 3)
     grows = np.abs(np.linalg.det(forward[:, :, :2])) * 42**2 / 28**2
-    ink = bent.images.sum(axis=(1, 2, 3)) / digits.x_test.sum(axis=(1, 2, 3))
+    ink = distorted.images.sum(axis=(1, 2, 3)) / digits.x_test.sum(axis=(1, 2, 3))
     assert np.median(np.abs(ink / grows - 1)) < 0.02
 
 
@@ -150,7 +188,7 @@ def test_projective_theta_takes_moved_corners_back():
     rng = np.random.default_rng(0)
     corners = np.array([[[-1, -1], [1, -1], [1, 1], [-1, 1]]], "float64")
     moved = corners + rng.normal(0, 0.1, (1, 4, 2))
-    matrix = np.append(poses._homography(moved, corners)[0], 1).reshape(3, 3)
+    matrix = np.append(poses.homography(moved, corners)[0], 1).reshape(3, 3)
     mapped = np.c_[moved[0], np.ones(4)] @ matrix.T
     np.testing.assert_allclose(mapped[:, :2] / mapped[:, 2:], corners[0], atol=1e-12)
 

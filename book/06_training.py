@@ -62,66 +62,49 @@ TEST_SIZE = 2000   # at most this many to be examined on
 # $$
 #
 # and as shapes `(B, H, W, C)` → `(B, 6)` → `(B, H', W', 2)` → `(B, H', W', C)`. A Keras layer has
-# to do little more than own the weights and make the three calls. A few small helpers check what it
-# is given and make the head; everything else is here, as it stands in `stnlib`. Read `theta` and
-# `call` first: they are the equations. The rest is what Keras asks of any layer that can be saved.
+# to do little more than own the weights and make the three calls. Here it is, as it stands in `stnlib`. Read
+# `theta` and `call` first: they are the equations. What Keras asks of any layer of images stands in its base
+# class: checks of the options, shapes, and how to save it. `return_theta` hands $\theta$ out as a second output;
+# some people store images with the channels first, so `call` takes these, too.
 
 # %%
-from keras.saving import deserialize_keras_object, serialize_keras_object
+from keras import ops
 
 from stnlib.grid import transform_points
-from stnlib.layers import (
-    OPTIONS,
-    checked_images,
-    checked_localization,
-    checked_options,
-    features_shape,
-    identity_head,
-)
+from stnlib.layers import ImageLayer, identity_head
 from stnlib.sampling import sample
 
 
 # %% tags=["listing:stnlib.layers.SpatialTransformer"]
 @keras.saving.register_keras_serializable(package="stnlib")
-class SpatialTransformer(keras.layers.Layer):
-    def __init__(self, localization, transform="affine", output_size=None,
-                 control_points=(4, 4), mode="bilinear", padding_mode="zeros",
-                 align_corners=False, **kwargs):
-        super().__init__(**kwargs)
-        self.localization = checked_localization(localization)
-        options = checked_options(transform, output_size, control_points,
-                                  mode, padding_mode, align_corners)
-        for name, value in options.items():
-            setattr(self, name, value)
+class SpatialTransformer(ImageLayer):
+    def __init__(self, localization: keras.layers.Layer, transform: str = "affine",
+                 output_size: tuple[int, int] | None = None,
+                 control_points: tuple[int, int] = (4, 4), mode: str = "bilinear",
+                 padding_mode: str = "zeros", align_corners: bool = False,
+                 return_theta: bool = False, data_format: str | None = None,
+                 **kwargs):
+        options = (transform, output_size, control_points,
+                   mode, padding_mode, align_corners)
+        super().__init__(localization, *options, return_theta, data_format,
+                         **kwargs)
         self.head = identity_head(transform, control_points)
 
-    def build(self, input_shape):
-        features = features_shape(self.localization, input_shape, self.output_size)
-        if not self.head.built:
-            self.head.build(features)
-
     def theta(self, images):
-        return self.head(self.localization(checked_images(images)))
+        return self.head(self.localization(self.checked(images)))
 
     def call(self, images):
-        size = self.output_size or images.shape[1:3]
-        points = transform_points(self.theta(images), self.transform, *size,
+        theta = self.theta(images)
+        size = self.size_for(images.shape)
+        points = transform_points(theta, self.transform, *size,
                                   self.control_points, self.align_corners)
-        return sample(images, points,
-                      self.mode, self.padding_mode, self.align_corners)
-
-    def compute_output_shape(self, input_shape):
-        size = self.output_size or input_shape[1:3]
-        return (input_shape[0], *size, input_shape[-1])
-
-    def get_config(self):
-        config = super().get_config() | {key: getattr(self, key) for key in OPTIONS}
-        return config | {"localization": serialize_keras_object(self.localization)}
-
-    @classmethod
-    def from_config(cls, config):
-        localization = deserialize_keras_object(config["localization"])
-        return cls(**config | {"localization": localization})
+        if self.data_format == "channels_first":
+            images = ops.transpose(images, (0, 2, 3, 1))
+        output = sample(images, points,
+                        self.mode, self.padding_mode, self.align_corners)
+        if self.data_format == "channels_first":
+            output = ops.transpose(output, (0, 3, 1, 2))
+        return (output, theta) if self.return_theta else output
 
 # %% [markdown]
 # Does it do what the three calls do? Try it on an image that you can read: nine pixels, numbered.

@@ -62,7 +62,8 @@ def floating(value, argument, rank=None):
     if dtype == "string":
         fail(argument, "text", "an array of numbers")
     if dtype not in FLOATS:
-        fail(argument, f"dtype {dtype}", "floating-point numbers (convert with astype('float32'))")
+        hint = "convert with astype('float32') or keras.layers.Rescaling"
+        fail(argument, f"dtype {dtype}", f"floating-point numbers ({hint})")
     if rank is not None and len(tensor.shape) != rank:
         fail(argument, f"shape {tuple(tensor.shape)}", f"{rank} axes")
     return tensor

@@ -8,21 +8,108 @@ from stnlib import _checks, transforms
 from stnlib.grid import transform_points
 from stnlib.sampling import MODES, PADDING_MODES, sample
 
-OPTIONS = ("transform", "output_size", "control_points", "mode", "padding_mode", "align_corners")
+OPTIONS = (
+    "transform",
+    "output_size",
+    "control_points",
+    "mode",
+    "padding_mode",
+    "align_corners",
+    "return_theta",
+    "data_format",
+)
+
+
+class ImageLayer(keras.layers.Layer):
+    """What Keras asks of a layer that resamples images: checked options, shapes, saving; see `SpatialTransformer`."""
+
+    def __init__(
+        self,
+        localization,
+        transform,
+        output_size,
+        control_points,
+        mode,
+        padding_mode,
+        align_corners,
+        return_theta,
+        data_format,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(localization, keras.layers.Layer):
+            _checks.fail("localization", type(localization).__name__, "a Keras layer or model")
+        self.localization = localization
+        self.transform = _checks.choice(transform, "transform", transforms.NAMES)
+        self.output_size = None if output_size is None else _checks.sizes(output_size, "output_size")
+        self.control_points = _checks.sizes(control_points, "control_points", least=2)
+        self.mode = _checks.choice(mode, "mode", MODES)
+        self.padding_mode = _checks.choice(padding_mode, "padding_mode", PADDING_MODES)
+        self.align_corners = _checks.flag(align_corners, "align_corners")
+        self.return_theta = _checks.flag(return_theta, "return_theta")
+        data_format = keras.config.image_data_format() if data_format is None else data_format
+        self.data_format = _checks.choice(data_format, "data_format", ("channels_last", "channels_first"))
+
+    def build(self, input_shape):
+        """Build the localization network and the head for images of `input_shape`."""
+        self.compute_output_shape(input_shape)
+        if not self.head.built:
+            self.head.build(features_shape(self.localization, input_shape))
+
+    def checked(self, images):
+        """Images of four axes and a floating dtype as a tensor; ValueError for others."""
+        return _checks.floating(images, "images", rank=4)
+
+    def size_for(self, shape):
+        """(H_out, W_out) for images of `shape`."""
+        return self.output_size or tuple(shape[2:] if self.data_format == "channels_first" else shape[1:3])
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the images for images of `input_shape`; with `return_theta` that of theta beside it."""
+        if len(input_shape) != 4:
+            _checks.fail("images", f"shape {tuple(input_shape)}", "(B, H, W, C)")
+        size = self.size_for(input_shape)
+        if None in size:
+            _checks.fail("output_size", "None", f"(height, width) for images of unknown size {tuple(input_shape)}")
+        first = self.data_format == "channels_first"
+        shape = (*input_shape[:2], *size) if first else (input_shape[0], *size, input_shape[3])
+        return (shape, (input_shape[0], self.head.units)) if self.return_theta else shape
+
+    def compute_output_spec(self, images):
+        """What Keras draws models with: the shapes, in the dtype of the images, theta in float32."""
+        shape = self.compute_output_shape(self.checked(images).shape)
+        if not self.return_theta:
+            return keras.KerasTensor(shape, images.dtype)
+        return keras.KerasTensor(shape[0], images.dtype), keras.KerasTensor(shape[1], "float32")
+
+    def get_config(self):
+        """Everything that `from_config` needs, as plain values."""
+        localization = serialize_keras_object(self.localization)
+        localization.pop("build_config", None)  # built with this layer; Keras warns where it has no `build` of its own
+        return super().get_config() | {key: getattr(self, key) for key in OPTIONS} | {"localization": localization}
+
+    @classmethod
+    def from_config(cls, config):
+        """The layer that `get_config` described."""
+        localization = deserialize_keras_object(config["localization"])
+        return cls(**config | {"localization": localization})
 
 
 @keras.saving.register_keras_serializable(package="stnlib")
-class SpatialTransformer(keras.layers.Layer):
-    """Lets a network choose, image by image, where to look: images `(B, H, W, C)` to `(B, H_out, W_out, C)`.
+class SpatialTransformer(ImageLayer):
+    """Lets a network choose, image by image, where to look.
 
-    `localization` is a Keras layer or model from images to features `(B, F)`. The layer owns the head, a float32
-    `Dense(P)` with zero kernel and identity bias, so that theta starts as the exact identity. `layer(images)` gives
-    the resampled images, `layer.theta(images)` the parameters `(B, P)` (output to input, see
-    `stnlib.transforms`). `output_size` is (H_out, W_out), None for the input's. `control_points` counts for "tps"
-    only; mode, padding_mode, align_corners are those of `stnlib.grid_sample`. The grid is float32 under mixed
-    precision. Raises ValueError for unknown names or sizes, for a localization that is no Keras layer or whose
-    result is not `(B, F)`, and for images that are not floating-point or not `(B, H, W, C)`. Source: Jaderberg et
-    al. 2015, section 3.
+    :Shapes: images `(B, H, W, C)` to images `(B, H_out, W_out, C)`, with `return_theta` to a pair: these images and
+        theta `(B, P)`, float32.
+    :Convention: `localization` is a Keras layer or model from images to features `(B, F)`. The layer owns the head, a
+        float32 `Dense(P)` with zero kernel and identity bias, so that theta starts as the exact identity.
+        theta maps output to input, see `stnlib.transforms`. `output_size` is (H_out, W_out), None for the input's.
+        `control_points` counts for "tps" only; mode, padding_mode and align_corners are those of
+        `stnlib.grid_sample`. `data_format` is that of Keras's own layers: "channels_first" takes and gives
+        `(B, C, H, W)`, None follows `keras.config.image_data_format()`. The grid is float32 under mixed precision.
+    :Errors: ValueError for unknown names or sizes, for a localization that is no Keras layer or whose result is not
+        `(B, F)`, and for images that are not floating-point or have not four axes.
+    :Source: Jaderberg et al. 2015, section 3.
 
     >>> layer = SpatialTransformer(keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)]))
     >>> images = keras.random.uniform((2, 8, 8, 1))
@@ -32,64 +119,83 @@ class SpatialTransformer(keras.layers.Layer):
 
     def __init__(
         self,
-        localization,
-        transform="affine",
-        output_size=None,
-        control_points=(4, 4),
-        mode="bilinear",
-        padding_mode="zeros",
-        align_corners=False,
+        localization: keras.layers.Layer,
+        transform: str = "affine",
+        output_size: tuple[int, int] | None = None,
+        control_points: tuple[int, int] = (4, 4),
+        mode: str = "bilinear",
+        padding_mode: str = "zeros",
+        align_corners: bool = False,
+        return_theta: bool = False,
+        data_format: str | None = None,
         **kwargs,
     ):
         """Check the options and make the head; see the class."""
-        super().__init__(**kwargs)
-        self.localization = checked_localization(localization)
-        options = checked_options(transform, output_size, control_points, mode, padding_mode, align_corners)
-        for name, value in options.items():
-            setattr(self, name, value)
+        options = transform, output_size, control_points, mode, padding_mode, align_corners
+        super().__init__(localization, *options, return_theta, data_format, **kwargs)
         self.head = identity_head(transform, control_points)
-
-    def build(self, input_shape):
-        """Build the localization network and the head for images of `input_shape`."""
-        features = features_shape(self.localization, input_shape, self.output_size)
-        if not self.head.built:
-            self.head.build(features)
 
     def theta(self, images):
         """The parameters `(B, P)`, float32, that the images `(B, H, W, C)` ask for.
 
-        Ask a layer or a subclassed model for it. As an output of a functional model it adds the localization network
-        and the head to the drawing as layers of their own, and Keras does not load such a file again.
+        Ask a layer or a subclassed model for it. A functional model whose output it is does not load again from its
+        file: there, take the second output of a layer with `return_theta`.
         """
-        return self.head(self.localization(checked_images(images)))
+        return self.head(self.localization(self.checked(images)))
 
     def call(self, images):
         """Resample the images `(B, H, W, C)` where their own theta says."""
-        size = self.output_size or images.shape[1:3]
-        points = transform_points(self.theta(images), self.transform, *size, self.control_points, self.align_corners)
-        return sample(images, points, self.mode, self.padding_mode, self.align_corners)
+        theta = self.theta(images)
+        size = self.size_for(images.shape)
+        points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners)
+        if self.data_format == "channels_first":
+            images = ops.transpose(images, (0, 2, 3, 1))
+        output = sample(images, points, self.mode, self.padding_mode, self.align_corners)
+        if self.data_format == "channels_first":
+            output = ops.transpose(output, (0, 3, 1, 2))
+        return (output, theta) if self.return_theta else output
+
+
+@keras.saving.register_keras_serializable(package="stnlib")
+class TimeDistributed(keras.layers.TimeDistributed):
+    """Keras's `TimeDistributed` for a layer with several outputs, such as a transformer with `return_theta`.
+
+    :Shapes: `(B, T, ...)`; each output of the layer, `(B, ...)`, becomes `(B, T, ...)`.
+    :Convention: Keras's own wrapper stacks one output only. This one folds the time axis into the batch, so masks are
+        not passed on.
+
+    >>> eye = SpatialTransformer(keras.layers.Flatten(), return_theta=True)
+    >>> images, theta = TimeDistributed(eye)(ops.ones((2, 5, 4, 4, 1)))
+    >>> tuple(images.shape), tuple(theta.shape)
+    ((2, 5, 4, 4, 1), (2, 5, 6))
+    """
+
+    def call(self, inputs):
+        """Apply the layer to every frame of `(B, T, ...)`."""
+        batch, time, *frame = ops.shape(inputs)
+        outputs = self.layer(ops.reshape(inputs, (-1, *frame)))
+        return keras.tree.map_structure(lambda one: ops.reshape(one, (batch, time, *ops.shape(one)[1:])), outputs)
+
+    def compute_output_spec(self, inputs):
+        """What the layer gives for one frame, with the time axis back in its place."""
+        batch, time, *frame = inputs.shape
+        outputs = self.layer(keras.KerasTensor((batch, *frame), inputs.dtype))
+        return keras.tree.map_structure(
+            lambda one: keras.KerasTensor((batch, time, *one.shape[1:]), one.dtype), outputs
+        )
 
     def compute_output_shape(self, input_shape):
-        """The shape `(B, H_out, W_out, C)` for images of `input_shape`."""
-        size = self.output_size or input_shape[1:3]
-        return (input_shape[0], *size, input_shape[-1])
-
-    def get_config(self):
-        """Everything that `from_config` needs, as plain values."""
-        config = super().get_config() | {key: getattr(self, key) for key in OPTIONS}
-        return config | {"localization": serialize_keras_object(self.localization)}
-
-    @classmethod
-    def from_config(cls, config):
-        """The layer that `get_config` described."""
-        localization = deserialize_keras_object(config["localization"])
-        return cls(**config | {"localization": localization})
+        """The shapes of the outputs for frames of `input_shape`, `(B, T, ...)`."""
+        outputs = self.compute_output_spec(keras.KerasTensor(input_shape, self.compute_dtype))
+        return keras.tree.map_structure(lambda one: one.shape, outputs)
 
 
-def identity_head(transform="affine", control_points=(4, 4)):
-    """The layer that turns features `(B, F)` into theta `(B, P)`: zero kernel, identity bias, always float32.
+def identity_head(transform: str = "affine", control_points: tuple[int, int] = (4, 4)) -> keras.layers.Dense:
+    """The layer that turns features into theta: zero kernel, identity bias, always float32.
 
-    Raises ValueError for an unknown transform or a lattice under 2 x 2. Source: Jaderberg et al. 2015, section 4.
+    :Shapes: features `(B, F)` to theta `(B, P)`.
+    :Errors: ValueError for an unknown transform or a lattice under 2 x 2.
+    :Source: Jaderberg et al. 2015, section 4.
 
     >>> ops.convert_to_numpy(identity_head("attention")(ops.ones((1, 5)))).tolist()
     [[1.0, 0.0, 0.0]]
@@ -105,14 +211,16 @@ def identity_head(transform="affine", control_points=(4, 4)):
 
 @keras.saving.register_keras_serializable(package="stnlib")
 class Identity(keras.initializers.Initializer):
-    """Starts the bias of a head at the identity theta `(P,)` of a transform; saved with the layer that it belongs to.
+    """Starts the bias of a head at the identity theta of a transform; saved with the layer that it belongs to.
+
+    :Shapes: theta `(P,)`.
+    :Errors: ValueError for an unknown transform or a lattice under 2 x 2.
 
     >>> ops.convert_to_numpy(Identity("rigid")((3,))).tolist()
     [0.0, 0.0, 0.0]
     """
 
-    def __init__(self, transform="affine", control_points=(4, 4)):
-        """Raise ValueError for an unknown transform or a lattice under 2 x 2."""
+    def __init__(self, transform: str = "affine", control_points: tuple[int, int] = (4, 4)):
         self.theta = transforms.identity(transform, control_points)
         self.transform, self.control_points = transform, tuple(control_points)
 
@@ -125,58 +233,15 @@ class Identity(keras.initializers.Initializer):
         return {"transform": self.transform, "control_points": self.control_points}
 
 
-def checked_images(images):
-    """Return images `(B, H, W, C)` of a floating dtype as a tensor, else raise ValueError.
-
-    >>> checked_images(ops.ones((1, 2, 3, 1))).shape[1:3] == (2, 3)
-    True
-    """
-    return _checks.floating(images, "images", rank=4)
-
-
-def checked_localization(localization):
-    """Return `localization` when it is a Keras layer or model, else raise ValueError.
-
-    >>> checked_localization(keras.layers.Flatten(name="flat")).name
-    'flat'
-    """
-    if not isinstance(localization, keras.layers.Layer):
-        _checks.fail("localization", type(localization).__name__, "a Keras layer or model")
-    return localization
-
-
-def checked_options(transform, output_size, control_points, mode, padding_mode, align_corners):
-    """The options of `SpatialTransformer` by name, each checked; ValueError names the first that is wrong.
-
-    >>> checked_options("affine", [4, 4], (4, 4), "bilinear", "zeros", False)["output_size"]
-    (4, 4)
-    """
-    return {
-        "transform": _checks.choice(transform, "transform", transforms.NAMES),
-        "output_size": None if output_size is None else _checks.sizes(output_size, "output_size"),
-        "control_points": _checks.sizes(control_points, "control_points", least=2),
-        "mode": _checks.choice(mode, "mode", MODES),
-        "padding_mode": _checks.choice(padding_mode, "padding_mode", PADDING_MODES),
-        "align_corners": _checks.flag(align_corners, "align_corners"),
-    }
-
-
-def features_shape(localization, input_shape, output_size=None):
+def features_shape(localization: keras.layers.Layer, input_shape: tuple) -> tuple:
     """The shape `(B, F)` of what `localization` makes of images of `input_shape`, building it if needed.
 
-    Raises ValueError for images that are not `(B, H, W, C)`, for an unknown H or W with no `output_size`, and for
-    features that are not `(B, F)`.
+    :Errors: ValueError for features that are not `(B, F)`.
 
     >>> features_shape(keras.layers.Flatten(), (None, 4, 4, 1))
     (None, 16)
     """
-    if len(input_shape) != 4:
-        _checks.fail("images", f"shape {tuple(input_shape)}", "(B, H, W, C)")
-    if None in (output_size or input_shape[1:3]):
-        _checks.fail("output_size", "None", f"(height, width) for images of unknown size {tuple(input_shape)}")
-    if not localization.built:
-        localization.build(input_shape)
-    features = localization.compute_output_spec(keras.KerasTensor(input_shape))
+    features = localization(keras.KerasTensor(tuple(input_shape)))
     if not isinstance(features, keras.KerasTensor):
         _checks.fail("localization", f"a {type(features).__name__}", "features (B, F)")
     shape = tuple(features.shape)

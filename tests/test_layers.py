@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from keras import layers, ops
 
 import stnlib
 from stnlib import transforms
-from stnlib.layers import SpatialTransformer, identity_head
+from stnlib.layers import SpatialTransformer, TimeDistributed, identity_head
 
 
 def array(tensor):
@@ -180,6 +181,165 @@ def test_mixed_precision_keeps_theta_and_grid_in_float32():
     assert np.abs(array(output).astype("float32") - ramp).max() <= 5e-4  # half a float16 step at 1
 
 
+def both(localized=None, transform="affine", **options):
+    """A layer that also returns theta, off the identity."""
+    layer = SpatialTransformer(localized or localization(), transform, return_theta=True, name="eye", **options)
+    layer.build((None, 8, 9, 2))
+    bend(layer)
+    return layer
+
+
+@pytest.mark.parametrize("transform", transforms.NAMES)
+def test_theta_comes_beside_the_images_and_is_the_one_that_moved_them(transform):
+    layer, x = both(transform=transform, output_size=(5, 6)), images()
+    output, theta = layer(x)
+    np.testing.assert_array_equal(array(theta), array(layer.theta(x)))
+    alone = SpatialTransformer.from_config({**layer.get_config(), "return_theta": False})
+    alone.build((None, 8, 9, 2))
+    alone.set_weights(layer.get_weights())
+    np.testing.assert_allclose(array(output), array(alone(x)), atol=1e-6)
+    shapes = layer.compute_output_shape((None, 8, 9, 2))
+    assert shapes == ((None, 5, 6, 2), (None, transforms.parameter_count(transform)))
+    assert shapes == tuple(tuple(spec.shape) for spec in layer(keras.Input((8, 9, 2))))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_a_functional_model_with_theta_as_an_output_trains_saves_and_loads(dtype, tmp_path):
+    inputs = keras.Input((8, 9, 2))
+    layer = both(dtype=keras.dtype_policies.DTypePolicy(dtype))
+    output, theta = layer(inputs)
+    assert (output.dtype, theta.dtype) == (dtype.removeprefix("mixed_"), "float32")
+    answer = layers.Dense(2, dtype="float32")(layers.Flatten()(output))
+    model = keras.Model(inputs, {"answer": answer, "theta": theta})
+    model.compile("sgd", {"answer": "mse", "theta": None})
+    model.fit(images(), {"answer": np.zeros((3, 2))}, verbose=0)
+    model.save(tmp_path / "watched.keras")
+    again = keras.models.load_model(tmp_path / "watched.keras")
+    for name, value in model(images()).items():
+        np.testing.assert_allclose(array(again(images())[name]), array(value), atol=1e-5)
+    assert "float32" in str(again(images())["theta"].dtype)
+
+
+def test_theta_in_a_subclassed_model():
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.transformer = both()
+            self.classify = keras.Sequential([layers.Flatten(), layers.Dense(2)])
+
+        def call(self, x):
+            output, theta = self.transformer(x)
+            self.add_loss(keras.ops.mean(theta**2))
+            return self.classify(output)
+
+    model = Net()
+    model.compile("adam", "mse")
+    before = array(model.transformer.theta(images()))
+    model.fit(images(), np.zeros((3, 2)), verbose=0)
+    assert np.abs(array(model.transformer.theta(images())) - before).max() > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_theta_of_every_frame_of_a_film(dtype, tmp_path):
+    layer, film = both(dtype=keras.dtype_policies.DTypePolicy(dtype)), np.stack([images(seed=s) for s in range(4)], 1)
+    wrapped = TimeDistributed(layer)
+    output, theta = wrapped(film)
+    near = 1e-5 if dtype == "float32" else 2e-2
+    for time in range(4):
+        np.testing.assert_allclose(array(theta)[:, time], array(layer.theta(film[:, time])), atol=near)
+        np.testing.assert_allclose(array(output)[:, time], array(layer(film[:, time])[0]), atol=near)
+    assert wrapped.compute_output_shape((None, 4, 8, 9, 2)) == ((None, 4, 8, 9, 2), (None, 4, 6))
+    inputs = keras.Input((None, 8, 9, 2))
+    outputs = wrapped(inputs)
+    assert [spec.dtype for spec in outputs] == [dtype.removeprefix("mixed_"), "float32"]
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "film.keras")
+    found = keras.models.load_model(tmp_path / "film.keras").predict(film, verbose=0)
+    np.testing.assert_allclose(found[1], array(theta), atol=near)
+
+
+def channels_first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+@pytest.fixture
+def keras_channels_first():
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format("channels_last")
+
+
+@pytest.mark.parametrize("size", [None, (5, 6)])
+def test_channels_first_does_what_channels_last_does(size, tmp_path):
+    last = both(output_size=size, padding_mode="border")
+    body = keras.Sequential([layers.Flatten(data_format="channels_first"), layers.Dense(8, activation="relu")])
+    first = SpatialTransformer(
+        body, output_size=size, padding_mode="border", return_theta=True, data_format="channels_first"
+    )
+    model = keras.Sequential([keras.Input((2, 8, 9)), first])
+    first.set_weights(last.get_weights())
+    x = images()
+    output, theta = last(x)
+    found = model.predict(channels_first(x), verbose=0)
+    np.testing.assert_allclose(found[0], channels_first(array(output)), atol=1e-5)
+    np.testing.assert_allclose(found[1], array(theta), atol=1e-5)
+    assert model.output_shape[0] == (None, 2, *(size or (8, 9)))
+    model.save(tmp_path / "first.keras")
+    again = keras.models.load_model(tmp_path / "first.keras")
+    np.testing.assert_allclose(again.predict(channels_first(x), verbose=0)[0], found[0], atol=1e-5)
+
+
+@pytest.mark.usefixtures("keras_channels_first")
+def test_the_layer_follows_the_data_format_of_keras():
+    layer = SpatialTransformer(layers.Flatten())
+    assert layer.data_format == "channels_first"
+    assert layer.compute_output_shape((None, 3, 28, 20)) == (None, 3, 28, 20)
+    x = channels_first(images(channels=3, size=(28, 20)))
+    np.testing.assert_allclose(array(layer(x)), x, atol=1e-4)
+    assert SpatialTransformer(layers.Flatten(), data_format="channels_last").data_format == "channels_last"
+
+
+def test_whole_numbers_are_refused_when_the_model_is_drawn():
+    with pytest.raises(ValueError, match=r"images: expected floating-point .*Rescaling.*got dtype uint8"):
+        SpatialTransformer(localization())(keras.Input((8, 9, 2), dtype="uint8"))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Unbuilt(keras.layers.Layer):
+    """A localization written by hand, without `build`."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = [layers.Flatten(), layers.Dense(4, activation="tanh")]
+
+    def call(self, x):
+        return self.parts[1](self.parts[0](x))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class UnbuiltModel(keras.Model):
+    """The same as a subclassed model."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.flatten, self.dense = layers.Flatten(), layers.Dense(4, activation="tanh")
+
+    def call(self, x):
+        return self.dense(self.flatten(x))
+
+
+@pytest.mark.parametrize("build", [Unbuilt, UnbuiltModel])
+def test_a_localization_without_build_is_built_without_a_warning(build, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model = keras.Sequential([keras.Input((8, 9, 2)), both(build())])
+        model.save(tmp_path / "unbuilt.keras")
+        again = keras.models.load_model(tmp_path / "unbuilt.keras")
+    assert len(model.trainable_variables) == 4
+    for one, other in zip(model(images()), again(images())):
+        np.testing.assert_allclose(array(one), array(other), atol=1e-6)
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("transform", ["affine", "tps"])
 def test_export_to_savedmodel(transform, tmp_path):
@@ -254,6 +414,11 @@ def test_a_built_layer_asks_for_a_batch_of_images():
         (lambda: SpatialTransformer(localization(), mode="cubic"), "mode: expected one of"),
         (lambda: SpatialTransformer(localization(), padding_mode=None), "padding_mode: expected one of"),
         (lambda: SpatialTransformer(localization(), align_corners="no"), "align_corners: expected True or False"),
+        (lambda: SpatialTransformer(localization(), return_theta=1), "return_theta: expected True or False"),
+        (
+            lambda: SpatialTransformer(localization(), data_format="last"),
+            "data_format: expected one of 'channels_last'",
+        ),
         (lambda: SpatialTransformer(localization()).build((None, 8, 8)), r"images: expected \(B, H, W, C\)"),
         (lambda: SpatialTransformer(localization()).build((None, None, 8, 1)), "output_size: expected .height, width."),
         (lambda: SpatialTransformer(Bad()).build((None, 8, 8, 1)), r"localization: expected features \(B, F\)"),

@@ -103,13 +103,15 @@ worth = {name: training.accuracy(fcn, images, y_test)
          for name, images in stages.items()}
 
 # %% tags=["hide-input"]
-assert worth["restored"] > worth["distorted"] + 0.2
 display(
     Markdown(f"""
 | | original | distorted | restored |
 |---|--:|--:|--:|
 | FCN clean | {worth["original"]:.3f} | {worth["distorted"]:.3f} | **{worth["restored"]:.3f}** |""")
 )
+
+# %% tags=["claim"]
+assert worth["restored"] > worth["distorted"] + 0.2
 
 # %% [markdown]
 # (This FCN trains for fewer steps than in chapter 2, so its numbers differ a little.)
@@ -335,6 +337,8 @@ plt.show()
 through = {name: [training.accuracy(fcn, images, y_test) for images in starts]
            for name, starts in seen.items()}
 middle = {name: np.median(accuracies) for name, accuracies in through.items()}
+
+# %% tags=["claim"]
 assert middle["zero bias"] < 0.25 < middle["identity bias"]
 assert middle["identity bias"] < worth["original"] - 0.1
 
@@ -393,6 +397,8 @@ _, second = gradient_sizes(localizer, images, target)
 kernels = [name for name in first if "kernel" in name]
 rows = [(f"`{name}`", f"{first[name]:.2g}", f"{second[name]:.2g}") for name in kernels]
 display(Markdown(plotting.markdown_table(("largest gradient of", "first step", "second step"), rows)))
+
+# %% tags=["claim"]
 assert first[kernels[-1]] > 0 and all(first[name] == 0 for name in kernels[:-1])
 assert all(second[name] > 0 for name in kernels)
 
@@ -437,13 +443,15 @@ plt.show()
 worth["straightened"] = training.accuracy(fcn, straightened, y_test)
 
 # %% tags=["hide-input"]
-assert worth["distorted"] + 0.1 < worth["straightened"] < worth["restored"]
 display(
     Markdown(f"""
 | | distorted | straightened by the network | restored with the truth |
 |---|--:|--:|--:|
 | FCN clean | {worth["distorted"]:.3f} | **{worth["straightened"]:.3f}** | {worth["restored"]:.3f} |""")
 )
+
+# %% tags=["claim"]
+assert worth["distorted"] + 0.1 < worth["straightened"] < worth["restored"]
 
 # %% [markdown]
 # So a small network can look at an image and name six numbers that say where to look. (The two networks
@@ -476,6 +484,8 @@ by_hand = {
     "head 6": (64 + 1) * 6,
 }
 assert sum(by_hand.values()) == localizer.count_params()
+
+# %% tags=["claim"]
 assert abs(by_hand["dense 128"] / sum(by_hand.values()) - 5 / 6) < 0.02
 
 # %% mystnb={"image": {"alt": "Horizontal bars with the number of parameters of each layer of the localization network. The first dense layer has by far the longest bar; the head's is hardly visible."}} tags=["hide-input"]
@@ -493,6 +503,8 @@ sizes = {
     "CNN": models.cnn().count_params(),
 }
 print(" · ".join(f"{name} {size:,}" for name, size in sizes.items()))
+
+# %% tags=["claim"]
 assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
 
 # %% [markdown]
@@ -592,6 +604,8 @@ print(f"{guess:,} parameters, "
 correlation = [np.corrcoef(said, true)[0, 1]
                for said, true in zip(predicted.T, undo.T, strict=True)]
 print(np.reshape(correlation, (2, 3)).round(2))
+
+# %% tags=["claim"]
 assert sorted(correlation)[-2:] == sorted([correlation[2], correlation[5]])
 
 # %% [markdown]

@@ -189,6 +189,8 @@ weights = np.zeros((H, W))
 for n, m in np.ndindex(H, W):
     weights[n, m] = k_bilinear(x - m) * k_bilinear(y - n)
 print(weights.round(2), " sum:", weights.sum().round(6))
+
+# %% tags=["claim"]
 assert np.isclose((weights * U).sum(), V(U, x, y, k_bilinear))
 
 # %% [markdown]
@@ -325,8 +327,11 @@ def nearest(images, x, y):
 
 # %%
 by_loop = loop(U, *random, k_nearest)
-assert np.array_equal(read_at(U, *random, core=nearest), by_loop)
-print("nearest agrees with its loop")
+same = np.array_equal(read_at(U, *random, core=nearest), by_loop)
+print("nearest agrees with its loop:", same)
+
+# %% tags=["claim"]
+assert same
 
 # %% [markdown]
 # How do the two look on a real digit? Read its middle at 112 by 112 points, a little turned. The
@@ -449,6 +454,8 @@ print("by hand ", np.round(by_hand, 6))
 print("autodiff", np.round([auto_x, auto_y], 6))
 print("central ", np.round([central_x, central_y], 6))
 assert np.allclose([auto_x, auto_y], by_hand)
+
+# %% tags=["claim"]
 assert np.allclose([central_x, central_y], by_hand)
 assert np.allclose(auto_U, weights)
 
@@ -541,6 +548,8 @@ ax.legend()
 fig.tight_layout()
 
 remaining = {name: losses[-1] / losses[0] for name, (losses, _) in runs.items()}
+
+# %% tags=["claim"]
 assert remaining["nearest"] == 1 and remaining["bilinear"] < 0.2
 assert 0.8 < remaining["bilinear, further"] < 1
 
@@ -580,6 +589,8 @@ from_right = (V(U, 1 + h, y, k_bilinear) - here) / h
 print(f"from the left {from_left:+.3f}, from the right {from_right:+.3f}")
 print(f"autodiff of bilinear {autodiff(bilinear, U, 1.0, y)[1]:+.3f}")
 print(f"equation (7), read to the letter {dV_dx(U, 1.0, y):+.3f}")
+
+# %% tags=["claim"]
 assert np.isclose(autodiff(bilinear, U, 1.0, y)[1], from_right)
 
 # %% [markdown]
@@ -673,21 +684,25 @@ fig.tight_layout()
 # several sizes. What is printed is the largest error.
 
 # %%
+errors = {}
 for size in (28, 60, 224, 1000):
     noise = np.random.default_rng(SEED).random((1, size, size, 1), "float32")
     for align_corners in (False, True):
         same = affine_grid([[1.0, 0, 0, 0, 1, 0]], (size, size), align_corners)
         back = grid_sample(noise, same, align_corners=align_corners)
-        error = np.abs(back - noise).max()
-        print(f"{size:4} pixels, {align_corners!s:5}: {error:.0e}")
-        assert error <= 1e-6 * size and error < 0.1 / 255
+        errors[size, align_corners] = np.abs(back - noise).max()
+        print(f"{size:4} pixels, {align_corners!s:5}: "
+              f"{errors[size, align_corners]:.0e}")
+
+# %% tags=["claim"]
+assert all(error <= 1e-6 * size and error < 0.1 / 255 for (size, _), error in errors.items())
 
 # %% [markdown]
 # Not zero, because most normalised coordinates cannot be stored exactly. (Many of these roundings cancel on the
 # way back to pixels, as you saw; these are of those that do not.) But the errors are
 # far below one grey level, 1/255. They grow with the size, as the same rounding of a coordinate is
-# a larger part of a pixel. The cell asserts what stnlib promises: a millionth for each pixel along
-# the axis, at most.
+# a larger part of a pixel. stnlib promises a millionth for each pixel along the axis, at most, and its
+# tests hold it to that.
 #
 # ## Three bugs you will meet
 #
@@ -741,6 +756,8 @@ broken = clipped_bilinear(white, columns, rows)
 good = read_at(white, columns, rows)
 fig = plotting.strip([good, broken], ["correct", "clipped weights"],
                      size=1.8, frame=True)
+
+# %% tags=["claim"]
 assert broken[-1].max() == broken[:, -1].max() == 0
 
 # %% [markdown]
@@ -766,9 +783,11 @@ def swapped(U, theta):
     return read_at(U, x, y)
 
 
-assert np.allclose(swapped(ramp, np.eye(2, 3)), ramp)
-assert np.allclose(swapped(white, np.eye(2, 3)), white)
-print("the identity on the ramp and on white: passed")
+for name, image in {"ramp": ramp, "white": white}.items():
+    print(f"identity on {name}:", np.allclose(swapped(image, np.eye(2, 3)), image))
+
+# %% tags=["claim"]
+assert all(np.allclose(swapped(test, np.eye(2, 3)), test) for test in (ramp, white))
 
 # %% [markdown]
 # Both tests are blind here. What exposes it is a **shift by one pixel along x**, on a picture that is
@@ -787,6 +806,8 @@ good = np.asarray(good)[0]
 wrong = swapped(letter, one_right)
 fig = plotting.strip([letter, good, wrong], ["input", "correct", "swapped"],
                      size=1.8, frame=True)
+
+# %% tags=["claim"]
 assert np.allclose(good[:, :4, 0], letter[:, 1:])
 assert not np.allclose(wrong[:, :4], letter[:, 1:])
 
@@ -837,6 +858,8 @@ table = np.array([verdicts(sampler) for sampler in samplers.values()])
 print("            ramp   white  shift")
 for name, row in zip(samplers, np.where(table, "ok", "fails")):
     print(f"{name:11}", "  ".join(f"{word:5}" for word in row))
+
+# %% tags=["claim"]
 assert table[-1].all()
 assert not table[:-1, 2].any()
 
@@ -887,6 +910,8 @@ areas = np.outer([0.5, 0.5], [0.75, 0.25])
 print("weights", areas.ravel(), " value", (areas * U[1:, :2]).sum())
 print("slope along x", dV_dx(U, 0.25, 1.5), "- to the right it gets",
       "brighter" if dV_dx(U, 0.25, 1.5) > 0 else "darker")
+
+# %% tags=["claim"]
 assert np.isclose((areas * U[1:, :2]).sum(), V(U, 0.25, 1.5, k_bilinear))
 
 # %% [markdown]
@@ -943,6 +968,8 @@ pooled = np.asarray(grid_sample(blurred, small))[0]
 strip = [stripes[0], direct, pooled]
 plotting.strip(strip, ["fine", "direct", "pooled"], size=1.8)
 print(f"contrast: direct {np.ptp(direct):.2f}, pooled {np.ptp(pooled):.2f}")
+
+# %% tags=["claim"]
 assert np.ptp(pooled) < 0.25 * np.ptp(direct)
 
 # %% [markdown]

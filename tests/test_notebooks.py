@@ -1,6 +1,9 @@
 """The committed notebooks, and that the rules they are held to can fail."""
 
 import json
+import os
+import sys
+import types
 
 import chapter_rules as rules
 import nbformat
@@ -20,6 +23,9 @@ plt.plot([1, 2])
 
 # %%
 x = 1
+
+# %% tags=["claim"]
+assert x < 2
 
 # %%
 x = 1
@@ -47,9 +53,14 @@ class TestChapters:
         url = notebooks.repository_url()
         assert committed == notebooks.generate(script.read_text(encoding="utf-8"), url)
 
-    @pytest.mark.parametrize("rule", [rules.outputs, rules.lengths, rules.widths, rules.alternatives, rules.structure])
+    @pytest.mark.parametrize(
+        "rule", [rules.outputs, rules.lengths, rules.widths, rules.alternatives, rules.structure, rules.checks]
+    )
     def test_keeps_the_house_style(self, script, rule):
         assert rule(read(script)) == []
+
+    def test_its_claims_are_beside_what_readers_run(self, script):
+        assert rules.claims(run_notebooks.with_claims(script)) == []
 
     def test_names_the_repository_once(self, script):
         colab = read(script).cells[0]
@@ -75,6 +86,18 @@ class TestGenerator:
         after = json.loads(notebooks.generate(longer, URL))["cells"]
         assert {cell["id"] for cell in before} < {cell["id"] for cell in after}
 
+    def test_readers_get_no_claims_and_the_same_cells(self):
+        shown = json.loads(notebooks.generate(SCRIPT, URL))["cells"]
+        tested = json.loads(notebooks.generate(SCRIPT, URL, claims=True))["cells"]
+        assert [cell for cell in tested if "claim" not in cell["metadata"].get("tags", [])] == shown
+        assert [cell["source"] for cell in tested if cell not in shown] == [["assert x < 2"]]
+
+    def test_a_claim_renames_no_cell_of_the_same_text(self):
+        claimed = SCRIPT.replace("# %%\nx = 1", '# %% tags=["claim"]\nx = 1\n\n# %%\nx = 1', 1)
+        assert notebooks.generate(claimed, URL) == notebooks.generate(SCRIPT, URL)
+        shown = json.loads(notebooks.generate(SCRIPT, URL))["cells"]
+        assert all(cell in json.loads(notebooks.generate(claimed, URL, claims=True))["cells"] for cell in shown)
+
     def test_keeps_tags_and_text_alternatives(self):
         cell = json.loads(notebooks.generate(SCRIPT, URL))["cells"][2]
         alternative = {"image": {"alt": "A line that rises."}}
@@ -99,11 +122,72 @@ class TestGenerator:
 
     def test_the_first_cell_does_nothing_outside_colab(self, monkeypatch):
         monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("installed something"))
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
         exec(json_source(notebooks.generate(SCRIPT, URL)), {})
+        assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+
+    def test_in_colab_tensorflow_starts_quietly(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+        monkeypatch.setattr("subprocess.run", lambda *_, **__: types.SimpleNamespace(returncode=0))
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # so that it is put back
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+        exec(json_source(notebooks.generate(SCRIPT, URL)), {})
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
 
 
 def json_source(text):
     return "".join(json.loads(text)["cells"][0]["source"])
+
+
+class TestRunWithClaims:
+    """Chapters are run with their claims, and stored as readers get them."""
+
+    @pytest.fixture
+    def script(self, tmp_path):
+        path = tmp_path / "01_a.py"
+        path.write_text("# %%\nSEED = 0\n\n" + SCRIPT)
+        return path
+
+    def test_a_failed_claim_is_reported_and_stops_nothing(self, script):
+        book = run_notebooks.with_claims(script)
+        (claim,) = (cell for cell in book.cells if "claim" in cell.metadata.get("tags", []))
+        assert "raises-exception" in claim.metadata["tags"]
+        assert run_notebooks.failed_claims(book) == []
+        claim.outputs = [nbformat.v4.new_output("error", ename="AssertionError", evalue="", traceback=[])]
+        (problem,) = run_notebooks.failed_claims(book)
+        assert "AssertionError" in problem and "assert x < 2" in problem
+
+    def test_what_is_stored_is_what_is_built(self, script):
+        book = run_notebooks.with_claims(script)
+        for cell in book.cells:
+            if cell.cell_type == "code":
+                cell.execution_count, cell.metadata["execution"] = 1, {"iopub.status.busy": "now"}
+        stored = run_notebooks.without_claims(book)
+        built = nbformat.reads(notebooks.generate(script.read_text(), URL), as_version=4)
+        assert [(cell.id, cell.metadata) for cell in stored.cells[1:]] == [
+            (cell.id, cell.metadata) for cell in built.cells[1:]
+        ]
+        counts = [cell.execution_count for cell in stored.cells if cell.cell_type == "code"]
+        assert counts == list(range(1, len(counts) + 1))
+
+    def test_another_seed_changes_the_constant_alone(self, script):
+        sources = [cell.source for cell in run_notebooks.with_claims(script).cells]
+        other = [cell.source for cell in run_notebooks.with_claims(script, seed=7).cells]
+        assert [after for before, after in zip(sources, other, strict=True) if before != after] == ["SEED = 7"]
+
+    def test_noise_changes_the_first_weights_by_a_millionth(self, script, monkeypatch):
+        import keras
+
+        monkeypatch.setattr(keras.Model, "fit", lambda model, *_, **__: None)
+        exec(run_notebooks.NOISE, {})
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(3)])
+        before = model.get_weights()
+        model.fit()
+        first, *others = (
+            after / start for after, start in zip(model.get_weights(), before, strict=True) if start.any()
+        )
+        assert (abs(first - 1 - 1e-6) < 5e-7).all() and all((ratio == 1).all() for ratio in others)
+        assert run_notebooks.NOISE in run_notebooks.with_claims(script, noise=True).cells[0].source
 
 
 class TestRulesCanFail:
@@ -141,6 +225,41 @@ class TestRulesCanFail:
         assert rules.alternatives(book_of(figure, mystnb={"image": {"alt": "A"}})) == []
         assert rules.alternatives(book_of("def draw():\n    plt.subplots()")) == []
         assert len(rules.alternatives(book_of("report.errors_figure(exams)"))) == 1
+
+    @pytest.mark.parametrize(
+        ("source", "count"),
+        [
+            ("assert shape == (3, 3)", 0),
+            ("assert np.allclose(a, b)", 0),
+            ("np.testing.assert_allclose(a, b, atol=1e-5)", 0),
+            ("assert np.abs(a - b).max() < 1e-5", 0),
+            ("assert accuracy > 0.8", 1),
+            ("assert gain[0] > gain[1]", 1),
+            ("for error in errors:\n    assert 1e-6 < error < 0.2", 1),
+            ("assert x == 1\n" * rules.CHECKS, 0),
+            ("assert x == 1\n" * (rules.CHECKS + 1), 1),
+        ],
+    )
+    def test_checks(self, source, count):
+        assert len(rules.checks(book_of(source))) == count
+
+    @pytest.mark.parametrize(
+        ("shown", "claim", "count"),
+        [
+            ("x = 1", "assert x < 2", 0),
+            ("x = 1", "y = x\nassert all(k < 2 for k in (x, y))", 0),
+            ("k = 1", "assert all(k < 2 for k in (1, 0))", 0),
+            ("x = 1", "x < 2", 1),
+            ("x = 1", "x = 0\nassert x < 2", 1),
+            ("print(y)", "y = 1\nassert y < 2", 1),
+            ("print(math.pi)", "import math\nassert math.pi < 4", 1),
+            ("print(k)", "for k in (1, 0):\n    assert k < 2", 1),
+        ],
+    )
+    def test_claims(self, shown, claim, count):
+        book = book_of(shown, claim)
+        book.cells[2].metadata["tags"] = ["claim"]
+        assert len(rules.claims(book)) == count
 
     @pytest.mark.parametrize(
         ("text", "count"),

@@ -1,6 +1,7 @@
 """What every chapter must keep to; each rule returns the list of its violations.
 
-A chapter is a notebook as nbformat reads it, the generated first cell included.
+A chapter is a notebook as nbformat reads it, the generated first cell included. Only the rule of
+`claims` is about the notebook that has the claims; all others are about the one that readers get.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import importlib
 import inspect
 import re
 import statistics
+import symtable
 import textwrap
 
 import nbformat
+import notebooks
 
 MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 40
+CHECKS = 5  # assertions that a reader's run may meet in one chapter
+ROUNDING = 1e-3  # and the largest error that one of them may allow for
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -58,6 +63,53 @@ def widths(book: nbformat.NotebookNode) -> list[str]:
         for line in cell.source.splitlines()
         if len(line) > LINE_WIDTH
     ]
+
+
+def assertions(source: str) -> list[ast.expr]:
+    """What a cell asserts, by the statement or by a function of numpy.testing."""
+    tree = ast.walk(ast.parse(source))
+    return [
+        node.test if isinstance(node, ast.Assert) else node
+        for node in tree
+        if isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Call) and getattr(node.func, "attr", "").startswith("assert_"))
+    ]
+
+
+def measures(test: ast.expr) -> bool:
+    """Whether an assertion compares sizes, other than with a rounding error."""
+    return any(
+        isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+        and not any(isinstance(side, ast.Constant) and side.value <= ROUNDING for side in (left, right))
+        for node in ast.walk(test)
+        if isinstance(node, ast.Compare)
+        for left, operator, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False)
+    )
+
+
+def checks(book: nbformat.NotebookNode) -> list[str]:
+    """No measured assertion stands in a reader's way, and few of any kind."""
+    found = [test for cell in code_cells(book) for test in assertions(cell.source)]
+    problems = [f"{len(found)} assertions, at most {CHECKS}: make some of them claims"] if len(found) > CHECKS else []
+    return problems + [f"measured, so it is a claim: {ast.unparse(test)}" for test in found if measures(test)]
+
+
+def bound_names(source: str) -> set[str]:
+    """The names that a cell leaves behind."""
+    symbols = symtable.symtable(source, "cell", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def claims(book: nbformat.NotebookNode) -> list[str]:
+    """A claim asserts something, and leaves nothing behind that a reader's run would lack or find changed."""
+    claimed = [cell.source for cell in code_cells(book) if notebooks.is_claim(cell)]
+    shown = [ast.parse(cell.source) for cell in code_cells(book) if not notebooks.is_claim(cell)]
+    used = {node.id for tree in shown for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    problems = [f"a claim asserts nothing: {source.splitlines()[0]}" for source in claimed if not assertions(source)]
+    for source in claimed:
+        if shared := sorted(used & bound_names(source)):
+            problems.append(f"a claim binds what the chapter uses: {', '.join(shared)}")
+    return problems
 
 
 def draws(source: str) -> bool:

@@ -3,6 +3,9 @@
 usage: python tools/notebooks.py [--check]
 
 --check writes nothing, names the notebooks that differ from their sources and fails if any does.
+
+A cell tagged `claim` asserts what was measured. It stays in the source: no reader's run stops at it.
+Tests run the chapters with their claims (tools/run_notebooks.py).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+CLAIM = "claim"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 COLAB_CELL = """\
@@ -27,6 +31,8 @@ import os
 import subprocess
 import sys
 
+if "google.colab" in sys.modules:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow starts quietly
 if "google.colab" in sys.modules and importlib.util.find_spec("stnlib") is None:
     source = os.environ.get("STNLIB_SOURCE", "git+{url}")
     command = [sys.executable, "-m", "pip", "install", "--quiet", source]
@@ -55,15 +61,22 @@ def cell_id(kind: str, source: str, seen: dict[str, int]) -> str:
     return digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
 
 
-def generate(script: str, url: str) -> str:
-    """The text of the notebook that belongs to a percent script."""
+def is_claim(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell asserts what was measured, for tests only."""
+    return CLAIM in cell.metadata.get("tags", [])
+
+
+def generate(script: str, url: str, claims: bool = False) -> str:
+    """The text of the notebook that belongs to a percent script; with `claims`, the one that tests run."""
     read = jupytext.reads(script, fmt="py:percent")
     first = nbformat.v4.new_code_cell(COLAB_CELL.format(url=url).rstrip("\n"))
     first.metadata["tags"] = ["remove-cell"]
     seen: dict[str, int] = {}
     cells = []
     for cell in [first, *read.cells]:
-        cell.id = cell_id(cell.cell_type, cell.source, seen)
+        if is_claim(cell) and not claims:
+            continue
+        cell.id = cell_id(CLAIM if is_claim(cell) else cell.cell_type, cell.source, seen)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         cells.append(cell)

@@ -378,8 +378,8 @@ PoolingProbe(image=two[0])
 
 # %% [markdown]
 # One pixel is enough to put crosses on many pooled cells, and the chart under the pictures, which counts
-# the cells of all edge directions, falls on both sides of zero, for the pooled cells more slowly than for
-# the others.
+# the cells of all edge directions, falls on both sides of zero. Compare the pooled cells with the others, for
+# blocks of two and for blocks of four.
 #
 # ## What does it cost?
 #
@@ -493,8 +493,8 @@ display(
     Markdown(f"""
 On distorted digits: FCN {scores["FCN mixed"]["distorted"]:.3f}, CNN that only drops values **{without_max:.3f}**,
 CNN with max-pooling {scores["CNN"]["distorted"]:.3f}. Of the CNN's lead of {100 * gain_conv:.0f} points the
-maximum brings **{100 * (scores["CNN"]["distorted"] - without_max):.1f}** (standard error {100 * doubt:.1f}: so much
-would another test of {len(y_test):,} digits typically change it). Of 5,000 training images the CNN without the
+maximum brings **{100 * (scores["CNN"]["distorted"] - without_max):.1f}** (standard error {100 * doubt:.1f}, the
+typical distance from what endlessly many test digits would give). Of 5,000 training images the CNN without the
 maximum reads {fit_without:.3f}, the one with it {fit:.3f}.""")
 )
 
@@ -540,10 +540,9 @@ axes[0].legend(loc="lower center", bbox_to_anchor=(1.1, 1), ncols=3)
 plt.show()
 
 # %% [markdown]
-# The narrow peak of chapter 1 is the dotted curve. Data and convolution widen it into a hill. It
-# is about as wide as the range of poses in the training set (75 degrees, 8.4 pixels), but it sinks well
-# before the ends of that range, for shifts in the dense network above all; in part because shifted digits
-# leave the frame. Nothing in these networks *knows* that a turned 2 is a 2. They were shown it, pose by
+# The narrow peak of chapter 1 is the dotted curve. Data and convolution widen it into a hill, but accuracy
+# falls well before the ends of the trained range (75 degrees, 8.4 pixels), for shifts in the dense network
+# above all; in part because shifted digits leave the frame. Nothing in these networks *knows* that a turned 2 is a 2. They were shown it, pose by
 # pose, in examples.
 #
 # There is another way to think about it. Both cures ask the classifier to *put up with* any pose.
@@ -560,8 +559,8 @@ plt.show()
 # - You read a confusion matrix, and compared it with errors thrown at random.
 # - You saw a convolution move its answer along with the shift, and a pool of two forgive a
 #   lone pixel's step, half of the time.
-# - You measured the price: tolerance is bought with position. Pool everything and all digits are
-#   one. Against a turn, pooling buys little, if anything.
+# - You measured the price: tolerance is bought with position. Pool the raw image to a single value, and all digits
+#   look the same. Against a turn, pooling buys little, if anything.
 #
 # ## Exercises
 #

@@ -355,7 +355,7 @@ and a zero bias **{middle["zero bias"]:.0%}** (best {max(through["zero bias"]):.
 # is left but guessing. A new classifier cannot read anything yet, behind any start. But behind the
 # identity most digits are legible: it can learn to read them from the first step on, and then tell the
 # transformer what to improve. Behind smears there is little to learn from. And a random kernel with an
-# identity bias leaves the digits legible, but each in a pose of chance. We have not trained from such a
+# identity bias leaves the digits legible, but distorts all of them in much the same way. We have not trained from such a
 # start; it may find its way back or not. The identity costs nothing and spares you the question.
 #
 # ## Can zeros learn?
@@ -405,7 +405,8 @@ assert all(second[name] > 0 for name in kernels)
 # %% [markdown]
 # In the first step only the head moves. From the second step on its kernel is no longer zero, and
 # everything before it learns too. The six rows of $W$ do not stay equal either, for each output has an
-# error of its own. Zeros are safe *here*, because the layers on either side are not zero.
+# error of its own. Zeros are safe *here*, because neither $h$ nor
+# $\partial \mathcal{L} / \partial \theta$ is zero.
 #
 # ## Can it learn where to look?
 #

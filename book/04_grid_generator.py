@@ -358,7 +358,7 @@ assert holes > 0 and np.sum(reached) < area + rim
 # smooth, so that a gradient can reach the matrix.
 #
 # So here is the rule for the rest of the book. (PyTorch and Keras map in this direction as well. But Keras's
-# `affine_transform` counts in pixels, and passes no gradient on to the matrix.)
+# `affine_transform` counts in pixels, and on TensorFlow it passes no gradient to the matrix.)
 #
 # :::{important}
 # $\theta$ maps **output to input**: it is `M_inverse`, not `M`. It takes the place of an output pixel

@@ -516,7 +516,7 @@ assert np.allclose(automatic, by_hand, rtol=1e-4)
 # $\theta_{13}$ and $\theta_{23}$ has to bring it back, once with each way of reading.
 
 # %%
-def bring_back(mode, t_x=0.25, t_y=0.15):
+def bring_back(mode, t_x=0.15, t_y=0.0):
     shift = np.array([[1, 0, t_x, 0, 1, t_y]], "float32")
     shifted = grid_sample(digit, affine_grid(shift, (28, 28)))
     parameters, losses = tf.Variable([[1.0, 0, 0, 0, 1, 0]]), []
@@ -535,7 +535,7 @@ def bring_back(mode, t_x=0.25, t_y=0.15):
 # %% [markdown]
 # The other four numbers stay at the identity. (`t_x` and `t_y` move the grid, so the digit goes the other
 # way.) Run both, and bilinear once more for a digit that has been shifted further, by 4.9 pixels to the
-# left and 2.8 up (before: 3.5 to the left and 2.1 up). Watch the loss.
+# left and 2.8 up (before: 2.1 to the left). Watch the loss.
 
 # %% mystnb={"image": {"alt": "The loss over the steps of gradient descent. With nearest reading the line stays flat; with bilinear reading it falls close to zero; with bilinear reading of the digit that was shifted further it falls a little and stops high."}}
 runs = {"nearest": bring_back("nearest"), "bilinear": bring_back("bilinear"),
@@ -570,7 +570,8 @@ fig = plotting.strip(pictures, titles, size=1.1, frame=True)
 #
 # But the arrows are short-sighted. Each knows four pixels and no more. From further away, in the same
 # direction, the descent soon stops, in a place a little better than those around it. None of the arrows knows
-# of the far better one beyond. (How far is too far depends on the digit and on the direction.)
+# of the far better one beyond. (How far is too far depends on the digit and on the direction: roughly the width
+# of a stroke.)
 #
 # Training a spatial transformer is the same descent, with two differences. Nobody has the target
 # picture: the classifier behind the transformer says which pixels should be brighter. And it runs over
@@ -635,8 +636,8 @@ for size in (28, 42, 60):
 SamplerMicroscope()
 
 # %% [markdown]
-# Across a centre the value does not jump, but the slope does; the climb ends on a kink, at the top of what lies
-# uphill. With nearest there is no arrow, and the point never starts. With bicubic the slope is
+# Across a centre the value does not jump, but the slope does. The climb usually ends on such a kink, where the slope
+# along one axis changes its sign; a brighter pixel may lie further on. With nearest there is no arrow, and the point never starts. With bicubic the slope is
 # continuous, for sixteen reads in place of four. (Its weights are partly negative, so a value can leave
 # the range of the image.) Most transformers,
 # and this book, stay with bilinear.

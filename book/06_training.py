@@ -784,8 +784,8 @@ model = keras.Sequential([
 # warping the features is not the same as warping the image. The filters in front have already seen the
 # digit turned. An edge that is horizontal in the upright digit is vertical in one turned by 90 degrees,
 # and the filter for vertical edges has answered: to move its answers about does not change which filter
-# gave them. For shifts the two agree, for turns they do not
-# {cite:p}`finnveden2020stn`. So to straighten, put the layer before the first convolution.
+# gave them. For shifts by whole strides, away from the
+# borders, the two agree; for turns they do not {cite:p}`finnveden2020stn`. So to straighten, put the layer before the first convolution.
 
 # %%
 photos = np.random.default_rng(SEED).random((4, 48, 64, 3), dtype="float32")

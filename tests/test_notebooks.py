@@ -11,6 +11,8 @@ import notebooks
 import pytest
 import run_notebooks
 
+import stnlib
+
 pytestmark = pytest.mark.repository
 
 URL = "https://github.com/OWNER/stn-hands-on"
@@ -65,7 +67,7 @@ class TestChapters:
     def test_names_the_repository_once(self, script):
         colab = read(script).cells[0]
         assert colab.metadata["tags"] == ["remove-cell"]
-        assert f"git+{notebooks.repository_url()}" in colab.source
+        assert f'git+{notebooks.repository_url()}@v{stnlib.__version__}"' in colab.source
         assert notebooks.repository_url() not in script.read_text(encoding="utf-8")
 
 
@@ -132,7 +134,7 @@ class TestGenerator:
         monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # so that it is put back
         monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
         exec(json_source(notebooks.generate(SCRIPT, URL)), {})
-        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
 
 
 def json_source(text):

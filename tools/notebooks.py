@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import tomllib
 from pathlib import Path
 
 import jupytext
@@ -32,9 +33,9 @@ import subprocess
 import sys
 
 if "google.colab" in sys.modules:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow starts quietly
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow starts quietly
 if "google.colab" in sys.modules and importlib.util.find_spec("stnlib") is None:
-    source = os.environ.get("STNLIB_SOURCE", "git+{url}")
+    source = os.environ.get("STNLIB_SOURCE", "git+{url}@v{version}")
     command = [sys.executable, "-m", "pip", "install", "--quiet", source]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -47,6 +48,11 @@ def repository_url(root: Path = ROOT) -> str:
     """The one place that names the repository: `repository.url` in _config.yml."""
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     return config["repository"]["url"].rstrip("/")
+
+
+def version(root: Path = ROOT) -> str:
+    """The version of stnlib that the chapters belong to; Colab installs its tag."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def sources(root: Path = ROOT) -> list[Path]:
@@ -69,7 +75,7 @@ def is_claim(cell: nbformat.NotebookNode) -> bool:
 def generate(script: str, url: str, claims: bool = False) -> str:
     """The text of the notebook that belongs to a percent script; with `claims`, the one that tests run."""
     read = jupytext.reads(script, fmt="py:percent")
-    first = nbformat.v4.new_code_cell(COLAB_CELL.format(url=url).rstrip("\n"))
+    first = nbformat.v4.new_code_cell(COLAB_CELL.format(url=url, version=version()).rstrip("\n"))
     first.metadata["tags"] = ["remove-cell"]
     seen: dict[str, int] = {}
     cells = []

@@ -15,6 +15,7 @@ import build_book
 import chapter_rules
 import check_publish
 import colab_check
+import nbformat
 import notebooks
 import numpy as np
 import pytest
@@ -197,21 +198,30 @@ class TestBook:
 
     # The real thing, at its smallest: notebooks that the generator made, run as the chapters are.
 
-    def test_a_failing_cell_fails_its_chapter(self, tmp_path, tmp_path_factory, capfd):
-        with pytest.raises(SystemExit, match="A chapter failed"):
-            run_notebooks.run([generated(tmp_path, "1 / 0")], tmp_path_factory.mktemp("alone"), "uci")
+    def test_a_failing_cell_fails_its_chapter(self, tmp_path, capfd):
+        generated(tmp_path, "1 / 0")
+        assert not run_notebooks.run(tmp_path, "uci")
         assert "ZeroDivisionError" in capfd.readouterr().out
 
-    def test_kernels_that_start_at_once_share_no_ports(self, tmp_path, tmp_path_factory):
+    def test_a_failing_claim_stops_nothing_and_is_found(self, tmp_path):
+        path = generated(tmp_path, '# %% tags=["claim"]\nassert 1 > 2\n\n# %%\nprint("the end")')
+        assert run_notebooks.run(tmp_path, "uci")
+        (problem,) = run_notebooks.problems_in(tmp_path)
+        assert "assert 1 > 2" in problem
+        assert "the end" in path.read_text()
+
+    def test_kernels_that_start_at_once_share_no_ports(self, tmp_path):
         # Two chapters of one run once asked for the same free port, and one kernel died.
         cell = "import ipykernel, json\nassert json.loads(ipykernel.get_connection_info())['transport'] == 'ipc'"
-        run_notebooks.run([generated(tmp_path, cell)], tmp_path_factory.mktemp("alone"), "uci")
+        generated(tmp_path, cell)
+        assert run_notebooks.run(tmp_path, "uci")
 
 
 def generated(folder, cell):
-    """A notebook of one cell."""
-    path = folder / "one.ipynb"
-    path.write_text(notebooks.generate(f"# %%\n{cell}\n", "https://github.com/OWNER/a"))
+    """A notebook of one cell (or several, as a percent source), to be run with its claims."""
+    script, path = folder / "01_one.py", folder / "01_one.ipynb"
+    script.write_text(f"# %%\n{cell}\n")
+    nbformat.write(run_notebooks.with_claims(script), path)
     return path
 
 

@@ -80,12 +80,11 @@ bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/ben
 experiments: .venv/stamp ## measure the tables; stop and start it at any time
 	$(BIN)/python -m stnlib.experiments all
 
-page-networks: .venv/stamp ## train the networks that the page runs: stnlib/widgets/networks.json
+page-networks: .venv/stamp ## train the networks that the page runs: stnlib/widgets/reader/networks.json
 	$(BIN)/python tools/pack_networks.py
 
 fixtures: .venv/stamp ## what the widgets' scripts must reproduce, and the digits that they offer
 	$(BIN)/python -m tests.js.make_fixtures
-	$(BIN)/python -m stnlib.widgets
 
 screenshot: book ## the picture of the README
 	$(BIN)/python tools/screenshot.py

@@ -4,6 +4,7 @@
 
 A frame is everything that one move of a handle costs the page: theta, grid, samples, bitmaps, canvases, the numbers
 and words, and the browser's style and layout. Frames are spaced as on a screen; the browser is headless Chromium.
+A widget's first handle is led round by pointer events.
 The reader's frame holds four networks' answers, and a slice of its curves, which begin anew with each size.
 """
 
@@ -16,49 +17,58 @@ import sys
 import common
 from playwright.sync_api import sync_playwright
 
-from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope, _networks
+from stnlib import widgets
+from stnlib.widgets import AffineExplorer, DigitReader
+from stnlib.widgets.reader import networks
 
 OUTPUT = common.RESULTS / "bench-widgets.json"
 FRAMES = 300
 SHOWN = 300
 THETA = [[0.8, -0.3, 0.1], [0.3, 0.8, 0.0]]
-CASES = {
-    "explorer, digit 28x28": lambda: AffineExplorer(theta=THETA),
+# Every widget is timed as it starts; these are the costlier states of some.
+MORE = {
     "explorer, photo 128x128 RGB": lambda: AffineExplorer(theta=THETA, picture="photo"),
     "explorer, photo 128x128 RGB, bicubic": lambda: AffineExplorer(theta=THETA, picture="photo", mode="bicubic"),
-    "microscope, 6x6": SamplerMicroscope,
-    "probe, digit 28x28": PoolingProbe,
-    "reader, four networks": lambda: DigitReader(networks=_networks.packaged()),
 }
 PAGE = '<!doctype html><meta charset="utf-8"><body style="margin: 0"><main style="width: {width}px">{widget}</main>'
+# The pointer events of a hand that holds the widget's first handle and goes round in a circle; a widget without a
+# handle is asked for its frame.
 DRAG = """async (frames) => {
   const { instrument } = document.querySelector(".stn-widget");
   const handle = document.querySelector(".stn-corner, .stn-handle");
-  const move = (angle) => {
-    const [x, y] = [180 + 90 * Math.cos(angle), 180 + 90 * Math.sin(angle)];
-    if (instrument.turnTo) instrument.turnTo(x, y);
-    else if (instrument.dragHandle) instrument.dragHandle(handle, x, y);
-    else if (instrument.shiftAt) instrument.moveTo(...instrument.shiftAt(x, y));
-    else instrument.moveTo(...instrument.view.read(x, y));
-  };
+  Element.prototype.setPointerCapture = () => {};
+  const box = handle?.parentElement.getBoundingClientRect();
+  const send = (kind, angle) => handle?.dispatchEvent(new PointerEvent(kind, {
+    bubbles: true, pointerId: 1, button: 0, buttons: 1,
+    clientX: box.left + box.width * (0.5 + 0.25 * Math.cos(angle)),
+    clientY: box.top + box.height * (0.5 + 0.25 * Math.sin(angle)),
+  }));
   const times = [];
+  send("pointerdown", 0);
   for (let i = 0; i < frames; i++) {
     await new Promise(requestAnimationFrame);
     const start = performance.now();
-    move((2 * Math.PI * i) / 60);
+    send("pointermove", (2 * Math.PI * i) / 60);
     instrument.request.cancel();
     instrument.frame();
     document.body.getBoundingClientRect();
     times.push(performance.now() - start);
   }
+  send("pointerup", 0);
   return times;
 }"""
+
+
+def cases():
+    """What is timed, name to a function that makes the widget: every widget as it starts, and more states of some."""
+    made = {getattr(widgets, name).folder: getattr(widgets, name) for name in widgets.__all__}
+    return made | {"reader": lambda: DigitReader(networks=networks.packaged())} | MORE
 
 
 def page_width(browser):
     """The width of the page at which the explorer shows its output SHOWN pixels wide."""
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    page.set_content(PAGE.format(width=760, widget=AffineExplorer().to_html()))
+    page.set_content(PAGE.format(width=760, widget=AffineExplorer().to_page()))
     page.wait_for_function("document.querySelector('.stn-widget').instrument")
     for width in range(700, 900, 2):
         page.evaluate("(width) => (document.querySelector('main').style.width = `${width}px`)", width)
@@ -72,7 +82,7 @@ def measure(browser, widget, width, scale, frames):
     """Milliseconds a frame of one widget, a tenth of the frames to warm up first."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400}, device_scale_factor=scale)
     page = context.new_page()
-    page.set_content(PAGE.format(width=width, widget=widget.to_html()))
+    page.set_content(PAGE.format(width=width, widget=widget.to_page()))
     page.wait_for_function("document.querySelector('.stn-widget').instrument")
     page.evaluate(DRAG, max(10, frames // 10))
     times = sorted(page.evaluate(DRAG, frames))
@@ -90,7 +100,7 @@ def run(frames=FRAMES):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         width = page_width(browser)
         results = {}
-        for name, make in CASES.items():
+        for name, make in cases().items():
             for scale in (1, 2):
                 results[f"{name}, {scale}x"] = entry = measure(browser, make(), width, scale, frames)
                 print(f"{name}, {scale}x: {entry['median_ms']} ms (95 %: {entry['p95_ms']} ms)", flush=True)

@@ -1,4 +1,4 @@
-"""Train the networks that the page runs, unless that was done, and pack them: stnlib/widgets/networks.json.
+"""Train the networks that the page runs, unless that was done, and pack them: stnlib/widgets/reader/networks.json.
 
 usage: python tools/pack_networks.py [--from FOLDER]
 
@@ -17,7 +17,7 @@ import keras
 from stnlib import datasets
 from stnlib.experiments import files, runs
 from stnlib.experiments.measure import measure
-from stnlib.widgets import _networks
+from stnlib.widgets.reader import networks as packing
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = {"FCN mixed": "fcn_mixed", "CNN": "cnn", "STN+FCN": "stn_fcn", "STN+CNN": "stn_cnn"}
@@ -36,7 +36,7 @@ def packed(run: runs.Run, folder: Path) -> dict:
     """A network for the page, with what it is and how well it reads."""
     model, record = trained(run, folder)
     about = {name: record[name] for name in ("command", "commit", "error", "parameters")}
-    return _networks.pack(model) | {"turns": TURNS} | about
+    return packing.pack(model) | {"turns": TURNS} | about
 
 
 def main() -> None:
@@ -47,8 +47,8 @@ def main() -> None:
     chosen = {name: runs.select("article", model, distortion="article", seed=0)[0] for name, model in NETWORKS.items()}
     found = {name: packed(run, folder) for name, run in chosen.items()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(network)}" for name, network in found.items())
-    files.write(_networks.FILE, f"{{\n{lines}\n}}\n".encode())
-    print(f"written: {_networks.FILE.name}, {_networks.FILE.stat().st_size:,} bytes")
+    files.write(packing.FILE, f"{{\n{lines}\n}}\n".encode())
+    print(f"written: {packing.FILE.name}, {packing.FILE.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

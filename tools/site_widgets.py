@@ -23,20 +23,20 @@ class LiveWidget(SphinxDirective):
         """Return the widget's HTML; the page is read again when the widgets' files change."""
         from stnlib import widgets
 
-        for path in Path(widgets.__file__).parent.iterdir():
+        for path in filter(Path.is_file, Path(widgets.__file__).parent.rglob("*")):
             self.env.note_dependency(str(path))
         widget = getattr(widgets, self.arguments[0], None)
         if widget is None:
             raise self.error(f"stnlib.widgets has no {self.arguments[0]}")
-        return [nodes.raw("", widget().to_html(), format="html")]
+        return [nodes.raw("", widget().to_page(), format="html")]
 
 
 def write_networks(app, exception):
     """Put the networks that a page may ask for beside the book's other files, as a script that sets one global."""
-    from stnlib.widgets import _networks
+    from stnlib.widgets.reader import networks
 
     if exception is None and app.builder.format == "html":
-        text = json.dumps(_networks.packaged(), separators=(",", ":"))
+        text = json.dumps(networks.packaged(), separators=(",", ":"))
         (Path(app.outdir) / "_static" / "networks.js").write_text(f"globalThis.stnNetworks = {text};\n", "utf-8")
 
 

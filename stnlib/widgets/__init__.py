@@ -1,8 +1,8 @@
-"""Instruments for the page: alive in a static page with no kernel, in Jupyter, and in Colab."""
+"""Live figures: they work in a static page with no kernel, in Jupyter, and in Colab."""
 
-from stnlib.widgets.affine_explorer import AffineExplorer
-from stnlib.widgets.digit_reader import DigitReader
-from stnlib.widgets.pooling_probe import PoolingProbe
-from stnlib.widgets.sampler_microscope import SamplerMicroscope
+from stnlib.widgets.explorer import AffineExplorer
+from stnlib.widgets.microscope import SamplerMicroscope
+from stnlib.widgets.probe import PoolingProbe
+from stnlib.widgets.reader import DigitReader
 
 __all__ = ["AffineExplorer", "DigitReader", "PoolingProbe", "SamplerMicroscope"]

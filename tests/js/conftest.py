@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from stnlib.widgets import _networks
+from stnlib.widgets.reader import networks
 from tests.js.acts import late_frames
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -33,7 +33,7 @@ def browser():
 def networks_file(tmp_path_factory):
     """The networks as the book has them beside its pages."""
     path = tmp_path_factory.mktemp("book") / "networks.js"
-    path.write_text(f"globalThis.stnNetworks = {_networks.FILE.read_text('utf-8')};\n", "utf-8")
+    path.write_text(f"globalThis.stnNetworks = {networks.FILE.read_text('utf-8')};\n", "utf-8")
     return path
 
 
@@ -67,7 +67,7 @@ def open_widget(open_page):
     """Open a page with one widget, and wait until it is alive."""
 
     def open_it(widget, **options):
-        page = open_page(widget.to_html(), **options)
+        page = open_page(widget.to_page(), **options)
         page.wait_for_function("document.querySelector('.stn-widget').instrument")
         return page
 

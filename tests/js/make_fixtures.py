@@ -1,4 +1,5 @@
-"""Write fixtures.json: grids and samples by stnlib in float64, for the page's sampler to agree with.
+"""Write fixtures.json: grids and samples by stnlib in float64, for the page's sampler to agree with; and the digits
+that the widgets offer.
 
 Run as `python -m tests.js.make_fixtures`.
 """
@@ -10,7 +11,11 @@ from pathlib import Path
 import numpy as np
 
 import stnlib
+from stnlib import datasets
+from stnlib.widgets.core import images, pack
 
+DIGITS = pack.FOLDER / "shared" / "digits.json"
+CHOSEN = (2, 3, 4, 5, 7)
 FILE = Path(__file__).with_name("fixtures.json")
 MODES = ("nearest", "bilinear", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")
@@ -69,6 +74,24 @@ def make():
     return {"grids": list(grid_cases(random)), "samples": list(sample_cases(random))}
 
 
+def chosen_digits():
+    """The most typical UCI digit of each chosen class: the one nearest to its class's mean; uint8, encoded."""
+    digits = datasets.load("uci")
+    stored = {}
+    for label in CHOSEN:
+        candidates = digits.x_train[digits.y_train == label]
+        distance = np.square(candidates - candidates.mean(axis=0)).sum(axis=(1, 2, 3))
+        stored[f"digit {label}"] = images.encode(np.round(candidates[distance.argmin()] * 255).astype("uint8"))
+    return stored
+
+
+def write(path, content):
+    """One entry a line."""
+    text = json.dumps(content, separators=(",", ":")).replace("},{", "},\n{").replace('},"', '},\n"')
+    path.write_text(text + "\n", "utf-8")
+    print(f"wrote {path.name}")
+
+
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(make(), separators=(",", ":")).replace("},{", "},\n{") + "\n", "utf-8")
-    print(f"wrote {FILE.name}")
+    write(FILE, make())
+    write(DIGITS, chosen_digits())

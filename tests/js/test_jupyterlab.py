@@ -103,7 +103,7 @@ def test_theta_goes_from_the_drag_to_python_and_from_python_to_the_picture(brows
     assert page.evaluate("document.querySelector('[data-ref=outputCanvas]').toDataURL()") != before
     np.testing.assert_array_equal(theta_in_python(page), [[0.5, 0, 0.25], [0, 0.5, 0]])
     run_cell(page, 3)
-    reader = page.locator(".stn-widget[data-widget=digit_reader]")
+    reader = page.locator(".stn-widget[data-widget=reader]")
     reader.scroll_into_view_if_needed()
     page.wait_for_function("[...document.querySelectorAll('.stn-widget')].at(-1).instrument?.answers", timeout=120_000)
     assert reader.locator("[data-ref=answers] tr").count() == 4

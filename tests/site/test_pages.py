@@ -80,7 +80,7 @@ def test_a_page_is_light(site, visit, path):
     networks = sizes.pop("_static/networks.js", 0)
     assert sum(sizes.values()) <= (1.2 if has_maths else 0.8) * MEGABYTE, sizes
     assert networks <= 1.2 * MEGABYTE
-    assert (networks > 0) == (opened.page.locator("[data-widget=digit_reader]").count() > 0)
+    assert (networks > 0) == (opened.page.locator("[data-widget=reader]").count() > 0)
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -8,18 +8,18 @@ from tests.site.conftest import DESKTOP, PHONE
 
 pytestmark = pytest.mark.site
 PAGES = [
-    ("book/intro.html", "affine_explorer"),
-    ("book/02_baselines.html", "pooling_probe"),
-    ("book/04_grid_generator.html", "affine_explorer"),
-    ("book/05_sampler.html", "sampler_microscope"),
+    ("book/intro.html", "explorer"),
+    ("book/02_baselines.html", "probe"),
+    ("book/04_grid_generator.html", "explorer"),
+    ("book/05_sampler.html", "microscope"),
 ]
 HANDLE = {
-    "affine_explorer": '.stn-handle[data-u="1"][data-v="1"]',
-    "pooling_probe": "[data-ref=handle]",
-    "sampler_microscope": "[data-ref=point]",
+    "explorer": '.stn-handle[data-u="1"][data-v="1"]',
+    "probe": "[data-ref=handle]",
+    "microscope": "[data-ref=point]",
 }
-CANVAS = {"affine_explorer": "outputCanvas", "pooling_probe": "pooledCanvas", "sampler_microscope": "canvas"}
-TRAIT = {"affine_explorer": "theta", "pooling_probe": "shift", "sampler_microscope": "point"}
+CANVAS = {"explorer": "outputCanvas", "probe": "pooledCanvas", "microscope": "canvas"}
+TRAIT = {"explorer": "theta", "probe": "shift", "microscope": "point"}
 MOBILE = {"size": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
 
@@ -94,7 +94,7 @@ def test_the_page_s_own_switch_darkens_the_widget(widget_page):
     assert page.evaluate(colour) != light
 
 
-READER = ".stn-widget[data-widget=digit_reader]"
+READER = ".stn-widget[data-widget=reader]"
 
 
 @pytest.mark.parametrize("over", ["http", "file"])

@@ -1,0 +1,114 @@
+"""One widget, three hosts: Jupyter and Colab through anywidget, and the static page with no kernel."""
+
+import html
+import json
+import sys
+
+import anywidget
+import traitlets
+
+from stnlib.widgets.core import images, pack
+
+
+class Instrument(anywidget.AnyWidget):
+    """An anywidget that also yields text/html: markup, state and the same module, alive without a kernel.
+
+    A subclass sets `folder`, the name of its folder and of the .js, .html and (optional) .css files in it, and
+    defines `fallback()`.
+    """
+
+    folder = None
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+
+    @traitlets.default("_esm")
+    def _default_esm(self):
+        return pack.module(f"{self.folder}/{self.folder}.js")
+
+    @traitlets.default("_css")
+    def _default_css(self):
+        return pack.style(self.folder)
+
+    def state(self):
+        """The synced traits of the subclass as plain JSON values."""
+        names = set(self.traits(sync=True)) - set(Instrument.class_trait_names(sync=True)) - {"_anywidget_id"}
+        return dict(sorted(self.get_state(list(names)).items()))
+
+    def whole_state(self):
+        """The state with all data that a page would otherwise have to ask for."""
+        return self.state()
+
+    def fallback(self):
+        """The picture (SVG) and the sentence (plain text) for a page without JavaScript."""
+        raise NotImplementedError
+
+    def to_html(self):
+        """The widget as one piece of HTML that needs no kernel, no server and no other file."""
+        return self._page(self.whole_state())
+
+    def to_page(self):
+        """The widget as HTML for a page of the book, where large data are files of their own."""
+        return self._page(self.state())
+
+    def _page(self, state):
+        picture, sentence = self.fallback()
+        return PAGE.format(
+            folder=self.folder,
+            style=self._css,
+            template=pack.template(self.folder),
+            picture=picture,
+            sentence=html.escape(sentence),
+            payload=json.dumps({"state": state, "module": self._esm}).replace("<", "\\u003c"),
+            host=(pack.FOLDER / "core" / "host.js").read_text("utf-8"),
+        )
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None or "google.colab" in sys.modules:
+            return bundle
+        data, metadata = bundle
+        return {**data, "text/html": self.to_page()}, metadata
+
+
+class Pictured(Instrument):
+    """An instrument that shows the user's own image or one of the embedded pictures.
+
+    A subclass defines the traits `image` and `picture` with its own checks. A new image is shown at once, unless the
+    constructor was given a `picture` beside it.
+    """
+
+    digits = "shared/digits.json"
+
+    def __init__(self, **traits):
+        """Set the traits, at first with the first embedded picture."""
+        super().__init__(**({"picture": next(iter(images.digits(self.digits)))} | traits))
+        if "picture" in traits:
+            self.picture = traits["picture"]  # again, for an image beside it has called for "own"
+
+    @traitlets.observe("image")
+    def _show_own(self, change):
+        if change["new"] is not None:
+            self.picture = "own"
+
+    def shown(self):
+        """The image to show without JavaScript; a picture that only JavaScript has gives way to the first digit."""
+        embedded = images.digits(self.digits)
+        own = self.image if self.picture == "own" else embedded.get(self.picture)
+        return next(iter(embedded.values())) if own is None else own
+
+
+PAGE = """<div class="stn-widget" data-widget="{folder}">
+<script>document.currentScript.parentElement.classList.add("stn-live");</script>
+<style>
+{style}
+</style>
+{template}
+<figure class="stn-fallback">
+{picture}
+<figcaption>{sentence}</figcaption>
+</figure>
+<script type="application/json">{payload}</script>
+<script>
+{host}
+</script>
+</div>"""

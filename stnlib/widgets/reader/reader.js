@@ -1,0 +1,325 @@
+// DigitReader: a digit that the reader turns, zooms, moves or draws, and what four networks read.
+
+import { clamp } from "../shared/sampling.js";
+import { makeStage, toBitmap, drawPixels, strokeCased } from "../shared/draw.js";
+import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText } from "../shared/controls.js";
+import { applyTheta, rollDice, wrap } from "../shared/affine.js";
+import { makeLibrary, encodeImage, blankImage } from "../shared/pictures.js";
+import { makePad } from "../shared/pad.js";
+import { PIXELS, HALF_BOX, UPRIGHT, placed, framed } from "./pose.js";
+import { unpackNetwork, runNetwork, softmax } from "../shared/network.js";
+import { fetchNetworks } from "./networks_file.js";
+import { paintShares, paintTicks, paintCurve, paintCursor, bindChart } from "../shared/chart.js";
+import { Instrument } from "../shared/instrument.js";
+import DIGITS from "../shared/digits.json";
+import TEMPLATE from "./reader.html";
+
+const REACH = 14;
+const SIZES = [0.3, 2];
+const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "networks"];
+const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
+const LOADING = "The networks are on their way: about a megabyte, once.";
+const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
+const SLICE = 3; // milliseconds of a frame that go into the curves
+
+class Reader extends Instrument {
+  constructor(model, el) {
+    super(model, el, TEMPLATE, "reader");
+    this.library = makeLibrary(model, DIGITS);
+    this.networks = [];
+    this.bindControls();
+    this.listen("image", () => this.library.forget("own"));
+    this.listen("drawing", () => this.pad.drawing || this.library.forget("drawing"));
+    const { inputCanvas, viewCanvas, chart } = this.refs;
+    this.input = makeStage(inputCanvas, (...target) => this.paintInput(...target));
+    this.output = makeStage(viewCanvas, (context, width, height) => {
+      drawPixels(context, toBitmap(this.seen()?.view || blankImage()), 0, 0, width, height);
+    });
+    this.chart = makeStage(chart, (...target) => this.paintChart(...target));
+    this.live(TRAITS, [this.input, this.output, this.chart]);
+    this.waiting = fetchNetworks(model, el, (failure) => {
+      this.failed = true;
+      setText(this.refs.verdict, failure);
+    });
+  }
+
+  stop() {
+    this.waiting();
+    super.stop();
+  }
+
+  // ---- from and to the model
+
+  readModel() {
+    const get = (name) => this.model.get(name);
+    const picture = get("picture");
+    this.pose = { angle: get("angle"), size: get("size"), shift: get("shift") };
+    this.takeNetworks(get("networks"));
+    const source = [picture, get("image"), get("drawing")];
+    if (source.some((value, i) => value !== this.source?.[i])) {
+      this.source = source;
+      this.image = picture === "drawing" ? framed(this.library(picture)) : this.library(picture);
+    }
+    this.label = /^digit \d$/.test(picture) ? Number(picture.at(-1)) : null;
+    this.refs.own.hidden = !get("image");
+    this.choices.picture.show(picture);
+    this.choices.view.show(get("view"));
+    this.refs.pad.hidden = picture !== "drawing";
+    if (picture === "drawing") this.pad.paint();
+    this.request();
+  }
+
+  takeNetworks(packed) {
+    if (!packed || packed === this.packed) return;
+    this.packed = packed;
+    this.networks = Object.entries(packed).map(([name, network]) => ({ name, layers: unpackNetwork(network) }));
+    this.trained = Math.min(...Object.values(packed).map(({ turns }) => turns || 0));
+    this.writeRows();
+    this.writeViews();
+  }
+
+  setPose(change) {
+    const { angle, size, shift } = { ...this.pose, ...change };
+    this.model.set("angle", Math.round(10 * wrap(angle)) / 10);
+    this.model.set("size", clamp(Math.round(100 * size) / 100, ...SIZES));
+    this.set("shift", shift.map((pixels) => clamp(Math.round(100 * pixels) / 100, -REACH, REACH)));
+  }
+
+  // ---- controls
+
+  bindControls() {
+    const { refs } = this;
+    this.choices = {
+      picture: bindChoice(refs.picture, (name) => this.set("picture", name)),
+      view: bindChoice(refs.view, (name) => this.set("view", name)),
+    };
+    this.numbers = {
+      angle: bindNumber(refs.angle, (angle) => this.setPose({ angle }), 0),
+      size: bindNumber(refs.size, (size) => this.setPose({ size }), 2),
+      right: bindNumber(refs.right, (right) => this.setPose({ shift: [right, this.pose.shift[1]] }), 1),
+      down: bindNumber(refs.down, (down) => this.setPose({ shift: [this.pose.shift[0], down] }), 1),
+    };
+    bindHandles(refs.inputStage, [refs.centre, refs.corner], {
+      move: (handle, x, y) => (handle === refs.centre ? this.moveTo(x, y) : this.turnTo(x, y)),
+    });
+    bindArrows(refs.centre, (dx, dy, fine) => {
+      const step = fine ? 0.25 : 1;
+      this.nudge({ shift: [this.pose.shift[0] + dx * step, this.pose.shift[1] + dy * step] });
+    });
+    bindArrows(refs.corner, (dx, dy, fine) => {
+      const { angle, size } = this.pose;
+      this.nudge({ angle: angle - dx * (fine ? 1 : 5), size: size - dy * (fine ? 0.01 : 0.05) });
+    });
+    refs.reset.addEventListener("click", () => this.setPose(UPRIGHT));
+    refs.dice.addEventListener("click", () => this.roll());
+    bindChart(refs.chart, () => this.plot, (angle) => this.setPose({ angle }));
+    this.pad = makePad(refs.padCanvas, refs.wipe, () => this.library("drawing"), {
+      change: () => this.showDrawing(),
+      end: () => this.set("drawing", encodeImage(this.library("drawing"))),
+    });
+  }
+
+  nudge(change) {
+    this.setPose(change);
+    this.frame();
+    this.say(this.story());
+  }
+
+  // One of the article's distortions, shear aside.
+  roll() {
+    const [, { angle, scaleX, moveX, moveY }] = rollDice();
+    this.setPose({ angle, size: scaleX, shift: [moveX, moveY].map((move) => (move * PIXELS) / 2) });
+    this.say(this.story());
+  }
+
+  showDrawing() {
+    this.image = framed(this.library("drawing"));
+    this.request();
+  }
+
+  // Canvas position of a point that lies (x, y) pixels from the picture's centre, and back.
+  place(x, y) {
+    const { width, height } = this.input;
+    return [width * (0.5 + x / PIXELS), height * (0.5 + y / PIXELS)];
+  }
+
+  moveTo(left, top) {
+    const { width, height } = this.input;
+    this.setPose({ shift: [(left / width - 0.5) * PIXELS, (top / height - 0.5) * PIXELS] });
+  }
+
+  turnTo(left, top) {
+    const { width, height } = this.input;
+    const x = (left / width - 0.5) * PIXELS - this.pose.shift[0];
+    const y = (top / height - 0.5) * PIXELS - this.pose.shift[1];
+    const size = Math.hypot(x, y) / (HALF_BOX * Math.SQRT2);
+    if (size > 0.05) this.setPose({ angle: (Math.atan2(-y, x) * 180) / Math.PI - 45, size });
+  }
+
+  // ---- the networks
+
+  read(pose) {
+    const input = placed(this.image, pose);
+    return this.networks.map(({ name, layers }) => {
+      const { logits, theta, view } = runNetwork(layers, input);
+      const shares = softmax(logits);
+      return { name, theta, view, shares, digit: shares.indexOf(Math.max(...shares)) };
+    });
+  }
+
+  // What the transformer that is shown makes of the input: the one asked for, or else the last.
+  seen() {
+    const looking = this.answers?.filter(({ theta }) => theta) || [];
+    return looking.find(({ name }) => name === this.model.get("view")) || looking.at(-1);
+  }
+
+  // The digit that the curves are about: the picture's own, or what the last network reads in the picture as it is.
+  target() {
+    return this.label ?? this.read(UPRIGHT).at(-1)?.digit;
+  }
+
+  // Begin the curves anew where another picture, size or place asks for it, and compute a slice of them.
+  advanceCurves() {
+    const { size, shift } = this.pose;
+    const asked = [this.image, this.packed, size, ...shift];
+    if (!this.curves || asked.some((value, i) => value !== this.curves.of[i])) {
+      this.curves = { of: asked, digit: this.target(), done: 0, lines: this.networks.map(() => []) };
+    }
+    const { curves } = this;
+    const end = performance.now() + SLICE;
+    while (curves.done < ANGLES.length && performance.now() < end) {
+      const answers = this.read({ angle: ANGLES[curves.done], size, shift });
+      answers.forEach(({ shares }, i) => (curves.lines[i][curves.done] = shares[curves.digit]));
+      curves.done += 1;
+    }
+    if (curves.done < ANGLES.length) this.request();
+  }
+
+  // ---- pictures
+
+  frame() {
+    if (!this.input.width) return;
+    this.shown = placed(this.image, this.pose);
+    this.answers = this.networks.length ? this.read(this.pose) : null;
+    if (this.answers) this.advanceCurves();
+    for (const stage of this.stages) stage.paint();
+    this.placeHandles();
+    const { angle, size, shift } = this.pose;
+    Object.entries({ angle, size, right: shift[0], down: shift[1] }).forEach(([name, value]) => this.numbers[name].show(value));
+    if (this.answers) this.showAnswers();
+    else if (!this.failed) setText(this.refs.verdict, LOADING);
+  }
+
+  paintInput(context, width, height) {
+    drawPixels(context, toBitmap(this.shown, this.image.low, this.image.high), 0, 0, width, height);
+    context.strokeStyle = this.colours.input;
+    context.lineWidth = 3;
+    context.strokeRect(1.5, 1.5, width - 3, height - 3);
+    const { theta } = this.seen() || {};
+    if (!theta) return;
+    const half = PIXELS / 2;
+    const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([u, v]) => {
+      const [x, y] = applyTheta(theta, u, v);
+      return this.place(x * half, y * half);
+    });
+    strokeCased(context, corners, this.colours.grid, 2.5, true);
+    strokeCased(context, corners.slice(0, 2), this.colours.grid, 5);
+  }
+
+  placeHandles() {
+    const { angle, size, shift: [x, y] } = this.pose;
+    const turn = ((angle + 45) * Math.PI) / 180;
+    const reach = size * HALF_BOX * Math.SQRT2;
+    const put = (handle, [left, top]) => {
+      const { width, height } = this.input;
+      handle.style.transform = `translate(${clamp(left, 6, width - 6)}px, ${clamp(top, 6, height - 6)}px)`;
+    };
+    put(this.refs.centre, this.place(x, y));
+    put(this.refs.corner, this.place(x + reach * Math.cos(turn), y - reach * Math.sin(turn)));
+  }
+
+  // How sure each network is of one digit, against the angle; the angles of the training data are shaded.
+  paintChart(context, width, height) {
+    const { colours, trained } = this;
+    const style = getComputedStyle(this.el);
+    const hue = (i) => style.getPropertyValue(`--stn-net-${i % DASHES.length}`).trim();
+    const plot = paintShares(context, width, height, [ANGLES[0], ANGLES.at(-1)], colours);
+    if (trained) {
+      context.fillStyle = colours.beyond;
+      context.fillRect(plot.across(-trained), plot.top, plot.across(trained) - plot.across(-trained), plot.bottom - plot.top);
+    }
+    paintTicks(context, plot, [-180, -90, 0, 90, 180], colours, "\u00b0");
+    this.curves?.lines.forEach((line, i) => {
+      const points = ANGLES.map((angle, k) => [angle, line[k]]);
+      paintCurve(context, plot, points, { colour: hue(i), dash: DASHES[i % DASHES.length] });
+    });
+    paintCursor(context, plot, this.pose.angle, colours.grid);
+    this.plot = plot;
+  }
+
+  // ---- answers and words
+
+  // A row for each network.
+  writeRows() {
+    this.refs.answers.innerHTML = this.networks.map((_, i) => `<tr style="--stn-net: var(--stn-net-${i % DASHES.length})">`
+      + `<th scope="row"><svg class="stn-dash" viewBox="0 0 24 8" aria-hidden="true"><path d="M0 4h24" stroke-dasharray="${DASHES[i % DASHES.length]}"/></svg><span></span></th>`
+      + '<td></td><td><div class="stn-sure"><i></i><span></span></div></td></tr>').join("");
+    this.rows = [...this.refs.answers.children].map((row, i) => {
+      setText(row.querySelector("th span"), this.networks[i].name);
+      return { digit: row.children[1], bar: row.querySelector("i"), share: row.querySelector(".stn-sure span") };
+    });
+  }
+
+  // A choice between the networks that have a transformer, in place of the book's own two.
+  writeViews() {
+    const { view } = this.refs;
+    const [first, ...others] = view.querySelectorAll("label");
+    others.forEach((label) => label.remove());
+    const names = this.networks.filter(({ layers }) => layers.some(({ kind }) => kind === "transformer")).map(({ name }) => name);
+    view.hidden = !names.length;
+    names.forEach((name, i) => {
+      const label = i ? view.appendChild(first.cloneNode(true)) : first;
+      label.querySelector("input").value = name;
+      setText(label.querySelector("span"), name);
+    });
+    this.choices.view.show(this.model.get("view"));
+  }
+
+  showAnswers() {
+    this.answers.forEach(({ digit, shares }, i) => {
+      const { digit: cell, bar, share } = this.rows[i];
+      const percent = `${Math.round(100 * shares[digit])}\u00a0%`;
+      setText(cell, this.label === null ? `${digit}` : `${digit} ${digit === this.label ? "\u2713" : "\u2717"}`);
+      setText(share, percent);
+      bar.style.setProperty("--stn-share", `${100 * shares[digit]}%`);
+    });
+    setText(this.refs.target, `${this.curves.digit}`);
+    setText(this.refs.verdict, this.story());
+  }
+
+  story() {
+    if (!this.answers) return LOADING;
+    const { digit } = this.curves;
+    const right = this.answers.filter((answer) => answer.digit === digit).length;
+    const all = this.answers.length;
+    const count = right === 0 ? "No network reads" : right === all ? "All networks read" : `${right} of ${all} networks read`;
+    return `${count} a ${digit}.${this.viewInWords()}`;
+  }
+
+  // What the transformer that is shown does to the picture: the inverse of its window's turn and size.
+  viewInWords() {
+    const { theta: [a, b, , c, d] = [], name } = this.seen() || {};
+    if (a === undefined) return "";
+    const turn = (Math.atan2(c - b, a + d) * 180) / Math.PI;
+    const size = Math.sqrt(Math.abs(a * d - b * c));
+    const way = turn > 0 ? "anticlockwise" : "clockwise";
+    return ` ${name} shows it turned by ${format(Math.abs(turn), 0)}\u00b0 ${way}, ${format(1 / Math.max(size, 0.01), 2)} times as large.`;
+  }
+}
+
+function render({ model, el }) {
+  const reader = new Reader(model, el);
+  return () => reader.stop();
+}
+
+export default { render };

@@ -31,6 +31,11 @@
 #
 # *Reading: about 15 minutes. Running: under half a minute on two processor cores.*
 
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the localization network: it looks at the distorted digit and outputs θ, six numbers. The numbers are those of a trained network for this digit.", "name": "fig-pipeline-localization"}}
+from stnlib.pipeline import pipeline
+
+pipeline(lit="localization")
+
 # %%
 import keras
 import matplotlib.pyplot as plt

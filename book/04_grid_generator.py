@@ -29,6 +29,11 @@
 #
 # *Reading: about 20 minutes. Running: under 15 seconds on two processor cores.*
 
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the grid generator: it turns θ into one input point for every output pixel. The dot marks the point of the first pixel, at the top left of the output.", "name": "fig-pipeline-grid"}}
+from stnlib.pipeline import pipeline
+
+pipeline(lit="grid")
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np

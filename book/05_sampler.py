@@ -30,6 +30,11 @@
 #
 # *Reading: about 25 minutes. Running: under 20 seconds on two processor cores.*
 
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the sampler: it reads the image at the grid's points, and lets the gradient through to the grid.", "name": "fig-pipeline-sampler"}}
+from stnlib.pipeline import pipeline
+
+pipeline(lit="sampler")
+
 # %%
 import keras
 import matplotlib.pyplot as plt

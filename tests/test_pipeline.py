@@ -1,0 +1,112 @@
+"""The pipeline figure: real numbers, every part can stand out, legible on a phone, readable in light and dark."""
+
+import base64
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stnlib import datasets, distortions, grid, pipeline, sampling
+
+ROOT = Path(__file__).resolve().parent.parent
+SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
+
+
+def drawings(figure):
+    """The arrangements of a figure, parsed: the wide one and the tall one."""
+    return [ET.fromstring(text) for text in SVG.findall(figure.html)]
+
+
+def part(drawing, name):
+    return drawing.find(f".//g[@data-part='{name}']")
+
+
+def pixels(node):
+    """The picture in a part, as floats."""
+    from PIL import Image
+
+    data = node.find(".//image").get("href").split(",")[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) / 255
+
+
+def numbers(node, style):
+    """The numbers that a part shows in one style, in order."""
+    return [
+        float(text.text.replace("−", "-")) for text in node.findall(".//text") if text.get("class").strip() == style
+    ]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return drawings(pipeline.pipeline())
+
+
+class TestNumbers:
+    def test_the_digit_is_a_real_one_that_the_recorded_theta_distorts(self, plain):
+        record = json.loads(pipeline.FILE.read_text(encoding="utf-8"))
+        digits = datasets.load("uci")
+        expected = distortions.warp(digits.x_test[record["digit"]][None], [record["distortion"]])[0, ..., 0]
+        assert digits.y_test[record["digit"]] == record["label"]
+        for drawing in plain:
+            np.testing.assert_allclose(pixels(part(drawing, "input")), expected.clip(0, 1), atol=1 / 254)
+
+    def test_the_result_is_what_the_sampler_reads_at_the_grid(self, plain):
+        run = pipeline.recorded()
+        points = grid.affine_grid(run.theta[None], (28, 28))
+        read = np.asarray(sampling.grid_sample(run.image[None, ..., None], points))[0, ..., 0]
+        np.testing.assert_allclose(run.grid, np.asarray(points)[0], atol=1e-6)
+        for drawing in plain:
+            np.testing.assert_allclose(pixels(part(drawing, "sampler")), read.clip(0, 1), atol=1 / 254)
+
+    def test_the_grid_lies_where_theta_puts_it(self, plain):
+        run = pipeline.recorded()
+        for drawing in plain:
+            node = part(drawing, "grid")
+            image = node.find(".//image")
+            left, top, side = (float(image.get(name)) for name in ("x", "y", "width"))
+            corner = [(float(node.find(".//circle[@class='grid-first']").get(name))) for name in ("cx", "cy")]
+            expected = (run.grid[0, 0] + 1) / 2 * side + (left, top)
+            np.testing.assert_allclose(corner, expected, atol=0.06)
+
+    def test_theta_its_gradient_and_the_loss_are_the_recorded_ones(self, plain):
+        run = pipeline.recorded()
+        for drawing in plain:
+            np.testing.assert_allclose(numbers(part(drawing, "theta"), "number"), run.theta, atol=0.0051)
+            np.testing.assert_allclose(numbers(part(drawing, "theta"), "number slope"), run.gradient, atol=0.0051)
+            assert numbers(part(drawing, "loss"), "big") == [round(run.loss, 2)]
+        assert run.loss == pytest.approx(-np.log(run.probabilities[run.label]), abs=1e-3)
+
+    def test_the_transformer_matters_for_this_digit(self):
+        run = pipeline.recorded()
+        assert run.probabilities.argmax() == run.label != run.untransformed.argmax()
+
+    @pytest.mark.repository
+    def test_the_introduction_says_what_it_is_taken_for_without_it(self):
+        words = " ".join((ROOT / "book" / "intro.md").read_text(encoding="utf-8").split())
+        assert f"the same classifier takes it for a {pipeline.recorded().untransformed.argmax()}." in words
+
+
+@pytest.mark.parametrize("lit", [None, *pipeline.PARTS])
+class TestParts:
+    def test_it_is_well_formed_and_said_in_words(self, lit):
+        both = drawings(pipeline.pipeline(lit=lit))
+        assert len(both) == 2
+        for drawing in both:
+            assert drawing.get("role") == "img" and "0.63" in drawing.get("aria-label")
+
+    def test_exactly_the_asked_part_stands_out(self, lit):
+        for drawing in drawings(pipeline.pipeline(lit=lit)):
+            states = {
+                node.get("data-part"): node.get("class").split()[1:] for node in drawing.iterfind(".//g[@data-part]")
+            }
+            assert {name for name, state in states.items() if state == ["lit"]} == set(pipeline.PARTS.get(lit, ()))
+            assert any(state == ["dim"] for state in states.values()) == (lit is not None)
+
+
+def test_another_part_is_refused():
+    with pytest.raises(ValueError, match=r"lit: got 'head', expected one of localization, grid, sampler, training"):
+        pipeline.pipeline(lit="head")

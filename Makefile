@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 export KERAS_BACKEND := tensorflow
+export MAKE
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .NOTPARALLEL:
-.PHONY: help book serve notebooks lab lock test lint unit test-notebooks test-site test-colab \
-	test-backends bench bench-training bench-widgets experiments page-networks fixtures \
+.PHONY: help book serve notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
+	test-backends test-export bench bench-training bench-widgets experiments page-networks fixtures \
 	screenshot clean
 
 help:
@@ -18,8 +19,9 @@ help:
 .venv/stamp: requirements.txt pyproject.toml tools/setup_env.py
 	@$(PYTHON) tools/setup_env.py .venv requirements.txt
 
-.venv-backends/stamp: requirements-backends.txt pyproject.toml tools/setup_env.py
-	@$(PYTHON) tools/setup_env.py .venv-backends requirements-backends.txt
+# Two more, on top of that one: its packages, and those that it must not have.
+.venv-%/stamp: requirements-%.txt .venv/stamp
+	@$(BIN)/python tools/setup_env.py .venv-$* requirements-$*.txt .venv
 
 lock: ## resolve pyproject.toml into requirements*.txt
 	@$(PYTHON) tools/setup_env.py .venv-lock uv
@@ -43,7 +45,10 @@ lab: .venv/stamp ## open the chapters in JupyterLab
 
 test test-notebooks test-site unit: export STNLIB_DATASET := uci
 
-test: lint unit test-notebooks test-site ## lint, unit tests, every chapter, the book, the browser tests
+test: ## lint, unit tests, every chapter, the book, the browser tests
+	@+$(PYTHON) tools/stages.py setup lint unit test-notebooks test-site
+
+setup: .venv/stamp
 
 lint: .venv/stamp
 	$(BIN)/ruff check .
@@ -51,7 +56,7 @@ lint: .venv/stamp
 
 unit: .venv/stamp
 	$(BIN)/python -m pytest --doctest-modules stnlib tools
-	$(BIN)/python -m pytest $(PARALLEL) tests --ignore tests/site
+	$(BIN)/python -m pytest $(PARALLEL) tests --ignore tests/site --ignore tests/export
 
 test-notebooks: .venv/stamp
 	@$(BIN)/python tools/run_notebooks.py
@@ -65,6 +70,9 @@ test-colab: .venv/stamp ## every chapter alone, in an environment like Colab's
 
 test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
 	@tools/test_backends.sh
+
+test-export: .venv-export/stamp ## exported models in ONNX Runtime, LiteRT and OpenVINO
+	STNLIB_DATASET=uci .venv-export/bin/python -m pytest tests/export
 
 # -- what is measured or generated, and committed ----------------------------------------------
 

@@ -1,6 +1,7 @@
 """Set-up, packaging and publishing: pins, messages, the wheel, the README, the workflows."""
 
 import ast
+import itertools
 import os
 import re
 import subprocess
@@ -11,10 +12,10 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-import build_book
 import chapter_rules
 import check_publish
 import colab_check
+import execution
 import nbformat
 import notebooks
 import numpy as np
@@ -28,8 +29,10 @@ from packaging.requirements import Requirement
 pytestmark = pytest.mark.repository
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ["requirements.txt", "requirements-backends.txt"]
-PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[\w.]+( ; [\w.<>=!' ()]+)?")
+LOCKS = {"requirements.txt": "test", "requirements-backends.txt": "backends", "requirements-export.txt": "export"}
+HASHED = ["requirements.txt", "requirements-export.txt"]
+PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[\w.]+( ; [\w.<>=!' ()]+)?( \\)?")
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ("3.11", "3.12", "3.13")
 
@@ -40,7 +43,7 @@ def unwanted_lines(lock):
     return [
         line
         for line in lines
-        if not (PIN.fullmatch(line) or re.fullmatch(r"#.*|    # (via.*|  .*)", line))
+        if not (PIN.fullmatch(line) or HASH.fullmatch(line) or re.fullmatch(r"#.*|    # (via.*|  .*)", line))
         or re.search(r"https?:|file:|/", line)
     ]
 
@@ -48,7 +51,17 @@ def unwanted_lines(lock):
 def pins(name):
     """The pinned requirements of a lock."""
     lines = (ROOT / name).read_text().splitlines()
-    return [Requirement(line) for line in lines if line and not line.lstrip().startswith("#")]
+    return [Requirement(line.removesuffix(" \\")) for line in lines if PIN.fullmatch(line)]
+
+
+def wanted(extra):
+    """What pyproject.toml asks for with an extra, those that it is made of among them."""
+    found = [*PROJECT["dependencies"]]
+    for line in PROJECT["optional-dependencies"][extra]:
+        requirement = Requirement(line)
+        parts = sorted(requirement.extras) if requirement.name == "stnlib" else []
+        found += [part_line for part in parts for part_line in wanted(part)] if parts else [line]
+    return found
 
 
 def version_for(lock, name, python):
@@ -81,24 +94,39 @@ class TestLocks:
         assert unwanted_lines(f"numpy==2.1.0\n    # via keras\n{line}\n") == [line]
 
     @pytest.mark.parametrize("python", PYTHONS)
-    @pytest.mark.parametrize(("name", "extras"), [(LOCKS[0], ("book", "test")), (LOCKS[1], ("backends",))])
-    def test_pins_every_direct_dependency_within_its_range(self, name, extras, python):
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_pins_every_direct_dependency_within_its_range(self, name, python):
         lock = pins(name)
-        wanted = [*PROJECT["dependencies"]]
-        for extra in extras:
-            wanted += PROJECT["optional-dependencies"][extra]
-        for requirement in map(Requirement, wanted):
+        for requirement in map(Requirement, wanted(LOCKS[name])):
             version = version_for(lock, requirement.name, python)
             assert version, f"{requirement.name} has no single pin for Python {python}"
             assert requirement.specifier.contains(version), requirement
 
     def test_the_book_needs_no_other_backend(self):
-        assert not {pin.name for pin in pins(LOCKS[0])} & {"torch", "jax", "opencv-python-headless"}
+        assert not {pin.name for pin in pins("requirements.txt")} & {"torch", "jax", "opencv-python-headless"}
+
+    @pytest.mark.parametrize("name", HASHED)
+    def test_each_pin_has_its_hashes(self, name):
+        lines = (ROOT / name).read_text().splitlines()
+        followed = [HASH.fullmatch(after) for line, after in itertools.pairwise(lines) if PIN.fullmatch(line)]
+        assert len(followed) > 50 and all(followed)
+
+    @pytest.mark.parametrize("name", ["requirements-backends.txt", "requirements-export.txt"])
+    def test_what_environments_share_has_one_version(self, name):
+        """They stand on the book's environment, and install only what it lacks."""
+        main, other = ({(pin.name, str(pin.specifier)) for pin in pins(lock)} for lock in ("requirements.txt", name))
+        names = {package for package, _ in main}
+        assert {"keras", "tensorflow", "pytest"} <= names
+        assert {pin for pin in other - main if pin[0] in names} == set()
+
+    def test_the_layer_needs_keras_and_numpy_only(self):
+        assert {Requirement(line).name for line in PROJECT["dependencies"]} == {"keras", "numpy"}
 
     def test_the_ranges_admit_a_colab_runtime(self):
         lines = colab_check.RUNTIME.read_text().splitlines()
         runtime = dict(line.split("==") for line in lines if "==" in line)
-        for requirement in map(Requirement, PROJECT["dependencies"]):
+        needed = [line for extra in ("tensorflow", "widgets", "experiments") for line in wanted(extra)]
+        for requirement in map(Requirement, needed):
             assert requirement.specifier.contains(runtime[requirement.name]), requirement
 
 
@@ -161,36 +189,6 @@ class TestEnvironment:
 
 
 class TestBook:
-    def test_the_cache_follows_what_cells_depend_on(self, tmp_path):
-        for name in ("stnlib", "results"):
-            (tmp_path / name).mkdir()
-        module = tmp_path / "stnlib" / "grid.py"
-        module.write_text("a = 1\n")
-        (tmp_path / "requirements.txt").write_text("numpy==2.1.0\n")
-
-        def key(dataset="uci"):
-            return build_book.fingerprint(build_book.EXECUTION, dataset, root=tmp_path)
-
-        first = key()
-        assert key() == first != key("mnist")
-        module.write_text("a = 2\n")
-        second = key()
-        (tmp_path / "stnlib" / "__pycache__").mkdir()
-        (tmp_path / "stnlib" / "__pycache__" / "grid.pyc").write_text("x")
-        assert key() == second != first
-        (tmp_path / "results" / "a.json").write_text("{}")
-        assert key() not in (first, second)
-
-    def test_old_caches_go(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(build_book, "BUILD", tmp_path)
-        for number in range(6):
-            folder = tmp_path / "cache" / str(number)
-            folder.mkdir(parents=True)
-            os.utime(folder, (number, number))
-        kept = build_book.execution_cache("uci")
-        left = {path.name for path in (tmp_path / "cache").iterdir()}
-        assert left == {kept.name, "5", "4", "3"}
-
     def test_the_configuration_fails_on_a_failing_cell(self):
         execute = yaml.safe_load((ROOT / "_config.yml").read_text())["execute"]
         assert execute["raise_on_error"] is True
@@ -198,31 +196,30 @@ class TestBook:
 
     # The real thing, at its smallest: notebooks that the generator made, run as the chapters are.
 
-    def test_a_failing_cell_fails_its_chapter(self, tmp_path, capfd):
-        generated(tmp_path, "1 / 0")
-        assert not run_notebooks.run(tmp_path, "uci")
-        assert "ZeroDivisionError" in capfd.readouterr().out
-
-    def test_a_failing_claim_stops_nothing_and_is_found(self, tmp_path):
-        path = generated(tmp_path, '# %% tags=["claim"]\nassert 1 > 2\n\n# %%\nprint("the end")')
-        assert run_notebooks.run(tmp_path, "uci")
-        (problem,) = run_notebooks.problems_in(tmp_path)
-        assert "assert 1 > 2" in problem
-        assert "the end" in path.read_text()
-
-    def test_kernels_that_start_at_once_share_no_ports(self, tmp_path):
+    def test_one_run_of_three(self, tmp_path, capfd):
+        """A failing cell fails its chapter; a failing claim stops nothing and is found; kernels share no ports."""
         # Two chapters of one run once asked for the same free port, and one kernel died.
-        cell = "import ipykernel, json\nassert json.loads(ipykernel.get_connection_info())['transport'] == 'ipc'"
-        generated(tmp_path, cell)
-        assert run_notebooks.run(tmp_path, "uci")
+        transport = "import ipykernel, json\nassert json.loads(ipykernel.get_connection_info())['transport'] == 'ipc'"
+        sources = {
+            "01_fails": "1 / 0",
+            "02_claims": '1\n\n# %% tags=["claim"]\nassert 1 > 2\n\n# %%\nprint("the end")',
+            "03_listens": transport,
+        }
+        copies = [generated(tmp_path / f"{name}.py", source) for name, source in sources.items()]
+        assert not execution.run(copies, "uci")
+        told = capfd.readouterr().out
+        assert "ZeroDivisionError" in told
+        assert "1 failed, 2 passed" in told
+        (problem,) = run_notebooks.failed_claims(execution.read(copies[1]))
+        assert "assert 1 > 2" in problem
+        assert "the end" in copies[1].read_text()
 
 
-def generated(folder, cell):
+def generated(script, cell):
     """A notebook of one cell (or several, as a percent source), to be run with its claims."""
-    script, path = folder / "01_one.py", folder / "01_one.ipynb"
     script.write_text(f"# %%\n{cell}\n")
-    nbformat.write(run_notebooks.with_claims(script), path)
-    return path
+    nbformat.write(run_notebooks.with_claims(script), script.with_suffix(".ipynb"))
+    return script.with_suffix(".ipynb")
 
 
 def test_serves_the_book_on_this_machine_only(tmp_path, monkeypatch):

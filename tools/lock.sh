@@ -12,10 +12,13 @@ resolve() { # output file, extra arguments
         --custom-compile-command "make lock" --output-file "$output" "$@" pyproject.toml
 }
 
-resolve requirements.txt --extra book --extra test
+resolve requirements.txt --extra test --generate-hashes
 
-# Shared packages get the same versions in both environments. PyTorch runs on the CPU here:
-# what its Linux build for NVIDIA cards adds stays out.
+# Shared packages get the same versions in all environments.
+resolve requirements-export.txt --extra export --constraint requirements.txt --generate-hashes
+
+# PyTorch runs on the CPU here: what its Linux build for NVIDIA cards adds stays out. There are no hashes, for
+# people take its build for the CPU from elsewhere, and pip asks for all hashes or for none.
 gpu=$(printf -- '--no-emit-package %s ' \
     cuda-bindings cuda-pathfinder cuda-toolkit triton \
     nvidia-{cublas,cuda-cupti,cuda-nvrtc,cuda-runtime,cudnn-cu13,cufft,cufile,curand,cusolver} \

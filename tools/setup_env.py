@@ -1,11 +1,14 @@
 """Create a virtual environment and install into it, with one clear line when that cannot work.
 
-usage: python tools/setup_env.py FOLDER REQUIREMENTS.txt    pins, then stnlib itself, editable
-       python tools/setup_env.py FOLDER PACKAGE             that package alone
+usage: python tools/setup_env.py FOLDER REQUIREMENTS.txt [BASE]   pins, then stnlib itself, editable
+       python tools/setup_env.py FOLDER PACKAGE                   that package alone
+
+With BASE, another environment's folder, what that has is used, and only what it lacks is installed.
 
 Runs on any Python 3, so that one that is too old can be told so: no newer syntax here.
 """
 
+import glob
 import os
 import subprocess
 import sys
@@ -70,6 +73,13 @@ def create(folder):
     return python
 
 
+def put_on(folder, base):
+    """Let an environment find the packages of another one."""
+    here, there = (glob.glob(os.path.join(one, "lib", "python3*", "site-packages"))[0] for one in (folder, base))
+    with open(os.path.join(here, "base.pth"), "w") as file:
+        file.write("import site; site.addsitedir(%r)\n" % os.path.abspath(there))
+
+
 def pip_install(python, *arguments):
     """Run pip, show what it downloads, stop with one line if it fails."""
     command = [python, "-m", "pip", "install", "--disable-pip-version-check"]
@@ -96,10 +106,12 @@ def main():
     problem = python_problem(sys.version_info)
     if problem:
         sys.exit(problem)
-    folder, wanted = os.path.join(ROOT, sys.argv[1]), sys.argv[2]
+    folder, wanted, bases = os.path.join(ROOT, sys.argv[1]), sys.argv[2], sys.argv[3:]
     stamp = os.path.join(folder, "stamp")
     try:
         python = create(folder)
+        for base in bases:
+            put_on(folder, os.path.join(ROOT, base))
         if wanted.endswith(".txt"):
             pip_install(python, "--requirement", wanted)
             pip_install(python, "--no-deps", "--editable", ".")

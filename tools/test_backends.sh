@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 run() {
     KERAS_BACKEND=$1 STNLIB_DATASET=uci .venv-backends/bin/python -m pytest -p no:cacheprovider \
-        -m "not tensorflow and not repository" --ignore=tests/{site,js,colab} \
-        --ignore=tests/test_{listings,notebooks,setup}.py tests
+        -m "not tensorflow and not repository" --ignore=tests/{site,js,colab,export} \
+        --ignore=tests/test_{build,listings,notebooks,setup}.py tests
 }
 
 # Each backend keeps one processor busy, so the two go side by side; the second one's lines come at the end.

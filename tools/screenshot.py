@@ -5,11 +5,8 @@ usage: python tools/screenshot.py     (after `make book`, with Chromium on the P
 
 from __future__ import annotations
 
-import shutil
-import sys
-
 import build_book
-from playwright.sync_api import sync_playwright
+import chromium
 
 PICTURE = build_book.ROOT / ".github" / "explorer.png"
 PAGE = build_book.INDEX.parent / "book" / "intro.html"
@@ -18,11 +15,7 @@ WIDGET = ".stn-widget"
 
 def main() -> None:
     """Open the page, turn the grid with the keyboard, photograph the widget."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        sys.exit("No Chromium on the PATH: install Debian's package chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium.started() as browser:
         view = {"width": 900, "height": 1200}
         page = browser.new_page(viewport=view, device_scale_factor=1.5, color_scheme="light")
         page.goto(PAGE.as_uri())
@@ -36,7 +29,6 @@ def main() -> None:
         below = widget.get_by_role("button", name="identity").bounding_box()
         clip["height"] = below["y"] - clip["y"] - 8
         page.screenshot(path=PICTURE, clip=clip, full_page=True)
-        browser.close()
     print(f"wrote {PICTURE.relative_to(build_book.ROOT)}")
 
 

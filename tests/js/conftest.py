@@ -1,7 +1,4 @@
-"""A browser for the widget tests, and a page that holds one widget."""
-
-import os
-import shutil
+"""A page that holds one widget."""
 
 import pytest
 
@@ -13,20 +10,6 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <style>body {{ margin: 0 }} main {{ max-width: 48rem; margin: auto; padding: 1rem }}
 html[data-theme="dark"] body {{ background: #14181e; color: #ced6dd }}</style></head>
 <body><main><h1>A widget</h1>{widget}<p style="height: 60rem">Text below</p></main></body></html>"""
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium; without it the test is skipped, under CI it fails."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        message = "no chromium on PATH (set CHROMIUM to its path)"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

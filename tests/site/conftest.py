@@ -1,33 +1,22 @@
 """The built book, served over http and opened from disk, in Debian's Chromium.
 
-A missing book or browser skips these tests with a reason, and is an error where `CI` is set.
+A missing book skips these tests with a reason, and is an error where `CI` is set.
 `SITE_FOLDER` names another built book than `_build/html`.
 """
 
 import functools
 import os
-import shutil
 import threading
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.js.acts import late_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("SITE_FOLDER", ROOT / "_build" / "html")).resolve()
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Desktop and phone; the narrow one is the smallest that pages must fit.
 DESKTOP, PHONE, NARROW = (1280, 800), (390, 844), (320, 640)
 
@@ -103,18 +92,6 @@ def server(site):
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{listening.server_port}"
         listening.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, as Debian packages it."""
-    executable = shutil.which("chromium")
-    if not executable:
-        missing("no chromium on the PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

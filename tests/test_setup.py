@@ -329,7 +329,7 @@ class TestWorkflows:
         assert yaml.safe_load(self.workflow.read_text())["permissions"] == {"contents": "read"}
         writers = [name for name, job in self.jobs.items() if "write" in job.get("permissions", {}).values()]
         assert writers == ["publish"]
-        assert [list(step)[0] for step in self.jobs["publish"]["steps"]] == ["uses"]
+        assert [next(iter(step)) for step in self.jobs["publish"]["steps"]] == ["uses"]
 
     def test_what_others_wrote_is_named_by_its_content(self):
         steps = [step for job in self.jobs.values() for step in job["steps"] if "uses" in step]

@@ -102,7 +102,7 @@ def build_pages(dataset: str, strict: bool) -> int:
     merged.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     shutil.rmtree(INDEX.parent, ignore_errors=True)
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    command = [jupyter_book, "build", ".", "--all", "--config", merged]
+    command = [jupyter_book, "build", ".", "--all", "--quiet", "--config", merged]
     if strict:
         command += ["--warningiserror", "--keep-going"]
     return quietly(command, execution.cell_environment(dataset))

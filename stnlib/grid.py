@@ -80,17 +80,25 @@ def tps_points(theta, height, width, control_points=(4, 4), align_corners=False)
     return ops.reshape(base + moved, (-1, height, width, 2))
 
 
-@functools.lru_cache(maxsize=64)
-def _tps_weights(height, width, control_points, align_corners):
-    """The matrix `(H W, K)` from displacements to pixels, and the identity points `(H W, 2)`, float64 NumPy."""
+def spline_weights(points, control_points=(4, 4)):
+    """The matrix `(N, K)` from the displacements of a lattice to those of points `(N, 2)`, float64 NumPy.
+
+    >>> spline_weights(np.array([[-1.0, -1.0]]), (2, 2)).round(6).tolist()
+    [[1.0, 0.0, 0.0, 0.0]]
+    """
     lattice = _lattice(*(np.linspace(-1, 1, n) for n in control_points))
-    base = _lattice(axis_coordinates(height, align_corners), axis_coordinates(width, align_corners))
     count = len(lattice)
     system = np.zeros((count + 3, count + 3))
     system[:count] = _tps_basis(lattice, lattice)
     system[count:, :count] = system[:count, count:].T
-    solved = np.linalg.solve(system, np.eye(count + 3, count))
-    return _tps_basis(base, lattice) @ solved, base
+    return _tps_basis(points, lattice) @ np.linalg.solve(system, np.eye(count + 3, count))
+
+
+@functools.lru_cache(maxsize=64)
+def _tps_weights(height, width, control_points, align_corners):
+    """The matrix `(H W, K)` from displacements to pixels, and the identity points `(H W, 2)`, float64 NumPy."""
+    base = _lattice(axis_coordinates(height, align_corners), axis_coordinates(width, align_corners))
+    return spline_weights(base, control_points), base
 
 
 def _lattice(ys, xs):

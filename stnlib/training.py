@@ -1,19 +1,23 @@
-"""Training: seeds, one way to compile and fit, accuracy, and the history of theta."""
+"""Training: seeds, one way to compile and fit, accuracy, the history of theta; poses first, and a curriculum."""
 
 import numbers
 import time
+from collections.abc import Callable, Sequence
 from math import ceil
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from stnlib import _checks
+from stnlib import _checks, distortions, fitting
+from stnlib.layers import SpatialTransformer
 
 BATCH = 512
+LATTICE = np.stack(np.meshgrid(*(np.linspace(-1, 1, 13),) * 2), axis=-1).reshape(-1, 2)
 
 
-def set_seed(seed):
+def set_seed(seed: int) -> None:
     """Seed Python, NumPy and the backend, so that a model built and trained next can be repeated.
 
     >>> set_seed(1)
@@ -21,17 +25,19 @@ def set_seed(seed):
     keras.utils.set_random_seed(seed)
 
 
-def compile(model, learning_rate=1e-3):
+def compile(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
     """Compile a classifier that answers with logits: Adam, cross-entropy, accuracy; returns the model.
 
-    Convention: labels are integers. On TensorFlow nothing is XLA-compiled, which is faster on CPUs.
+    :Convention: labels are integers, one an image or several. `learning_rate` is a number, a schedule, or a whole
+        optimizer, `SlowAdam` say. On TensorFlow nothing is XLA-compiled, which is faster on CPUs.
 
     >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
     >>> float(model.optimizer.learning_rate)
     0.001
     """
+    whole = isinstance(learning_rate, keras.optimizers.Optimizer)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=learning_rate if whole else keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=keras.backend.backend() == "jax",
@@ -39,13 +45,22 @@ def compile(model, learning_rate=1e-3):
     return model
 
 
-def fit(model, x, y, epochs, batch_size=64, seed=0, callbacks=()):
+def fit(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    epochs: int,
+    batch_size: int = 64,
+    seed: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.callbacks.History:
     """Train quietly, with one line of progress; returns Keras's History.
 
-    Shapes: x `(N, ...)`, y `(N,)`.
-    Convention: `seed` fixes the order of the images; dropout follows the seed that was set when the model was made
+    :Shapes: x `(N, ...)`, y `(N,)` or `(N, K)`.
+    :Convention: a `seed` goes to `set_seed` first and so fixes the order of the images; None leaves the random
+        numbers of Python, NumPy and the backend alone. Dropout follows the seed that was set when the model was made
         (on PyTorch this one, too).
-    Errors: ValueError for `epochs` that are no whole number above 0.
+    :Errors: ValueError for `epochs` that are no whole number above 0.
 
     >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
     >>> history = fit(model, np.ones((4, 2)), np.zeros(4), epochs=2)  # doctest: +ELLIPSIS
@@ -53,7 +68,8 @@ def fit(model, x, y, epochs, batch_size=64, seed=0, callbacks=()):
     """
     if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
         _checks.fail("epochs", repr(epochs), "a whole number of at least 1")
-    set_seed(seed)
+    if seed is not None:
+        set_seed(seed)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
 
 
@@ -78,15 +94,17 @@ class ProgressLine(keras.callbacks.Callback):
 
 
 class ThetaHistory(keras.callbacks.Callback):
-    """Keeps what the transformer says about some images: before training, then after each epoch.
+    """Keeps what a transformer says about some images: before training, then after each epoch.
 
-    `thetas` is a list of NumPy arrays `(N, P)`. The layer is found by its name.
+    :Convention: `thetas` is a list of NumPy arrays `(N, P)`. `layer` is the transformer, or its name in the model; a
+        transformer that lies inside another model, or behind other layers, is given itself, with the images that
+        reach it.
 
     >>> ThetaHistory(np.zeros((2, 28, 28, 1))).thetas
     []
     """
 
-    def __init__(self, images, layer="transformer"):
+    def __init__(self, images: Any, layer: SpatialTransformer | str = "transformer"):
         super().__init__()
         self.images = np.asarray(images, "float32")
         self.layer = layer
@@ -101,14 +119,15 @@ class ThetaHistory(keras.callbacks.Callback):
         self._record()
 
     def _record(self):
-        theta = self.model.get_layer(self.layer).theta(ops.convert_to_tensor(self.images))
-        self.thetas.append(ops.convert_to_numpy(theta))
+        layer = self.model.get_layer(self.layer) if isinstance(self.layer, str) else self.layer
+        self.thetas.append(ops.convert_to_numpy(layer.theta(ops.convert_to_tensor(self.images))))
 
 
-def probabilities(model, x):
+def probabilities(model: keras.Model, x: Any) -> np.ndarray:
     """Ask the model for its confidence in each class.
 
-    Shapes: x `(N, ...)` to NumPy `(N, classes)`, rows that sum to 1.
+    :Shapes: x `(N, ...)` to NumPy `(N, classes)`, or `(N, K, classes)` for K labels an image; rows sum to 1.
+    :Convention: the model gives logits.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
     >>> probabilities(model, np.ones((3, 2))).sum(axis=1).round(3).tolist()
@@ -119,16 +138,212 @@ def probabilities(model, x):
     return np.concatenate([ops.convert_to_numpy(ops.softmax(logits)) for logits in parts])
 
 
-def accuracy(model, x, y):
-    """Measure the share of right answers, a float.
+def accuracy(model: keras.Model, x: Any, y: Any, whole: bool = False) -> float:
+    """Measure the share of labels that the model gets right.
 
-    Shapes: x `(N, ...)`, labels y `(N,)` or `(N, 1)`; ValueError for others.
+    :Shapes: x `(N, ...)`, labels y `(N,)` or `(N, 1)`; `(N, K)` for a model that gives `(N, K, classes)`.
+    :Convention: `whole` counts the images with all their labels right.
+    :Errors: ValueError for labels of another shape.
 
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
     >>> accuracy(model, np.eye(3), np.array([0, 1, 0]))
     0.67
     """
-    labels = np.asarray(y)
-    if labels.shape not in ((len(x),), (len(x), 1)):
-        _checks.fail("y", f"shape {labels.shape}", f"one label for each of {len(x)} images")
-    return float(np.mean(probabilities(model, x).argmax(axis=-1) == labels.reshape(-1)))
+    labels, found = np.asarray(y), probabilities(model, x).argmax(axis=-1)
+    if found.ndim == 1 and labels.shape == (len(found), 1):
+        labels = labels[:, 0]
+    if labels.shape != found.shape:
+        wanted = "one label" if found.ndim == 1 else f"labels of shape {found.shape[1:]}"
+        _checks.fail("y", f"shape {labels.shape}", f"{wanted} for each of {len(found)} images")
+    right = found == labels
+    return float(np.mean(right.reshape(len(right), -1).all(axis=1) if whole else right))
+
+
+def fit_pose(
+    layer: SpatialTransformer,
+    images: Any,
+    thetas: Any = None,
+    epochs: int = 10,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    verbose: Any = 0,
+) -> keras.callbacks.History:
+    """Teach a transformer poses that are known, before the whole model learns from labels.
+
+    :Shapes: images `(N, H, W, C)` and thetas `(N, P)`; or, with thetas None, anything else that `model.fit` takes and
+        that yields such pairs, a `PosePairs` say.
+    :Convention: trains the localization and the head, by the mean squared error of theta, with Adam and a cosine
+        decay. Corners become thetas by `stnlib.fitting.from_corners`.
+    :Errors: ValueError for a layer that has none of its own theta, or is frozen, and for thetas of another shape.
+
+    >>> layer = SpatialTransformer(keras.layers.Flatten())
+    >>> images, thetas = np.ones((8, 4, 4, 1), "float32"), np.tile([1, 0, 0.5, 0, 1, 0], (8, 1))
+    >>> history = fit_pose(layer, images, thetas, epochs=50, learning_rate=0.05)
+    >>> bool(history.history["loss"][-1] < 0.01)
+    True
+    """
+    if not isinstance(layer, SpatialTransformer):
+        _checks.fail("layer", type(layer).__name__, "a SpatialTransformer")
+    if not layer.trainable:
+        _checks.fail("layer", "a frozen one", "a layer to train (set layer.trainable = True)")
+    batches = images
+    if thetas is not None:
+        images, thetas = np.asarray(images, "float32"), np.asarray(thetas, "float32")
+        if thetas.shape != (len(images), layer.head.units):
+            _checks.fail("thetas", f"shape {thetas.shape}", f"({len(images)}, {layer.head.units})")
+        batches = range(0, len(images), batch_size)
+    model = _Pose(layer)
+    decay = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
+    model.compile(keras.optimizers.Adam(decay), "mse", jit_compile=keras.backend.backend() == "jax")
+    options = {} if thetas is None else {"batch_size": batch_size}
+    return model.fit(images, thetas, epochs=epochs, verbose=verbose, **options)
+
+
+class _Pose(keras.Model):
+    """From images to the theta of a transformer."""
+
+    def __init__(self, layer):
+        super().__init__(name="pose")
+        self.layer = layer
+
+    def build(self, input_shape):
+        if not self.layer.built:
+            self.layer.build(input_shape)
+
+    def call(self, images):
+        return self.layer.theta(images)
+
+
+def random_quads(
+    rng: np.random.Generator,
+    count: int,
+    size: tuple[int, int],
+    scale: tuple[float, float] = (0.5, 0.95),
+    angle: float = 15.0,
+    shear: float = 0.3,
+    perspective: float = 0.05,
+) -> np.ndarray:
+    """Draw quadrilaterals that lie inside a frame: the thetas that rectify what they enclose.
+
+    :Shapes: theta `(count, 8)`, projective, output to input.
+    :Convention: `size` is (height, width) in pixels; an upright rectangle of the frame's proportions is scaled, sheared
+        and rotated by up to `angle` degrees, its corners move by N(0, `perspective`) of its sides, and its place is
+        uniform. What does not fit into the frame is drawn again.
+
+    >>> random_quads(np.random.default_rng(0), 3, (48, 188)).shape
+    (3, 8)
+    """
+    height, width = _checks.sizes(size, "size")
+    frame, found = np.array([width, height]), []
+    while len(found) < count:
+        quad = fitting.CORNERS / 2 + rng.normal(0, perspective, (4, 2))
+        quad = quad * frame * rng.uniform(*scale)
+        quad[:, 0] += rng.uniform(-shear, shear) * quad[:, 1]
+        turn = np.radians(rng.uniform(-angle, angle))
+        quad = quad @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        room = frame - np.ptp(quad, axis=0)
+        if (room >= 0).all():
+            found.append(2 * (quad - quad.min(axis=0) + rng.uniform(0, room)) / frame - 1)
+    return fitting.from_corners(np.reshape(found, (count, 4, 2)))
+
+
+class PosePairs(keras.utils.PyDataset):
+    """Images warped by random maps, and the theta that undoes each: poses to learn where nobody has labelled any.
+
+    :Shapes: batches of images `(B, *output_size, C)` and theta `(B, P)`, for `fit_pose` or any `model.fit`.
+    :Convention: `images` `(N, H, W, C)` are roughly upright: clean renderings, or the well-posed part of a training
+        set. `draw(rng, count)` gives the projective thetas `(count, 8)` that undo the warp (`random_quads` of the
+        output's size by default); `transform` is that of the layer, and comes as near to them as it can. Each epoch
+        draws anew; `seed` fixes all of it.
+
+    >>> pairs = PosePairs(np.ones((10, 8, 8, 1)), "similarity", batch_size=4)
+    >>> images, theta = pairs[0]
+    >>> len(pairs), images.shape, theta.shape
+    (3, (4, 8, 8, 1), (4, 4))
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        transform: str = "affine",
+        draw: Callable[[np.random.Generator, int], np.ndarray] | None = None,
+        output_size: tuple[int, int] | None = None,
+        control_points: tuple[int, int] = (4, 4),
+        padding_mode: str = "border",
+        batch_size: int = 64,
+        seed: int = 0,
+        **options,
+    ):
+        super().__init__(**options)
+        self.images = np.asarray(images, "float32")
+        self.size = self.images.shape[1:3] if output_size is None else _checks.sizes(output_size, "output_size")
+        self.draw = draw or (lambda rng, count: random_quads(rng, count, self.size))
+        self.transform, self.control_points, self.padding_mode = transform, control_points, padding_mode
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+
+    def __len__(self):
+        """The number of batches in an epoch."""
+        return ceil(len(self.images) / self.batch_size)
+
+    def __getitem__(self, index):
+        """One batch: the warped images and the theta that undoes each warp."""
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.images))
+        chosen = self.images[order[index * self.batch_size : (index + 1) * self.batch_size]]
+        back = np.asarray(self.draw(np.random.default_rng((self.seed, self.epoch, index)), len(chosen)), "float64")
+        warp = np.linalg.inv(np.append(back, np.ones((len(back), 1)), axis=1).reshape(-1, 3, 3)).reshape(-1, 9)
+        warp = warp[:, :8] / warp[:, 8:]
+        warped = distortions.warp(chosen, warp, self.size, "projective", self.padding_mode)
+        return warped, fitting.fit(self.transform, LATTICE, fitting.project(back, LATTICE), self.control_points)
+
+    def on_epoch_end(self):
+        """Draw anew for the next epoch."""
+        self.epoch += 1
+
+
+class Curriculum(keras.utils.PyDataset):
+    """Training images whose distortion grows from none to full: for plain `model.fit`, from labels alone.
+
+    :Shapes: batches of what `make` gives, x `(N, ...)` and y `(N, ...)`.
+    :Convention: `make(strength, rng)` gives one epoch's images and labels; strength is 0 in the first epoch, grows by
+        equal steps, and is 1 from epoch `ramp` on (counted from 0). `seed` fixes all of it.
+
+    >>> data = Curriculum(lambda strength, rng: (np.full((4, 1), strength), np.zeros(4)), ramp=2, batch_size=2)
+    >>> data.on_epoch_end(); data[0][0].tolist()
+    [[0.5], [0.5]]
+    """
+
+    def __init__(
+        self,
+        make: Callable[[float, np.random.Generator], tuple[Any, Any]],
+        ramp: int,
+        batch_size: int = 64,
+        seed: int = 0,
+        **options,
+    ):
+        super().__init__(**options)
+        self.make, self.ramp, self.batch_size, self.seed, self.epoch = make, ramp, batch_size, seed, 0
+        self._draw()
+
+    @property
+    def strength(self) -> float:
+        """How strong the distortion is now, from 0 to 1."""
+        return min(1.0, self.epoch / self.ramp) if self.ramp else 1.0
+
+    def _draw(self):
+        rng = np.random.default_rng((self.seed, self.epoch))
+        self.x, self.y = (np.asarray(part) for part in self.make(self.strength, rng))
+        self.order = rng.permutation(len(self.x))
+
+    def __len__(self):
+        """The number of batches in an epoch."""
+        return ceil(len(self.x) / self.batch_size)
+
+    def __getitem__(self, index):
+        """One batch of this epoch's images and labels."""
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.x[chosen], self.y[chosen]
+
+    def on_epoch_end(self):
+        """Make the next epoch's images."""
+        self.epoch += 1
+        self._draw()

@@ -1,11 +1,14 @@
 """Training: repeatable, learns, records theta."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
 
-from stnlib import models, training
+from stnlib import SpatialTransformer, distortions, models, training
 from stnlib.datasets import load
+from stnlib.optimizers import SlowAdam
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,40 @@ def test_labels_may_stand_in_a_column_but_not_in_a_table(digits):
         training.accuracy(model, np.eye(3), np.eye(3))
 
 
+def test_an_image_may_have_several_labels():
+    """Number plates: five characters an image, one softmax each."""
+    keras.utils.set_random_seed(0)
+    body = [keras.layers.Flatten(), keras.layers.Dense(15), keras.layers.Reshape((5, 3))]
+    model = training.compile(keras.Sequential([keras.Input((4, 4, 1)), *body]), keras.optimizers.Adam(0.05))
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, (20, 5))
+    x = np.pad(np.eye(3)[y].reshape(20, 15), ((0, 0), (0, 1))).reshape(20, 4, 4, 1).astype("float32")
+    training.fit(model, x, y, epochs=60)
+    assert training.accuracy(model, x, y) == training.accuracy(model, x, y, whole=True) == 1
+    wrong = y.copy()
+    wrong[0, 0] = (wrong[0, 0] + 1) % 3
+    assert training.accuracy(model, x, wrong) == pytest.approx(0.99)
+    assert training.accuracy(model, x, wrong, whole=True) == pytest.approx(0.95)
+    with pytest.raises(ValueError, match=r"y: expected labels of shape \(5,\) for each of 20 images"):
+        training.accuracy(model, x, y[:, 0])
+
+
+def test_fit_leaves_random_numbers_alone_unless_it_gets_a_seed(digits):
+    model = training.compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]))
+    after = []
+    for seed in (None, 3):
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002 (the state that others share)
+        training.fit(model, np.ones((4, 2), "float32"), np.zeros(4), epochs=1, seed=seed)
+        after.append((random.random(), np.random.random()))  # noqa: NPY002
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    untouched = random.random(), np.random.random()  # noqa: NPY002
+    assert after[0][0] == untouched[0] and after[1] != untouched
+    if keras.backend.backend() == "tensorflow":  # elsewhere Keras itself shuffles by NumPy's
+        assert after[0] == untouched
+
+
 @pytest.mark.parametrize("epochs", [0, 1.5, True])
 def test_epochs_are_counted(digits, epochs):
     with pytest.raises(ValueError, match="epochs: expected a whole number"):
@@ -82,14 +119,120 @@ def test_dropout_follows_the_seed_of_the_making_not_of_the_fit(digits):
     assert np.abs(ends[2] - ends[3]).max() > 1e-4
 
 
-def test_theta_history_begins_at_the_identity(digits):
-    watch = training.ThetaHistory(digits[2][:5])
-    trained(digits, models.stn, callbacks=[watch])
+def eye(features=8, **options):
+    body = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(features, activation="tanh")])
+    return SpatialTransformer(body, name="transformer", **options)
+
+
+def blobs(count, seed=0, size=8):
+    """Smooth pictures with one bright spot each, and its place, normalised."""
+    place = np.random.default_rng(seed).uniform(-0.5, 0.5, (count, 2))
+    axis = (2 * np.arange(size) + 1) / size - 1
+    y, x = axis[:, None], axis
+    distance = (x - place[:, 0, None, None]) ** 2 + (y - place[:, 1, None, None]) ** 2
+    return np.exp(-8 * distance)[..., None].astype("float32"), place
+
+
+def test_theta_history_begins_at_the_identity_also_inside_another_model():
+    inner = keras.Sequential([keras.Input((8, 8, 1)), eye(), keras.layers.Flatten()], name="inner")
+    model = training.compile(keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Dense(3)]))
+    x, place = blobs(20)
+    watch = training.ThetaHistory(x[:5], inner.get_layer("transformer"))
+    training.fit(model, x, (place[:, 0] > 0).astype("int32"), epochs=2, callbacks=[watch])
     assert [theta.shape for theta in watch.thetas] == [(5, 6)] * 3
     np.testing.assert_array_equal(watch.thetas[0], np.tile([1, 0, 0, 0, 1, 0], (5, 1)))
-    assert np.abs(watch.thetas[-1] - watch.thetas[0]).max() > 1e-3
+    assert np.abs(watch.thetas[-1] - watch.thetas[0]).max() > 1e-4
+
+
+def test_theta_history_finds_a_transformer_by_its_name():
+    model = training.compile(keras.Sequential([keras.Input((8, 8, 1)), eye(), keras.layers.Flatten()]))
+    watch = training.ThetaHistory(blobs(4)[0])
+    training.fit(model, blobs(4)[0], np.zeros(4), epochs=1, callbacks=[watch])
+    assert len(watch.thetas) == 2
+
+
+def test_known_poses_are_learnt_and_the_transformer_then_centres():
+    keras.utils.set_random_seed(0)
+    layer = eye(32)
+    model = keras.Sequential([keras.Input((8, 8, 1)), layer, keras.layers.Flatten(), keras.layers.Dense(2)])
+    x, place = blobs(256)
+    thetas = np.tile([1, 0, 0, 0, 1, 0], (256, 1)).astype("float32")
+    thetas[:, [2, 5]] = place
+    history = training.fit_pose(layer, x, thetas, epochs=40, batch_size=32, learning_rate=0.01)
+    assert history.history["loss"][-1] < 0.1 * history.history["loss"][0]
+    fresh, where = blobs(100, seed=1)
+    found = keras.ops.convert_to_numpy(layer.theta(fresh))
+    assert min(np.corrcoef(found[:, column], where[:, axis])[0, 1] for axis, column in ((0, 2), (1, 5))) > 0.95
+    training.compile(model).fit(x, (place[:, 0] > 0).astype("int32"), verbose=0)
+
+
+@pytest.mark.parametrize("transform", ["affine", "projective", "tps"])
+def test_warped_images_come_with_the_theta_that_undoes_the_warp(transform):
+    smooth = np.cos(np.linspace(-3, 3, 60)) * np.cos(np.linspace(-2, 2, 24))[:, None]
+    images = np.repeat(smooth[None, ..., None], 6, axis=0)
+    pairs = training.PosePairs(images, transform, batch_size=4, seed=1)
+    warped, theta = pairs[0]
+    back = distortions.warp(warped, theta, transform=transform, padding_mode="border")
+    inner = np.s_[:, 4:-4, 6:-6]
+    assert np.abs(warped - images[:4])[inner].mean() > 0.2
+    assert np.abs(back - images[:4])[inner].mean() < 0.06
+    assert len(pairs) == 2 and len(pairs[1][0]) == 2
+    np.testing.assert_array_equal(pairs[0][0], warped)
+    pairs.on_epoch_end()
+    assert np.abs(pairs[0][0] - warped).max() > 0.1
+
+
+def test_poses_that_nobody_has_labelled_are_learnt_from_pairs():
+    keras.utils.set_random_seed(0)
+    layer = eye(32, transform="attention")
+    draw = lambda rng, count: np.stack(  # noqa: E731
+        [np.array([1, 0, x, 0, 1, y, 0, 0]) for x, y in rng.uniform(-0.5, 0.5, (count, 2))]
+    )
+    upright = np.repeat(blobs(1)[0] * 0 + blobs(1, seed=3)[0], 64, axis=0)
+    pairs = training.PosePairs(upright, "attention", draw, padding_mode="zeros", batch_size=32)
+    history = training.fit_pose(layer, pairs, epochs=30, learning_rate=0.01)
+    assert history.history["loss"][-1] < 0.2 * history.history["loss"][0]
+
+
+def test_quads_lie_in_the_frame():
+    from stnlib import fitting
+
+    theta = training.random_quads(np.random.default_rng(0), 50, (48, 188))
+    corners = fitting.project(theta, fitting.CORNERS)
+    assert np.abs(corners).max() <= 1 + 1e-5
+    assert np.ptp(corners, axis=1).min() > 0.3
+
+
+def test_the_distortion_grows_from_epoch_to_epoch():
+    seen = []
+
+    def make(strength, rng):
+        seen.append(strength)
+        return rng.normal(size=(6, 2)) * strength, np.zeros(6)
+
+    model = training.compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]))
+    model.fit(training.Curriculum(make, ramp=2, batch_size=4), epochs=4, verbose=0)
+    assert seen[:4] == [0, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: training.fit_pose(keras.layers.Flatten(), blobs(2)[0], np.zeros((2, 6))), "layer: expected a Spatial"),
+        (lambda: training.fit_pose(eye(trainable=False), blobs(2)[0], np.zeros((2, 6))), "layer: .*trainable = True"),
+        (lambda: training.fit_pose(eye(), blobs(2)[0], np.zeros((2, 8))), r"thetas: expected \(2, 6\)"),
+    ],
+)
+def test_what_cannot_be_taught_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def test_learning_rate_is_an_option():
-    model = training.compile(models.fcn(), learning_rate=0.5)
+    model = training.compile(models.fcn(), 0.5)
     assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.5
+
+
+def test_a_whole_optimizer_may_stand_for_the_rate():
+    layer = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    assert isinstance(training.compile(layer, SlowAdam(layer)).optimizer, SlowAdam)

@@ -1,0 +1,172 @@
+"""theta from points: the map of a family that comes nearest to given pairs of points; NumPy, float64 inside."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from stnlib import _checks
+from stnlib.grid import spline_weights
+
+CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")
+STEPS = 10
+
+
+def fit(transform: str, points: Any, targets: Any, control_points: tuple[int, int] = (4, 4)) -> np.ndarray:
+    """The theta that carries `points` of the output nearest to `targets` in the input, in the sense of least squares.
+
+    :Shapes: points `(N, 2)` or `(B, N, 2)`, targets `(B, N, 2)`, to theta `(B, P)`, float32.
+    :Convention: normalised coordinates, (x, y), output to input. Where fewer points are given than theta has numbers,
+        "tps" bends as little as it can.
+    :Errors: ValueError for an unknown transform, other shapes, NaN and infinity.
+    :Source: attention, similarity, affine and tps are linear; rigid: Kabsch 1976; projective: Hartley and Zisserman
+        2004, the linear start, then Gauss-Newton steps.
+
+    >>> square = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
+    >>> fit("attention", square, [[[0, 0], [1, 0], [1, 1], [0, 1]]]).round(2).tolist()
+    [[0.5, 0.5, 0.5]]
+    """
+    _checks.choice(transform, "transform", (*FITS, "tps"))
+    rows, columns = _checks.sizes(control_points, "control_points", least=2)
+    targets = _points(targets, "targets")
+    points = np.broadcast_to(_points(points, "points"), targets.shape)
+    if transform == "tps":
+        return _tps(points, targets, (rows, columns)).astype("float32")
+    return FITS[transform](points, targets).astype("float32")
+
+
+def from_corners(
+    corners: Any,
+    input_size: tuple[int, int] | None = None,
+    transform: str = "projective",
+    control_points: tuple[int, int] = (4, 4),
+    align_corners: bool = False,
+) -> np.ndarray:
+    """The theta that rectifies what lies between four corners: the output shows it upright, edge to edge.
+
+    :Shapes: corners `(B, 4, 2)` to theta `(B, P)`, float32.
+    :Convention: corners are (x, y), in the order in which the output is to have them: top left, top right, bottom
+        right, bottom left. With `input_size` (height, width) they are pixels of the input, centres at whole numbers;
+        without, normalised. Other families than "projective" come as near to the homography as they can.
+    :Errors: ValueError for other shapes, an unknown transform, and corners that are not those of a convex shape.
+
+    >>> from_corners([[[9.5, 4.5], [29.5, 4.5], [29.5, 14.5], [9.5, 14.5]]], (20, 40), "affine").round(2).tolist()
+    [[0.5, 0.0, 0.0, 0.0, 0.5, 0.0]]
+    """
+    corners = _points(corners, "corners")
+    if corners.shape[1:] != (4, 2):
+        _checks.fail("corners", f"shape {corners.shape}", "(B, 4, 2)")
+    if not _convex(corners).all():
+        _checks.fail("corners", "a shape that is not convex", "four corners in order, of a convex shape")
+    if input_size is not None:
+        height, width = _checks.sizes(input_size, "input_size", least=2 if align_corners else 1)
+        size = np.array([width, height])
+        corners = 2 * corners / (size - 1) - 1 if align_corners else (2 * corners + 1) / size - 1
+    theta = _projective(np.broadcast_to(CORNERS, corners.shape), corners)
+    if transform == "projective":
+        return theta.astype("float32")
+    axis = np.linspace(-1, 1, 13)
+    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    return fit(transform, points, project(theta, points), control_points)
+
+
+def project(theta: Any, points: Any) -> np.ndarray:
+    """Where a homography sends points.
+
+    :Shapes: theta `(B, 8)`, points `(N, 2)` or `(B, N, 2)`, to `(B, N, 2)`, float64.
+
+    >>> project([[1, 0, 0.5, 0, 1, 0, 0, 0]], [[0, 0], [1, 1]]).tolist()
+    [[[0.5, 0.0], [1.5, 1.0]]]
+    """
+    theta, points = np.asarray(theta, "float64"), np.asarray(points, "float64")
+    matrix = np.concatenate([theta, np.ones((len(theta), 1))], axis=1).reshape(-1, 3, 3)
+    image = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1) @ np.swapaxes(matrix, 1, 2)
+    return image[..., :2] / image[..., 2:]
+
+
+def _points(value: Any, argument: str) -> np.ndarray:
+    try:
+        points = np.asarray(value, "float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument}: expected an array of numbers, got {type(value).__name__}") from error
+    if points.ndim not in (2, 3) or points.shape[-1] != 2:
+        _checks.fail(argument, f"shape {points.shape}", "(B, N, 2)")
+    if not np.isfinite(points).all():
+        _checks.fail(argument, "NaN or infinity", "finite numbers")
+    return points if points.ndim == 3 else points[None]
+
+
+def _convex(corners: np.ndarray) -> np.ndarray:
+    """True where four corners `(B, 4, 2)`, in order, turn the same way everywhere."""
+    edge = np.roll(corners, -1, axis=1) - corners
+    after = np.roll(edge, -1, axis=1)
+    turn = edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0]
+    return np.all(turn > 0, axis=1) | np.all(turn < 0, axis=1)
+
+
+def _least_squares(rows_x: list, rows_y: list, targets: np.ndarray) -> np.ndarray:
+    """Solve rows of equations for x and for y, each entry `(B, N)`, for the unknowns `(B, U)`."""
+    system = np.concatenate([np.stack(rows_x, axis=-1), np.stack(rows_y, axis=-1)], axis=1)
+    right = np.concatenate([targets[..., 0], targets[..., 1]], axis=1)
+    return (np.linalg.pinv(system) @ right[..., None])[..., 0]
+
+
+def _attention(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    x, y = points[..., 0], points[..., 1]
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    return _least_squares([x, one, zero], [y, zero, one], targets)
+
+
+def _similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    x, y = points[..., 0], points[..., 1]
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    cos, sin, tx, ty = _least_squares([x, -y, one, zero], [y, x, zero, one], targets).T
+    return np.stack([np.hypot(cos, sin), np.arctan2(sin, cos), tx, ty], axis=-1)
+
+
+def _rigid(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The best rotation about the centres of mass has the angle of the best similarity."""
+    angle = _similarity(points, targets)[:, 1]
+    (x, y), cos, sin = points.mean(axis=1).T, np.cos(angle), np.sin(angle)
+    shift = targets.mean(axis=1) - np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+    return np.concatenate([angle[:, None], shift], axis=1)
+
+
+def _affine(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    system = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)
+    return np.swapaxes(np.linalg.pinv(system) @ targets, 1, 2).reshape(-1, 6)
+
+
+def _projective(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    x, y = points[..., 0], points[..., 1]
+    one, zero = np.ones_like(x), np.zeros_like(x)
+
+    def solve(image, depth, right):
+        u, v = image[..., 0] / depth, image[..., 1] / depth
+        first, second = np.stack([x, y, one]) / depth, np.zeros((3, *x.shape))
+        for_u, for_v = [*first, *second, -u * x, -u * y], [*second, *first, -v * x, -v * y]
+        return _least_squares(for_u, for_v, right)
+
+    theta = solve(targets, one + zero, targets)
+    for _ in range(STEPS if points.shape[1] > 4 else 0):
+        image, depth = project(theta, points), theta[:, 6:7] * x + theta[:, 7:] * y + 1
+        theta = theta + solve(image, depth, targets - image)
+    return theta
+
+
+def _tps(points: np.ndarray, targets: np.ndarray, control_points: tuple[int, int]) -> np.ndarray:
+    """The best affine map, and on top of it the smallest displacements that bring the rest."""
+    affine = np.concatenate([_affine(points, targets), np.zeros((len(points), 2))], axis=1)
+    lattice = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in control_points[::-1])), axis=-1).reshape(-1, 2)
+    weights = np.stack([spline_weights(one, control_points) for one in points])
+    rest = np.linalg.pinv(weights) @ (targets - project(affine, points))
+    return (project(affine, lattice) - lattice + rest).reshape(len(points), -1)
+
+
+FITS: dict[str, Callable] = {
+    "attention": _attention,
+    "rigid": _rigid,
+    "similarity": _similarity,
+    "affine": _affine,
+    "projective": _projective,
+}

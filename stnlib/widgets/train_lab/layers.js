@@ -6,12 +6,12 @@ import { multiply } from "./products.js";
 export const MOST = 32; // the largest batch that a layer takes at once
 
 // Values and gradient of one parameter; `rate` multiplies the learning rate.
-export function makeParameter(length, rate = 1) {
+function makeParameter(length, rate = 1) {
   return { value: new Float64Array(length), gradient: new Float64Array(length), rate };
 }
 
 // Glorot's uniform distribution, as Keras starts a kernel.
-export function glorot(values, inputs, outputs, random) {
+function glorot(values, inputs, outputs, random) {
   const limit = Math.sqrt(6 / (inputs + outputs));
   for (let i = 0; i < values.length; i++) values[i] = random.between(-limit, limit);
 }

@@ -18,7 +18,7 @@ export const RIVALS = {
 };
 
 // A chain of layers that reads a batch's small images; or its full images, where it begins with a transformer.
-export class Network {
+class Network {
   constructor(layers) {
     this.layers = layers;
     this.transformer = layers[0] instanceof Transformer ? layers[0] : null;

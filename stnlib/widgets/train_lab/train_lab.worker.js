@@ -1,8 +1,10 @@
-// The worker's whole script: the page sends orders, the trainer sends what there is to see.
+// The worker's whole script: the page sends the digits, then orders; the trainer sends what there is to see.
 
 import { unpackDigits } from "./digits.js";
 import { makeTrainer } from "./trainer.js";
-import DIGITS from "./digits.json";
 
-const obey = makeTrainer(unpackDigits(DIGITS), (message) => postMessage(message));
-onmessage = ({ data }) => obey(data);
+let obey = null;
+onmessage = ({ data }) => {
+  if (obey) obey(data);
+  else obey = makeTrainer(unpackDigits(data.digits), (message) => postMessage(message));
+};

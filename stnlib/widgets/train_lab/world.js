@@ -10,7 +10,7 @@ const SIZES = [0.6, 1];
 const REACH = 6;
 
 // A pose at random: `range` degrees either way about `lean`; angles in radians, counter-clockwise.
-export function randomPose(random, { range, lean }) {
+function randomPose(random, { range, lean }) {
   return {
     angle: ((lean + random.between(-range, range)) * Math.PI) / 180,
     size: random.between(...SIZES),

@@ -1,6 +1,7 @@
 // Runs the laboratory's training in Node and prints a JSON line for each run: see train_lab.py.
 
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { unpackDigits } from "../stnlib/widgets/train_lab/digits.js";
 import { Run, hasCollapsed } from "../stnlib/widgets/train_lab/run.js";
 import { DEFAULTS } from "../stnlib/widgets/train_lab/settings.js";
@@ -19,8 +20,8 @@ function train(settings, seed, steps) {
   let seconds = 0;
   const look = () => {
     const moment = run.moment();
-    const { step, images, accuracy, agreement, thetas } = moment;
-    looks.push({ step, images, seconds, accuracy, agreement, thetas, collapsed: hasCollapsed(moment) });
+    const { step, images, accuracy, agreement } = moment;
+    looks.push({ step, images, seconds, accuracy, agreement, collapsed: hasCollapsed(moment) });
   };
   look();
   while (run.step < steps) {
@@ -34,6 +35,5 @@ function train(settings, seed, steps) {
   return { looks, agreementInputs, sizes };
 }
 
-for (const { name, settings, seeds, steps } of JSON.parse(process.argv[2])) {
-  for (const seed of seeds) console.log(JSON.stringify({ name, seed, ...train(settings, seed, steps) }));
-}
+const { settings, seeds, steps } = JSON.parse(process.argv[2]);
+for (const seed of seeds) console.log(JSON.stringify({ seed, ...train(settings, seed, steps) }));

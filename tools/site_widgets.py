@@ -40,12 +40,17 @@ def data_files():
     yield "train_digits.js", "stnTrainDigits", train_lab.digits()
 
 
+def write_files(folder):
+    """Write the data files into a folder, as scripts that set one global each."""
+    for file, name, value in data_files():
+        text = json.dumps(value, separators=(",", ":"))
+        (folder / file).write_text(f"globalThis.{name} = {text};\n", "utf-8")
+
+
 def write_data(app, exception):
-    """Put the widgets' large data beside the book's other files, as scripts that set one global each."""
+    """Put the widgets' large data beside the book's other files."""
     if exception is None and app.builder.format == "html":
-        for file, name, value in data_files():
-            text = json.dumps(value, separators=(",", ":"))
-            (Path(app.outdir) / "_static" / file).write_text(f"globalThis.{name} = {text};\n", "utf-8")
+        write_files(Path(app.outdir) / "_static")
 
 
 def setup(app):

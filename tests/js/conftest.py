@@ -1,8 +1,8 @@
 """A page that holds one widget."""
 
 import pytest
+import site_widgets
 
-from stnlib.widgets.reader import networks
 from tests.js.acts import late_frames
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -13,19 +13,18 @@ html[data-theme="dark"] body {{ background: #14181e; color: #ced6dd }}</style></
 
 
 @pytest.fixture(scope="session")
-def networks_file(tmp_path_factory):
-    """The networks as the book has them beside its pages."""
-    path = tmp_path_factory.mktemp("book") / "networks.js"
-    path.write_text(f"globalThis.stnNetworks = {networks.FILE.read_text('utf-8')};\n", "utf-8")
-    return path
+def data_folder(tmp_path_factory):
+    """The widgets' large data as the book has them beside its pages."""
+    folder = tmp_path_factory.mktemp("book")
+    site_widgets.write_files(folder)
+    return folder
 
 
 @pytest.fixture
-def open_page(browser, tmp_path, networks_file):
+def open_page(browser, tmp_path, data_folder):
     """Open HTML over file:// in a fresh context; console errors fail the test at its end."""
     contexts, errors = [], []
-    (tmp_path / "_static").mkdir()
-    (tmp_path / "_static" / "networks.js").symlink_to(networks_file)
+    (tmp_path / "_static").symlink_to(data_folder)
 
     def open_it(widget, **options):
         path = tmp_path / f"page{len(contexts)}.html"

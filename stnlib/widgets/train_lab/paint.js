@@ -108,11 +108,11 @@ function paintPair(context, plot, moments, key, shown, colours) {
     const points = moments.map((moment) => [moment.step, moment[key][i]]);
     paintCurve(context, plot, points, { colour, width: i ? 2 : 3, dash: i ? [6, 4] : [] });
   });
-  label(context, plot, moments, key, hues, colours);
+  nameCurves(context, plot, moments, key, hues, colours);
 }
 
 // Names at the curves' ends, kept apart.
-function label(context, plot, moments, key, hues, colours) {
+function nameCurves(context, plot, moments, key, hues, colours) {
   const end = moments.at(-1);
   if (!end || end.step === 0) return;
   const heights = end[key].map((value) => plot.up(value));

@@ -15,7 +15,8 @@ const STEP = 2; // milliseconds that a step takes on the clock of these tests
 // A trainer on a clock of its own; `blind(run)` says which runs' outputs show nothing.
 function laboratory({ blind = () => false, slowness = 1 } = {}) {
   const messages = [], longest = { work: 0 };
-  let time = 0, waiting = [];
+  const waiting = [];
+  let time = 0;
   const makeRun = (...of) => {
     const run = new Run(...of);
     run.advance = () => {

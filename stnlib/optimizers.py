@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import Any
 
 import keras
 
@@ -12,13 +13,14 @@ from stnlib import _checks
 class SlowAdam(keras.optimizers.Adam):
     """Adam whose steps are `factor` times as long for the weights of one layer, the transformer say.
 
-    Scaling the gradient would do nothing: Adam divides it by its own size. This scales the learning rate.
-    `slow` is a built Keras layer, or the list of its weights' paths; `factor` > 0; other arguments are those of
-    `keras.optimizers.Adam`, less `weight_decay`, which would not be slowed. A saved model knows the slow weights by
-    their place among the trained ones, for Keras may change paths on loading. Works on Keras 3.13 and later, on
-    every backend. Raises ValueError for a layer with no weights to train, a factor that is not above 0, and, in the
-    first step, for a slow weight that is not among the trained ones. Source: Jaderberg et al. 2015, appendix, where
-    localization networks learn at a lower rate.
+    :Convention: scaling the gradient would do nothing, for Adam divides it by its own size; this scales the learning
+        rate. `slow` is a built Keras layer, or the list of its weights' paths; `factor` > 0; other arguments are those
+        of `keras.optimizers.Adam`, less `weight_decay`, which would not be slowed. A saved model knows the slow weights
+        by their place among the trained ones, for Keras may change paths on loading. Works on Keras 3.13 and later, on
+        every backend.
+    :Errors: ValueError for a layer that is not built or has no weights to train, a factor that is not above 0, and, in
+        the first step, for a slow weight that is not among the trained ones.
+    :Source: Jaderberg et al. 2015, appendix, where localization networks learn at a lower rate.
 
     >>> layer = keras.layers.Dense(2, name="head")
     >>> layer.build((None, 3))
@@ -26,7 +28,14 @@ class SlowAdam(keras.optimizers.Adam):
     ['head/kernel', 'head/bias']
     """
 
-    def __init__(self, slow, factor=0.1, learning_rate=1e-3, name="slow_adam", **kwargs):
+    def __init__(
+        self,
+        slow: keras.layers.Layer | list[str],
+        factor: float = 0.1,
+        learning_rate: Any = 1e-3,
+        name: str = "slow_adam",
+        **kwargs,
+    ):
         """Note the slow weights; see the class."""
         if kwargs.get("weight_decay") is not None:
             _checks.fail("weight_decay", repr(kwargs["weight_decay"]), "None: it would not be slowed")
@@ -54,12 +63,17 @@ class SlowAdam(keras.optimizers.Adam):
 
 def _names(slow):
     """What names the weights: paths, those of a layer too, or places as saved."""
+    expected = "a built layer with weights to train, or their paths"
     if isinstance(slow, keras.layers.Layer):
+        if not slow.built:
+            _checks.fail("slow", f"{slow.name!r}, not built", f"{expected} (call the model once, or give it an Input)")
+        if slow.weights and not slow.trainable_variables:
+            _checks.fail("slow", f"{slow.name!r}, frozen", f"{expected} (unfreeze first: trainable = True)")
         slow = [weight.path for weight in slow.trainable_variables]
     elif not isinstance(slow, (list, tuple)) or not all(type(one) in (str, int) for one in slow):
-        _checks.fail("slow", repr(slow), "a built layer with weights to train, or their paths")
+        _checks.fail("slow", repr(slow), expected)
     if not slow:
-        _checks.fail("slow", "none", "a built layer with weights to train, or their paths")
+        _checks.fail("slow", "none", expected)
     return list(slow)
 
 
@@ -69,5 +83,6 @@ def _place(name, variables):
     if not found and isinstance(name, str):  # a model that was saved untrained: on loading Keras drops leading names
         found = [place for place, weight in enumerate(variables) if name.endswith("/" + weight.path)]
     if len(found) != 1:
-        _checks.fail("slow", f"{name!r}, found {len(found)} times", "weights that are trained, each once")
+        hint = "" if found else " (a layer frozen after SlowAdam was made? Unfreeze it first, or make SlowAdam anew)"
+        _checks.fail("slow", f"{name!r}, found {len(found)} times", f"weights that are trained, each once{hint}")
     return found[0]

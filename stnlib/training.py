@@ -46,18 +46,19 @@ def compile(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
     """Compile a classifier that answers with logits: Adam, cross-entropy, accuracy; returns the model.
 
     :Convention: labels are integers, one an image or several. `learning_rate` is a number, a schedule, or a whole
-        optimizer, `SlowAdam` say. On TensorFlow nothing is XLA-compiled, which is faster on CPUs.
+        optimizer, `SlowAdam` say. On TensorFlow nothing is XLA-compiled, and 16 steps run at a time: faster on CPUs.
 
     >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
     >>> float(model.optimizer.learning_rate)
     0.001
     """
-    whole = isinstance(learning_rate, keras.optimizers.Optimizer)
+    whole, backend = isinstance(learning_rate, keras.optimizers.Optimizer), keras.backend.backend()
     model.compile(
         optimizer=learning_rate if whole else keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        jit_compile=keras.backend.backend() == "jax",
+        jit_compile=backend == "jax",
+        steps_per_execution=16 if backend == "tensorflow" else 1,
     )
     return model
 

@@ -3,6 +3,7 @@
 Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, x right, y down.
 """
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -115,6 +116,7 @@ def pad(x, size, padding_mode, align_corners=False):
     """Positions in pixels, moved by the padding: zeros leaves them, border clips, reflection folds back and clips.
 
     Reflection mirrors at the centres of the outer pixels (`align_corners=True`) or at their outer edges (`False`).
+    A position on the centre of the first or last pixel, or beyond, has no gradient.
 
     >>> np.asarray(pad(ops.convert_to_tensor([-2.0, 4.0]), 4, "reflection")).tolist()
     [1.0, 3.0]
@@ -123,19 +125,39 @@ def pad(x, size, padding_mode, align_corners=False):
         return x
     last = ops.cast(size - 1, x.dtype)
     if padding_mode == "border":
-        return ops.clip(x, 0, last)
-    low, span = (0.0, ops.maximum(last, 1)) if align_corners else (-0.5, last + 1)
-    folded = span - ops.abs(ops.mod(x - low, 2 * span) - span)
-    return ops.clip(folded + low, 0, last)
+        return _hold(x, last)
+    low, span = (0.0, ops.where(last > 0, last, 1.0)) if align_corners else (-0.5, last + 1)
+    beyond = ops.mod(ops.abs(x - low), 2 * span)
+    return _hold(ops.where(beyond > span, 2 * span - beyond, beyond) + low, last)
+
+
+def _hold(x, last):
+    """Positions kept in [0, last]; those on an end or beyond pass no gradient, on any backend."""
+    inside = (x > 0) & (x < last)
+    return ops.where(inside, x, ops.stop_gradient(ops.clip(x, 0, last)))
 
 
 def _locate(coordinate, size, padding_mode, align_corners):
     """Normalised coordinates to pixels; infinity lies outside, and reflects to the edge pixel."""
     size = ops.cast(size, coordinate.dtype)
     x = to_pixels(coordinate, size, align_corners)
+    if keras.backend.standardize_dtype(x.dtype) == "float64":
+        x = _to_pixels_rounded_once(coordinate, size, align_corners)
     edge = ops.where(coordinate > 0, size - 1, ops.zeros_like(x))
     beyond = edge if padding_mode == "reflection" else coordinate
     return ops.where(ops.isinf(coordinate) | ops.isinf(x), beyond, x)
+
+
+def _to_pixels_rounded_once(coordinate, size, align_corners):
+    """`to_pixels` in float64 as fused multiply-add rounds it, so that lattice points keep the side they have in torch.
+
+    The leading digits give an exact product, the rest is added last.
+    """
+    distance = coordinate + 1
+    leading = ops.cast(ops.stop_gradient(ops.clip(distance, -2, 4)), "float32")
+    leading = ops.cast(leading, "float64")
+    scale = (size - 1) / 2 if align_corners else size / 2
+    return to_pixels(leading - 1, size, align_corners) + (distance - leading) * scale
 
 
 def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False):

@@ -1,14 +1,30 @@
 """Gradients on whichever backend runs, and central differences to hold them against; NumPy in and out."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
 
 
-def gradient(function, *arrays):
+def gradient(function, *arrays, compiled=False):
     """The gradients of the scalar `function(*tensors)` with respect to each float64 array."""
     tensors = [ops.convert_to_tensor(array) for array in arrays]
-    return [ops.convert_to_numpy(g) for g in _BACKENDS[keras.backend.backend()](function, tensors)]
+    call = functools.partial(_BACKENDS[keras.backend.backend()], function)
+    return [ops.convert_to_numpy(g) for g in (compile_(call) if compiled else call)(tensors)]
+
+
+def compile_(function):
+    """`function` in TensorFlow's graph or under JAX's jit; PyTorch runs it as it is."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
 
 
 def _tensorflow(function, tensors):

@@ -15,6 +15,17 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 
+def numbered_figure(directive, drawing):
+    """Return a figure node with a drawing, the directive's content as its caption, and its name."""
+    parsed = nodes.container()
+    directive.state.nested_parse(directive.content, directive.content_offset, parsed)
+    words = parsed.children[0].children if parsed.children else []
+    figure = nodes.figure("", drawing, nodes.caption("", "", *words))
+    directive.set_source_info(figure)
+    directive.add_name(figure)
+    return figure
+
+
 class Pipeline(SphinxDirective):
     """A numbered figure with the pipeline, one part lit up or none; the content is its caption."""
 
@@ -31,14 +42,7 @@ class Pipeline(SphinxDirective):
             drawing = pipeline.pipeline(lit=self.options.get("lit"))
         except ValueError as error:
             raise self.error(str(error)) from error
-        figure = nodes.figure("", nodes.raw("", drawing.html, format="html"))
-        caption = nodes.caption()
-        self.state.nested_parse(self.content, self.content_offset, caption)
-        words = caption.children[0].children if caption.children else []
-        figure += nodes.caption("", "", *words)
-        self.set_source_info(figure)
-        self.add_name(figure)
-        return [figure]
+        return [numbered_figure(self, nodes.raw("", drawing.html, format="html"))]
 
 
 def setup(app):

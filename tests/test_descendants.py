@@ -1,0 +1,31 @@
+"""The page of descendants: one screen or two, and a picture that shows what its caption says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.repository
+
+PAGE = Path(__file__).resolve().parent.parent / "book" / "descendants.md"
+
+
+def test_it_is_short():
+    assert len(PAGE.read_text(encoding="utf-8").split()) <= 900
+
+
+class TestFeatureMaps:
+    def test_a_filter_is_slid_over_the_image(self):
+        from scipy.ndimage import correlate
+        from site_maps import VERTICAL, response
+
+        image = np.random.default_rng(0).random((6, 7))
+        np.testing.assert_allclose(response(image), np.abs(correlate(image, VERTICAL, mode="constant")), atol=1e-12)
+
+    def test_rotating_the_map_back_does_not_restore_it(self):
+        from site_maps import maps
+
+        digit, upright, rotated, sideways, back = maps()
+        np.testing.assert_array_equal(np.rot90(rotated, -1), digit)
+        np.testing.assert_array_equal(np.rot90(back), sideways)
+        assert np.corrcoef(upright.ravel(), back.ravel())[0, 1] < 0.7

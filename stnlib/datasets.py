@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+FILE = "mnist.npz"
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 CONNECT_SECONDS = 10
 SHA256 = {
@@ -25,6 +26,7 @@ SHA256 = {
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
+FILE_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"  # of the file that URL gives
 AXES = {"x_train": 3, "y_train": 1, "x_test": 3, "y_test": 1}
 HOW_TO_GET_MNIST = f"To use MNIST, download {URL} and set STNLIB_DATA_DIR to the folder that holds mnist.npz."
 
@@ -39,14 +41,15 @@ class Digits(NamedTuple):
     name: str
 
 
-def load(name="auto", data_dir=None):
+def load(name: str = "auto", data_dir: str | os.PathLike | None = None) -> Digits:
     """Load handwritten digits.
 
-    Shapes: x `(N, 28, 28, 1)` float32 in [0, 1], y `(N,)` int32; a `Digits` named tuple.
-    Convention: `mnist` has 60,000 + 10,000 digits, `uci` 1,437 + 360; `auto` obeys `STNLIB_DATASET`,
-        else takes MNIST where it can be found or fetched, else `uci` with a warning.
-    Errors: ValueError for an unknown name; OSError when `mnist` was asked for and cannot be had.
-    Source: MNIST (LeCun, Cortes, Burges); optical digits (Alpaydin, Kaynak, UCI).
+    :Shapes: x `(N, 28, 28, 1)` float32 in [0, 1], y `(N,)` int32; a `Digits` named tuple.
+    :Convention: `mnist` has 60,000 + 10,000 digits, `uci` 1,437 + 360; `auto` obeys `STNLIB_DATASET`, else takes MNIST
+        where it can be found or fetched, else `uci` with a warning. MNIST is looked for in `data_dir`, then in
+        `STNLIB_DATA_DIR`, with a warning where either holds no mnist.npz, then in Keras's cache.
+    :Errors: ValueError for an unknown name; OSError when `mnist` was asked for and cannot be had.
+    :Source: MNIST (LeCun, Cortes, Burges); optical digits (Alpaydin, Kaynak, UCI).
 
     >>> digits = load("uci")
     >>> digits.x_train.shape, digits.x_test.shape, digits.name
@@ -60,7 +63,7 @@ def load(name="auto", data_dir=None):
     if name == "uci":
         return _uci()
     try:
-        return _mnist(data_dir)
+        return _mnist(_candidates(data_dir))
     except OSError as error:
         if name == "mnist":
             raise
@@ -71,9 +74,9 @@ def load(name="auto", data_dir=None):
         return _uci()
 
 
-def _mnist(data_dir):
+def _mnist(candidates: list[Path]) -> Digits:
     """Find MNIST on disk, or fetch it; OSError if neither works."""
-    for path in _candidates(data_dir):
+    for path in candidates:
         if path.is_file():
             try:
                 return _as_digits(_read_mnist(path))
@@ -82,19 +85,24 @@ def _mnist(data_dir):
     return _as_digits(_fetch(_cache()))
 
 
-def _candidates(data_dir):
-    """List the places where mnist.npz may lie, best first."""
-    folders = [data_dir, os.environ.get("STNLIB_DATA_DIR")]
-    return [Path(folder).expanduser() / "mnist.npz" for folder in folders if folder] + [_cache()]
+def _candidates(data_dir: str | os.PathLike | None) -> list[Path]:
+    """List the places where mnist.npz may lie, best first; warn of a folder that was named and has none."""
+    named = {"data_dir": data_dir, "STNLIB_DATA_DIR": os.environ.get("STNLIB_DATA_DIR")}
+    paths = {argument: Path(folder).expanduser() / FILE for argument, folder in named.items() if folder}
+    for argument, path in paths.items():
+        if not path.is_file():
+            what = "no mnist.npz in it" if path.parent.is_dir() else "no such folder"
+            warnings.warn(f"{argument}: {str(path.parent)!r}: {what}; looking elsewhere.", stacklevel=3)
+    return [*paths.values(), _cache()]
 
 
-def _cache():
+def _cache() -> Path:
     """Return where Keras keeps mnist.npz."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home) / "datasets" / "mnist.npz"
+    return Path(home) / "datasets" / FILE
 
 
-def _read_mnist(path):
+def _read_mnist(path: Path) -> dict[str, np.ndarray]:
     """Read the four arrays and check their content; OSError names the file and what is wrong."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -110,14 +118,14 @@ def _read_mnist(path):
     return arrays
 
 
-def _as_digits(arrays):
+def _as_digits(arrays: dict[str, np.ndarray]) -> Digits:
     """Turn raw uint8 arrays into a Digits tuple."""
     x = {k: (arrays[k][..., None] / np.float32(255)).astype("float32") for k in ("x_train", "x_test")}
     y_train, y_test = arrays["y_train"].astype("int32"), arrays["y_test"].astype("int32")
     return Digits(x["x_train"], y_train, x["x_test"], y_test, "mnist")
 
 
-def _fetch(target):
+def _fetch(target: Path) -> dict[str, np.ndarray]:
     """Download MNIST through Keras, check it, keep it at `target` if possible; OSError if not."""
     import keras
 
@@ -126,7 +134,7 @@ def _fetch(target):
     socket.setdefaulttimeout(CONNECT_SECONDS)
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-            part = keras.utils.get_file("mnist.npz", origin=URL, cache_dir=folder, cache_subdir="")
+            part = keras.utils.get_file(FILE, URL, file_hash=FILE_SHA256, cache_dir=folder, cache_subdir="")
             arrays = _read_mnist(part)
             _keep(part, target)
             return arrays
@@ -136,7 +144,7 @@ def _fetch(target):
         socket.setdefaulttimeout(timeout)
 
 
-def _connect():
+def _connect() -> None:
     """Raise OSError unless the download's host answers within CONNECT_SECONDS."""
     outcome = [f"no answer within {CONNECT_SECONDS} s"]
 
@@ -155,7 +163,7 @@ def _connect():
         raise OSError(f"MNIST could not be downloaded ({outcome[0]}).")
 
 
-def _keep(part, target):
+def _keep(part: str, target: Path) -> None:
     """Move a verified file into the cache in one step; a read-only cache is no error."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +174,7 @@ def _keep(part, target):
         warnings.warn(f"MNIST is not kept for next time ({error}).", stacklevel=2)
 
 
-def _uci():
+def _uci() -> Digits:
     """Build the UCI digits in MNIST's form, split 1,437 + 360, stratified."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -177,7 +185,7 @@ def _uci():
     return Digits(x_train, y_train, x_test, y_test, "uci")
 
 
-def _mnist_form(images):
+def _mnist_form(images: np.ndarray) -> np.ndarray:
     """Enlarge `(N, 8, 8)` digits to a 20x20 box, centred by mass in `(N, 28, 28, 1)`."""
     box = ndimage.zoom(images, (1, 2.5, 2.5), order=3, mode="grid-constant", grid_mode=True)
     padded = np.pad(np.clip(box, 0, 1), ((0, 0), (4, 4), (4, 4)))

@@ -7,11 +7,11 @@ from stnlib import _checks
 from stnlib.layers import SpatialTransformer
 
 
-def fcn(input_shape=(28, 28, 1), classes=10):
+def fcn(input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> keras.Sequential:
     """Build the article's dense network.
 
-    Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
-    Source: xeonqq's article, after TensorFlow's beginner tutorial.
+    :Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
+    :Source: xeonqq's article, after TensorFlow's beginner tutorial.
 
     >>> fcn().count_params()
     101770
@@ -28,11 +28,11 @@ def fcn(input_shape=(28, 28, 1), classes=10):
     )
 
 
-def cnn(input_shape=(28, 28, 1), classes=10):
+def cnn(input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> keras.Sequential:
     """Build the article's convolutional network.
 
-    Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
-    Source: xeonqq's article.
+    :Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
+    :Source: xeonqq's article.
 
     >>> cnn().count_params()
     46054
@@ -53,12 +53,12 @@ def cnn(input_shape=(28, 28, 1), classes=10):
     )
 
 
-def localization(input_shape=(28, 28, 1)):
+def localization(input_shape: tuple[int, int, int] = (28, 28, 1)) -> keras.Sequential:
     """Build the article's localization network, the head aside.
 
-    Shapes: images `(B, *input_shape)` to features `(B, 64)`.
-    Convention: the head, zero kernel and identity bias, belongs to `SpatialTransformer`.
-    Source: xeonqq's article.
+    :Shapes: images `(B, *input_shape)` to features `(B, 64)`.
+    :Convention: the head, zero kernel and identity bias, belongs to `SpatialTransformer`.
+    :Source: xeonqq's article.
 
     >>> localization().output_shape
     (None, 64)
@@ -82,14 +82,20 @@ def localization(input_shape=(28, 28, 1)):
 HEADS = {"fcn": fcn, "cnn": cnn}
 
 
-def stn(head="fcn", transform="affine", input_shape=(28, 28, 1), output_size=None, classes=10):
+def stn(
+    head: str = "fcn",
+    transform: str = "affine",
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    output_size: tuple[int, int] | None = None,
+    classes: int = 10,
+) -> keras.Sequential:
     """Put a spatial transformer in front of a classifier.
 
-    Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
-    Convention: `head` is the classifier, "fcn" or "cnn" (not the layer's own head, which gives theta); the layer is
+    :Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
+    :Convention: `head` is the classifier, "fcn" or "cnn" (not the layer's own head, which gives theta); the layer is
         `model.get_layer("transformer")`; `output_size` None keeps the input's.
-    Errors: ValueError for an unknown head or transform.
-    Source: Jaderberg et al. 2015, figure 1; networks of xeonqq's article.
+    :Errors: ValueError for an unknown head or transform.
+    :Source: Jaderberg et al. 2015, figure 1; networks of xeonqq's article.
 
     >>> stn("cnn").get_layer("transformer").theta(keras.ops.zeros((1, 28, 28, 1))).shape[1]
     6

@@ -1,7 +1,13 @@
 """One style for all figures and tables. Functions draw on an `ax`, or return a figure or a table's text."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from stnlib import sampling
 
@@ -18,6 +24,7 @@ COLORS = {
     "stn_fcn": "#009E73",
     "stn_cnn": "#D55E00",
 }
+PAGE = 10  # inches that a row of wide pictures takes at most
 STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -35,7 +42,7 @@ STYLE = {
 }
 
 
-def use_style():
+def use_style() -> None:
     """Set the style of this session: opaque white figures, sharp inline ones.
 
     >>> use_style()
@@ -48,7 +55,7 @@ def use_style():
     set_matplotlib_formats("retina")
 
 
-def show(ax, image, title=None):
+def show(ax: Axes, image: Any, title: str | None = None) -> Axes:
     """Draw an image `(H, W)` or `(H, W, C)` in [0, 1], exact pixels, no ticks; returns the ax.
 
     >>> [float(x) for x in show(plt.figure().gca(), np.zeros((3, 3))).get_xlim()]
@@ -65,12 +72,21 @@ def show(ax, image, title=None):
     return ax
 
 
-def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
-    """Lay images `(N, H, W, 1)` out in rows of `columns` (None: one row); returns the figure.
+def strip(
+    images: Sequence[Any],
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    size: float | None = None,
+    frame: bool = False,
+    rows: Sequence[str] | None = None,
+) -> Figure:
+    """Lay images out in rows of `columns` (None: one row); returns the figure.
 
-    Convention: each picture is `size` inches wide; `frame` draws a thin line around it; `rows` are names of the
-        rows, in place of titles, each above its row.
-    Errors: ValueError for no images, for rows beside titles, and for another number of titles or names.
+    :Shapes: images `(N, H, W)` or `(N, H, W, C)`.
+    :Convention: each picture is `size` inches wide; None: 0.95, and as much wider as the picture is wider than high,
+        while the row fits a page. `frame` draws a thin line around it; `rows` are names of the rows, in place of
+        titles, each above its row.
+    :Errors: ValueError for no images, for rows beside titles, and for another number of titles or names.
 
     >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
     6
@@ -86,7 +102,9 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
         raise ValueError("rows: expected None beside titles, got both")
     if rows is not None and len(rows) != lines:
         raise ValueError(f"rows: expected {lines} names, one for each row, got {len(rows)}")
-    height = size * np.shape(images[0])[0] / np.shape(images[0])[1] + (0 if titles is None and rows is None else 0.35)
+    proportion = np.shape(images[0])[1] / np.shape(images[0])[0]
+    size = max(0.95, min(0.95 * proportion, PAGE / columns)) if size is None else size
+    height = size / proportion + (0 if titles is None and rows is None else 0.35)
     figure, axes = plt.subplots(lines, columns, figsize=(columns * size, lines * height), squeeze=False)
     for index, ax in enumerate(axes.flat):
         if index < count:
@@ -102,10 +120,17 @@ def strip(images, titles=None, columns=None, size=0.95, frame=False, rows=None):
     return figure
 
 
-def draw_grid(ax, grid, size, align_corners=False, every=1, points=True):
+def draw_grid(
+    ax: Axes,
+    grid: Any,
+    size: tuple[int, int],
+    align_corners: bool = False,
+    every: int = 1,
+    points: bool = True,
+) -> Axes:
     """Draw a sampling grid `(H_out, W_out, 2)` over an image of `size` (H, W): lines, points, outline.
 
-    Convention: the grid is normalised, (x, y); `every` thins the lines; `points` False leaves out the dots;
+    :Convention: the grid is normalised, (x, y); `every` thins the lines; `points` False leaves out the dots;
         returns the ax.
 
     >>> grid = np.stack(np.meshgrid([-0.5, 0.5], [-0.5, 0.5]), axis=-1)
@@ -127,24 +152,24 @@ def _lines(x, y, every):
     return list(zip(x[::every], y[::every], strict=True))
 
 
-def confusion(ax, matrix):
-    """Draw a confusion matrix `(classes, classes)` of counts, rows true, columns answered; returns the ax.
+def confusion(ax: Axes, matrix: Any) -> Axes:
+    """Draw a confusion matrix `(classes, classes)` of counts, rows true, columns predicted; returns the ax.
 
     >>> confusion(plt.figure().gca(), np.eye(3)).get_ylabel()
     'true digit'
     """
     matrix = np.asarray(matrix, "float64")
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(share >= 0.02):
-        ink = "white" if share[row, column] > 0.5 else "black"
-        ax.text(column, row, f"{100 * share[row, column]:.0f}", ha="center", va="center", color=ink, fontsize=8)
-    ticks = np.arange(len(matrix))
-    ax.set(xticks=ticks, yticks=ticks, xlabel="answer", ylabel="true digit")
+    percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    drawn = ConfusionMatrixDisplay(percent).plot(
+        ax=ax, cmap="Blues", values_format=".0f", colorbar=False, im_kw={"vmin": 0, "vmax": 100}, text_kw={"size": 8}
+    )
+    for text, share in zip(drawn.text_.flat, percent.flat, strict=True):
+        text.set_visible(share >= 2)
+    ax.set(xlabel="prediction", ylabel="true digit")
     return ax
 
 
-def curve(ax, x, y, label, color):
+def curve(ax: Axes, x: Any, y: Any, label: str, color: str) -> Axes:
     """Draw a line with its label and a dot at each value; returns the ax.
 
     >>> len(curve(plt.figure().gca(), [0, 1], [1, 2], "a", "black").lines)
@@ -154,24 +179,11 @@ def curve(ax, x, y, label, color):
     return ax
 
 
-def bars(ax, names, values, colors=None, errors=None):
-    """Draw horizontal bars with their values, the first on top; returns the ax.
+def markdown_table(head: Sequence[Any], rows: Iterable[Sequence[Any]], words: int = 1) -> str:
+    """A table as the text of a Markdown table: `head` and each row have as many cells.
 
-    >>> len(bars(plt.figure().gca(), ["a", "b"], [0.5, 0.7]).patches)
-    2
-    """
-    drawn = ax.barh(names, values, xerr=errors, color=colors or COLORS["input"])
-    ax.bar_label(drawn, fmt="%.3f", padding=4)
-    ax.invert_yaxis()
-    ax.margins(x=0.15)
-    return ax
-
-
-def markdown_table(head, rows, words=1):
-    """A table as the text of a Markdown table: `head` and each row have as many cells; returns a str.
-
-    The first `words` columns stand to the left, the others (numbers) to the right. A row with more or
-    fewer cells than the head raises a ValueError.
+    :Convention: the first `words` columns stand to the left, the others (numbers) to the right.
+    :Errors: ValueError for a row with more or fewer cells than the head.
 
     >>> print(markdown_table(("network", "error, %"), [("FCN", 3.2), ("ST-FCN", 1.5)]))
     | network | error, % |

@@ -11,6 +11,8 @@ import pytest
 
 from stnlib import datasets
 
+URLOPEN = urllib.request.urlopen
+
 
 @pytest.fixture
 def small_mnist(monkeypatch, tmp_path):
@@ -48,7 +50,8 @@ def serve(monkeypatch, arrays, calls):
         def close(self):
             pass
 
-    def get_file(name, origin, cache_dir, cache_subdir):
+    def get_file(name, origin, file_hash, cache_dir, cache_subdir):
+        assert file_hash == datasets.FILE_SHA256
         calls.append(origin)
         print("Downloading data from", origin)
         np.savez_compressed(f"{cache_dir}/{name}", **arrays)
@@ -123,6 +126,32 @@ def test_without_network_one_warning_and_uci(small_mnist):
         assert datasets.load().name == "uci"
     assert len(caught) == 1
     assert "STNLIB_DATA_DIR" in str(caught[0].message) and datasets.URL in str(caught[0].message)
+
+
+@pytest.mark.parametrize("asked", ["data_dir", "STNLIB_DATA_DIR"])
+@pytest.mark.parametrize(("made", "what"), [(False, "no such folder"), (True, "no mnist.npz in it")])
+def test_a_mistyped_folder_is_named_in_one_warning(small_mnist, monkeypatch, tmp_path, asked, made, what):
+    save(datasets._cache().parent, small_mnist)
+    folder = tmp_path / "dta"
+    if made:
+        folder.mkdir()
+    if asked == "STNLIB_DATA_DIR":
+        monkeypatch.setenv(asked, str(folder))
+    with pytest.warns(UserWarning, match=f"^{asked}: .*dta.*{what}") as caught:
+        assert is_small_mnist(datasets.load(data_dir=folder if asked == "data_dir" else None), small_mnist)
+    assert len(caught) == 1
+
+
+def test_a_download_with_another_checksum_is_never_used(small_mnist, monkeypatch, tmp_path):
+    """Through Keras's own get_file, from a file: what came is not what MNIST's file is."""
+    served = save(tmp_path / "served", small_mnist)
+    monkeypatch.setattr(datasets, "URL", served.as_uri())
+    monkeypatch.setattr(datasets, "_connect", lambda: None)
+    monkeypatch.setattr(urllib.request, "urlopen", URLOPEN)
+    with pytest.raises(OSError, match="could not be downloaded"):
+        datasets.load("mnist")
+    monkeypatch.setattr(datasets, "FILE_SHA256", hashlib.sha256(served.read_bytes()).hexdigest())
+    assert is_small_mnist(datasets.load("mnist"), small_mnist)
 
 
 def test_without_network_mnist_is_an_error(small_mnist):

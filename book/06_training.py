@@ -88,11 +88,11 @@ class SpatialTransformer(ImageLayer):
                  control_points: tuple[int, int] = (4, 4), mode: str = "bilinear",
                  padding_mode: str = "zeros", align_corners: bool = False,
                  return_theta: bool = False, data_format: str | None = None,
-                 **kwargs):
+                 aspect: float = 1.0, **kwargs):
         options = (transform, output_size, control_points,
                    mode, padding_mode, align_corners)
         super().__init__(localization, *options, return_theta, data_format,
-                         **kwargs)
+                         aspect, **kwargs)
         self.head = identity_head(transform, control_points)
 
     def theta(self, images):
@@ -102,7 +102,8 @@ class SpatialTransformer(ImageLayer):
         theta = self.theta(images)
         size = self.size_for(images.shape)
         points = transform_points(theta, self.transform, *size,
-                                  self.control_points, self.align_corners)
+                                  self.control_points, self.align_corners,
+                                  self.aspect)
         if self.data_format == "channels_first":
             images = ops.transpose(images, (0, 2, 3, 1))
         output = sample(images, points,

@@ -29,6 +29,14 @@ def flag(value, argument):
     return bool(value)
 
 
+def positive(value, argument):
+    """Return `value` as a float when it is a finite number above 0."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if not real or not 0 < value < float("inf"):
+        fail(argument, repr(value), "a number above 0")
+    return float(value)
+
+
 def sizes(value, argument, least=1):
     """Return a pair of whole numbers, each at least `least`, as plain ints."""
     expected = f"two whole numbers >= {least}, as (height, width)"

@@ -12,12 +12,14 @@ CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")
 STEPS = 10
 
 
-def fit(transform: str, points: Any, targets: Any, control_points: tuple[int, int] = (4, 4)) -> np.ndarray:
+def fit(
+    transform: str, points: Any, targets: Any, control_points: tuple[int, int] = (4, 4), aspect: float = 1.0
+) -> np.ndarray:
     """The theta that carries `points` of the output nearest to `targets` in the input, in the sense of least squares.
 
     :Shapes: points `(N, 2)` or `(B, N, 2)`, targets `(B, N, 2)`, to theta `(B, P)`, float32.
     :Convention: normalised coordinates, (x, y), output to input. Where fewer points are given than theta has numbers,
-        "tps" bends as little as it can.
+        "tps" bends as little as it can. `aspect` is that of the layer, for "rigid" and "similarity".
     :Errors: ValueError for an unknown transform, other shapes, NaN and infinity.
     :Source: attention, similarity, affine and tps are linear; rigid: Kabsch 1976; projective: Hartley and Zisserman
         2004, the linear start, then Gauss-Newton steps.
@@ -32,7 +34,12 @@ def fit(transform: str, points: Any, targets: Any, control_points: tuple[int, in
     points = np.broadcast_to(_points(points, "points"), targets.shape)
     if transform == "tps":
         return _tps(points, targets, (rows, columns)).astype("float32")
-    return FITS[transform](points, targets).astype("float32")
+    if transform not in ("rigid", "similarity"):
+        return FITS[transform](points, targets).astype("float32")
+    wide = np.array([_checks.positive(aspect, "aspect"), 1])
+    theta = FITS[transform](points * wide, targets * wide)
+    theta[:, -2:] /= wide
+    return theta.astype("float32")
 
 
 def from_corners(
@@ -41,13 +48,15 @@ def from_corners(
     transform: str = "projective",
     control_points: tuple[int, int] = (4, 4),
     align_corners: bool = False,
+    aspect: float = 1.0,
 ) -> np.ndarray:
     """The theta that rectifies what lies between four corners: the output shows it upright, edge to edge.
 
     :Shapes: corners `(B, 4, 2)` to theta `(B, P)`, float32.
     :Convention: corners are (x, y), in the order in which the output is to have them: top left, top right, bottom
         right, bottom left. With `input_size` (height, width) they are pixels of the input, centres at whole numbers;
-        without, normalised. Other families than "projective" come as near to the homography as they can.
+        without, normalised. Other families than "projective" come as near to the homography as they can; `aspect` as
+        in `fit`.
     :Errors: ValueError for other shapes, an unknown transform, and corners that are not those of a convex shape.
 
     >>> from_corners([[[9.5, 4.5], [29.5, 4.5], [29.5, 14.5], [9.5, 14.5]]], (20, 40), "affine").round(2).tolist()
@@ -67,7 +76,7 @@ def from_corners(
         return theta.astype("float32")
     axis = np.linspace(-1, 1, 13)
     points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    return fit(transform, points, project(theta, points), control_points)
+    return fit(transform, points, project(theta, points), control_points, aspect)
 
 
 def project(theta: Any, points: Any) -> np.ndarray:

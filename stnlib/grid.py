@@ -113,7 +113,7 @@ def _tps_basis(points, lattice):
     return np.concatenate([kernel, np.ones((len(points), 1)), points], axis=1)
 
 
-def transform_points(theta, transform, height, width, control_points=(4, 4), align_corners=False):
+def transform_points(theta, transform, height, width, control_points=(4, 4), align_corners=False, aspect=1.0):
     """Input points `(B, height, width, 2)` of any transform by name, theta `(B, P)`; unchecked, for the layer.
 
     >>> theta = ops.convert_to_tensor([[0.0, 0.25, 0.0]])
@@ -122,7 +122,7 @@ def transform_points(theta, transform, height, width, control_points=(4, 4), ali
     """
     if transform == "tps":
         return tps_points(theta, height, width, control_points, align_corners)
-    matrices = transforms.to_matrix(transform, theta)
+    matrices = transforms.to_matrix(transform, theta, aspect)
     if transform == "projective":
         return projective_points(matrices, height, width, align_corners)
     return affine_points(matrices, height, width, align_corners)

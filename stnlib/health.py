@@ -218,7 +218,7 @@ def _noting(layer: SpatialTransformer, seen: dict) -> Callable:
 
 def _points(transform: str, theta: np.ndarray, layer: SpatialTransformer) -> np.ndarray:
     theta = ops.convert_to_tensor(theta, "float32")
-    points = transform_points(theta, transform, SIDE, SIDE, layer.control_points, layer.align_corners)
+    points = transform_points(theta, transform, SIDE, SIDE, layer.control_points, layer.align_corners, layer.aspect)
     return ops.convert_to_numpy(points).astype("float64")
 
 

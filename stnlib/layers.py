@@ -17,6 +17,7 @@ OPTIONS = (
     "align_corners",
     "return_theta",
     "data_format",
+    "aspect",
 )
 
 
@@ -34,6 +35,7 @@ class ImageLayer(keras.layers.Layer):
         align_corners,
         return_theta,
         data_format,
+        aspect,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -49,6 +51,7 @@ class ImageLayer(keras.layers.Layer):
         self.return_theta = _checks.flag(return_theta, "return_theta")
         data_format = keras.config.image_data_format() if data_format is None else data_format
         self.data_format = _checks.choice(data_format, "data_format", ("channels_last", "channels_first"))
+        self.aspect = _checks.positive(aspect, "aspect")
 
     def build(self, input_shape):
         """Build the localization network and the head for images of `input_shape`."""
@@ -106,7 +109,9 @@ class SpatialTransformer(ImageLayer):
         theta maps output to input, see `stnlib.transforms`. `output_size` is (H_out, W_out), None for the input's.
         `control_points` counts for "tps" only; mode, padding_mode and align_corners are those of
         `stnlib.grid_sample`. `data_format` is that of Keras's own layers: "channels_first" takes and gives
-        `(B, C, H, W)`, None follows `keras.config.image_data_format()`. The grid is float32 under mixed precision.
+        `(B, C, H, W)`, None follows `keras.config.image_data_format()`. `aspect`, the images' width / height, makes
+        the rotations of "rigid" and "similarity" rotations in pixels; with 1.0 they are those of square images. The
+        grid is float32 under mixed precision.
     :Errors: ValueError for unknown names or sizes, for a localization that is no Keras layer or whose result is not
         `(B, F)`, and for images that are not floating-point or have not four axes.
     :Source: Jaderberg et al. 2015, section 3.
@@ -128,11 +133,12 @@ class SpatialTransformer(ImageLayer):
         align_corners: bool = False,
         return_theta: bool = False,
         data_format: str | None = None,
+        aspect: float = 1.0,
         **kwargs,
     ):
         """Check the options and make the head; see the class."""
         options = transform, output_size, control_points, mode, padding_mode, align_corners
-        super().__init__(localization, *options, return_theta, data_format, **kwargs)
+        super().__init__(localization, *options, return_theta, data_format, aspect, **kwargs)
         self.head = identity_head(transform, control_points)
 
     def theta(self, images):
@@ -147,7 +153,7 @@ class SpatialTransformer(ImageLayer):
         """Resample the images `(B, H, W, C)` where their own theta says."""
         theta = self.theta(images)
         size = self.size_for(images.shape)
-        points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners)
+        points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners, self.aspect)
         if self.data_format == "channels_first":
             images = ops.transpose(images, (0, 2, 3, 1))
         output = sample(images, points, self.mode, self.padding_mode, self.align_corners)

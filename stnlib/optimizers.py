@@ -1,7 +1,5 @@
 """Adam with a lower learning rate for some layers: the paper trains its localization networks more slowly."""
 
-import math
-import numbers
 from typing import Any
 
 import keras
@@ -41,10 +39,7 @@ class SlowAdam(keras.optimizers.Adam):
             _checks.fail("weight_decay", repr(kwargs["weight_decay"]), "None: it would not be slowed")
         super().__init__(learning_rate, name=name, **kwargs)
         self.slow = _names(slow)
-        real = isinstance(factor, numbers.Real) and not isinstance(factor, bool)
-        if not real or not 0 < factor < math.inf:
-            _checks.fail("factor", repr(factor), "a number above 0")
-        self.factor = float(factor)
+        self.factor = _checks.positive(factor, "factor")
 
     def build(self, variables):
         """Find the slow weights among the trained ones; from now on they go by their places."""

@@ -271,7 +271,7 @@ class PosePairs(keras.utils.PyDataset):
     :Shapes: batches of images `(B, *output_size, C)` and theta `(B, P)`, for `fit_pose` or any `model.fit`.
     :Convention: `images` `(N, H, W, C)` are roughly upright: clean renderings, or the well-posed part of a training
         set. `draw(rng, count)` gives the projective thetas `(count, 8)` that undo the warp (`random_quads` of the
-        output's size by default); `transform` is that of the layer, and comes as near to them as it can. Each epoch
+        output's size by default); `transform`, `control_points` and `aspect` are those of the layer. Each epoch
         draws anew; `seed` fixes all of it.
 
     >>> pairs = PosePairs(np.ones((10, 8, 8, 1)), "similarity", batch_size=4)
@@ -287,6 +287,7 @@ class PosePairs(keras.utils.PyDataset):
         draw: Callable[[np.random.Generator, int], np.ndarray] | None = None,
         output_size: tuple[int, int] | None = None,
         control_points: tuple[int, int] = (4, 4),
+        aspect: float = 1.0,
         padding_mode: str = "border",
         batch_size: int = 64,
         seed: int = 0,
@@ -296,7 +297,8 @@ class PosePairs(keras.utils.PyDataset):
         self.images = np.asarray(images, "float32")
         self.size = self.images.shape[1:3] if output_size is None else _checks.sizes(output_size, "output_size")
         self.draw = draw or (lambda rng, count: random_quads(rng, count, self.size))
-        self.transform, self.control_points, self.padding_mode = transform, control_points, padding_mode
+        self.transform, self.control_points, self.aspect = transform, control_points, aspect
+        self.padding_mode = padding_mode
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 
     def __len__(self):
@@ -311,7 +313,8 @@ class PosePairs(keras.utils.PyDataset):
         warp = np.linalg.inv(np.append(back, np.ones((len(back), 1)), axis=1).reshape(-1, 3, 3)).reshape(-1, 9)
         warp = warp[:, :8] / warp[:, 8:]
         warped = distortions.warp(chosen, warp, self.size, "projective", self.padding_mode)
-        return warped, fitting.fit(self.transform, LATTICE, fitting.project(back, LATTICE), self.control_points)
+        moved = fitting.project(back, LATTICE)
+        return warped, fitting.fit(self.transform, LATTICE, moved, self.control_points, self.aspect)
 
     def on_epoch_end(self):
         """Draw anew for the next epoch."""

@@ -93,14 +93,15 @@ def identity(transform, control_points=(4, 4)):
     return np.array(IDENTITIES.get(transform, (0,) * count), "float32")
 
 
-def matrix(transform, theta):
+def matrix(transform, theta, aspect=1.0):
     """The matrices that theta `(B, P)` stands for: `(B, 2, 3)`, or `(B, 3, 3)` for projective.
 
     attention [[s, 0, tx], [0, s, ty]]; rigid and similarity [[s cos, -s sin, tx], [s sin, s cos, ty]] (rigid: s = 1);
     the angle turns the sampling grid from x towards y, clockwise on the screen, so the picture turns the other way.
-    On an image that is not square a normalised rotation is not a rotation in pixels. Raises ValueError for an unknown
-    name, for "tps" (it has no matrix), for a theta of another shape, and for NaN or infinity where known. Source:
-    Jaderberg et al. 2015, section 3.2.
+    On an image that is not square a normalised rotation is not a rotation in pixels, unless `aspect` is the image's
+    width / height: then rigid and similarity are [[s cos, -s sin / aspect, tx], [s sin aspect, s cos, ty]].
+    Raises ValueError for an unknown name, for "tps" (it has no matrix), for a theta of another shape, and for NaN or
+    infinity where known. Source: Jaderberg et al. 2015, section 3.2.
 
     >>> np.asarray(matrix("attention", [[0.5, 0.1, 0.2]])).round(2).tolist()
     [[[0.5, 0.0, 0.10000000149011612], [0.0, 0.5, 0.20000000298023224]]]
@@ -110,10 +111,10 @@ def matrix(transform, theta):
     count = len(PARAMETERS[transform])
     if theta.shape[1] != count:
         _checks.fail("theta", f"shape {tuple(theta.shape)}", f"(B, {count}) for {transform!r}")
-    return to_matrix(transform, theta)
+    return to_matrix(transform, theta, _checks.positive(aspect, "aspect"))
 
 
-def to_matrix(transform, theta):
+def to_matrix(transform, theta, aspect=1.0):
     """`matrix` without its checks, for the layer: theta `(B, P)` to `(B, 2, 3)` or `(B, 3, 3)`."""
     if transform == "affine":
         return ops.reshape(theta, (-1, 2, 3))
@@ -128,7 +129,7 @@ def to_matrix(transform, theta):
     else:
         s, angle, tx, ty = _matrices.columns(theta)
     cos, sin = s * ops.cos(angle), s * ops.sin(angle)
-    return _matrices.rows((cos, -sin, tx), (sin, cos, ty))
+    return _matrices.rows((cos, -sin / aspect, tx), (sin * aspect, cos, ty))
 
 
 def compose(a, b):

@@ -35,6 +35,14 @@ def test_the_map_that_made_the_points_is_found(transform):
     np.testing.assert_allclose(found, theta, atol=2e-6)
 
 
+@pytest.mark.parametrize("transform", ["rigid", "similarity"])
+def test_rotations_in_pixels_are_found_with_their_aspect(transform):
+    theta = np.asarray(THETAS[transform])
+    matrix = ops.convert_to_numpy(transforms.matrix(transform, theta.astype("float32"), aspect=3.9)).astype("float64")
+    targets = np.concatenate([POINTS, np.ones((25, 1))], axis=1) @ np.swapaxes(matrix, 1, 2)
+    np.testing.assert_allclose(fitting.fit(transform, POINTS, targets, aspect=3.9), theta, atol=2e-6)
+
+
 @pytest.mark.parametrize("transform", ["rigid", "similarity", "affine", "projective"])
 def test_no_theta_near_by_comes_nearer(transform):
     noise = np.random.default_rng(1).normal(0, 0.05, (1, 25, 2))

@@ -299,6 +299,34 @@ def test_the_layer_follows_the_data_format_of_keras():
     assert SpatialTransformer(layers.Flatten(), data_format="channels_last").data_format == "channels_last"
 
 
+@pytest.mark.parametrize("transform", ["rigid", "similarity"])
+def test_with_an_aspect_a_rotation_is_one_in_pixels(transform):
+    """Where the corners of a 48 x 188 frame are read, in pixels: distances stay, with aspect 1 they do not."""
+    theta = {"rigid": [[0.4, 0.1, -0.2]], "similarity": [[1, 0.4, 0.1, -0.2]]}[transform]
+    corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
+    half = np.array([94, 24])
+    for aspect, kept in ((188 / 48, True), (1.0, False)):
+        read = corners @ array(transforms.matrix(transform, theta, aspect))[0].T * half
+        lengths = np.linalg.norm(read - np.roll(read, 1, axis=0), axis=1)
+        assert np.allclose(lengths, [48, 188, 48, 188], atol=1e-3) == kept
+    centre = read.mean(axis=0)
+    np.testing.assert_allclose(centre, np.array([0.1, -0.2]) * half, atol=1e-3)
+
+
+def test_the_layer_rotates_in_pixels_and_keeps_its_aspect(tmp_path):
+    layer = SpatialTransformer(layers.Flatten(), "rigid", aspect=3)
+    x = np.zeros((1, 9, 27, 1), "float32")
+    x[0, 4, 8:19] = 1  # a horizontal bar of 11 pixels
+    model = keras.Sequential([keras.Input((9, 27, 1)), layer])
+    layer.head.bias.assign(np.array([np.pi / 2, 0, 0], "float32"))
+    turned = array(model(x))[0, :, :, 0]
+    np.testing.assert_allclose(turned[:, 13], 1, atol=1e-4)  # a vertical bar, as thin as before
+    assert np.abs(np.delete(turned, 13, axis=1)).max() < 1e-4
+    model.save(tmp_path / "turned.keras")
+    again = keras.models.load_model(tmp_path / "turned.keras")
+    np.testing.assert_allclose(array(again(x))[0, :, :, 0], turned, atol=1e-6)
+
+
 def test_whole_numbers_are_refused_when_the_model_is_drawn():
     with pytest.raises(ValueError, match=r"images: expected floating-point .*Rescaling.*got dtype uint8"):
         SpatialTransformer(localization())(keras.Input((8, 9, 2), dtype="uint8"))

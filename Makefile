@@ -58,8 +58,7 @@ lint: .venv/stamp
 	$(BIN)/python tools/node.py node_modules/eslint/bin/eslint.js .
 
 unit: .venv/stamp
-	$(BIN)/python -m pytest --doctest-modules stnlib tools
-	$(BIN)/python -m pytest $(PARALLEL) tests --ignore tests/site --ignore tests/export
+	$(BIN)/python -m pytest $(PARALLEL) --doctest-modules stnlib tools tests --ignore tests/site --ignore tests/export
 
 test-notebooks: .venv/stamp
 	@$(BIN)/python tools/run_notebooks.py

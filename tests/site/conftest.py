@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("SITE_FOLDER", ROOT / "_build" / "html")).resolve()
 # Desktop and phone; the narrow one is the smallest that pages must fit.
 DESKTOP, PHONE, NARROW = (1280, 800), (390, 844), (320, 640)
+PAGES_OPEN = 3
 
 
 def pages(folder=FOLDER):
@@ -48,7 +49,8 @@ def pytest_generate_tests(metafunc):
     given = {name.strip() for names in given for name in (names.split(",") if isinstance(names, str) else names)}
     for name, listed in (("path", pages), ("chapter", chapters)):
         if name in metafunc.fixturenames and name not in given:
-            metafunc.parametrize(name, listed() or ["book/intro.html"])
+            # Of module scope, so that the tests of one page follow each other and can share it.
+            metafunc.parametrize(name, listed() or ["book/intro.html"], scope="module")
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -94,18 +96,13 @@ def server(site):
         listening.shutdown()
 
 
-@pytest.fixture
-def visit(site, server, browser):
-    """A function that opens a page of the book: `visit(path, size=, scheme=, over=, **context)`.
-
-    `over` is "http" or "file"; further arguments go to Playwright's `new_context`.
-    """
-    contexts = []
+@pytest.fixture(scope="session")
+def open_page(site, server, browser):
+    """A function that opens a page in a context of its own; further arguments go to Playwright's `new_context`."""
 
     def opened(path, size=DESKTOP, scheme="light", over="http", wait="load", **options):
         viewport = {"width": size[0], "height": size[1]}
         context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
-        contexts.append(context)
         late_frames(context)
         result = Visit(context.new_page())
         result.listen()
@@ -113,6 +110,36 @@ def visit(site, server, browser):
         result.page.goto(f"{base}/{path}", wait_until=wait)
         return result
 
+    return opened
+
+
+@pytest.fixture
+def visit(open_page):
+    """A function that opens a page for one test: `visit(path, size=, scheme=, over="http" or "file", **context)`."""
+    visits = []
+
+    def opened(*arguments, **options):
+        visits.append(open_page(*arguments, **options))
+        return visits[-1]
+
     yield opened
-    for context in contexts:
-        context.close()
+    for one in visits:
+        one.page.context.close()
+
+
+@pytest.fixture(scope="session")
+def look(open_page):
+    """A function that opens a page, or returns it still open from the last tests, which left it as it was."""
+    visits = {}
+
+    def opened(path, size=DESKTOP, over="http"):
+        key = path, size, over
+        if key not in visits:
+            if len(visits) == PAGES_OPEN:
+                visits.pop(next(iter(visits))).page.context.close()
+            visits[key] = open_page(path, size=size, over=over)
+        return visits[key]
+
+    yield opened
+    for one in visits.values():
+        one.page.context.close()

@@ -220,6 +220,29 @@ for name, build in contestants.items():
     training.fit(trained[name], *lesson, EPOCHS, seed=SEED, callbacks=watchers)
 
 # %% [markdown]
+# ## Watch one learn
+#
+# A table says nothing about how a transformer learns, so watch one. Below, a small one trains in your browser on the
+# 1,797 digits of scikit-learn, in front of a linear classifier, and beside it the same classifier trains without it.
+# Each digit is rotated by up to 60°, shrunk and shifted anew each time it is drawn. Guess first, then press play.
+
+# %%
+from stnlib.widgets import TrainLab
+
+TrainLab()
+
+# %% [markdown]
+# The blobs become digits because images of one class are easier to classify when they agree. Nobody gave the
+# network an angle. Now break it, one switch at a time:
+#
+# - **A learning rate × 3** for the layer that outputs $\theta$ moves the windows off the digits within a few steps.
+#   The outputs go black. A black output stays black when its window moves a little, so $\theta$ gets no gradient and
+#   the run can't recover. That is why a transformer's last layer is often trained more slowly than the rest.
+# - **The nearest sampler** gives $\theta$ no gradient at all: chapter 5's point.
+# - **A leaning world** rotates every digit by another 30°. The transformer makes them agree just as well, and they
+#   all lean. Upright was never taught, only agreement.
+
+# %% [markdown]
 # ## The table
 #
 # The article that this book follows published its figures {cite}`xeonqq2019article`. They are

@@ -3,14 +3,19 @@
 In a chapter a widget is the value of a cell. The introduction is no notebook, so it names the
 widget instead, and the page shows the same HTML that the cell would have given:
 
-    ```{live-widget} AffineExplorer
+    ```{live-widget} TrainLab
+    :small:
     ```
+
+An option sets the trait of its name.
 """
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 
@@ -18,6 +23,7 @@ class LiveWidget(SphinxDirective):
     """The page form of the widget class that the argument names."""
 
     required_arguments = 1
+    option_spec: ClassVar = {"small": directives.flag}
 
     def run(self):
         """Return the widget's HTML; the page is read again when the widgets' files change."""
@@ -28,7 +34,7 @@ class LiveWidget(SphinxDirective):
         widget = getattr(widgets, self.arguments[0], None)
         if widget is None:
             raise self.error(f"stnlib.widgets has no {self.arguments[0]}")
-        return [nodes.raw("", widget().to_page(), format="html")]
+        return [nodes.raw("", widget(**dict.fromkeys(self.options, True)).to_page(), format="html")]
 
 
 def data_files():

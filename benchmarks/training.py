@@ -2,8 +2,8 @@
 
     python benchmarks/training.py [--turns N] [--seconds S] [--output FILE]
 
-One process; the networks of an exam take turns, so that a busy moment of the machine falls on all of them. Processor
-time of the whole process, all threads together: median over the turns, with the smallest and the largest beside it.
+One process; the networks of a distortion take turns, so that a busy moment of the machine falls on all of them.
+Processor time of the whole process, all threads together: median over the turns, smallest and largest beside it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import numpy as np
 
 from stnlib import datasets
 from stnlib.experiments import files, runs
+from stnlib.experiments.catalog import same_networks
 from stnlib.experiments.measure import compiled, fix_threads
 
 OUTPUT = common.RESULTS / "bench-training.json"
@@ -27,11 +28,12 @@ TURNS, SECONDS = 5, 1.5
 SEED = 0
 
 
-def exams():
-    """One run for each network whose training step is to be timed, by exam; of exams with the same networks, one."""
+def networks():
+    """One run for each network whose training step is to be timed, by distortion; of the same networks, one."""
     found = {}
     for run in runs.everything(dataset="uci"):
-        if run.seed == 0 and runs.same_networks(run.experiment, run.distortion) == (run.experiment, run.distortion):
+        first = same_networks(run.experiment, run.distortion) == (run.experiment, run.distortion)
+        if run.seed == 0 and first and run.plan.timed:
             found.setdefault(run.distortion, []).append(run)
     return found
 
@@ -47,11 +49,11 @@ class Trainer:
 
     def take_steps(self, steps):
         """Train; returns the processor milliseconds of a step, all threads together."""
-        shape = (steps * self.run.batch_size, *self.model.input_shape[1:])
+        shape = (steps * self.run.plan.batch_size, *self.model.input_shape[1:])
         random = np.random.default_rng(SEED)
         x, y = random.random(shape, dtype="float32"), random.integers(0, 10, shape[0])
         start = time.process_time()
-        self.model.fit(x, y, batch_size=self.run.batch_size, shuffle=False, verbose=0)
+        self.model.fit(x, y, batch_size=self.run.plan.batch_size, shuffle=False, verbose=0)
         return 1000 * (time.process_time() - start) / steps
 
     def take_turn(self):
@@ -60,13 +62,14 @@ class Trainer:
 
     def entry(self):
         """The network's figures."""
-        network = {name: getattr(self.run, name) for name in ("experiment", "model", "transform", "batch_size")}
+        network = {name: getattr(self.run, name) for name in ("experiment", "model", "transform")}
+        network["batch_size"] = self.run.plan.batch_size
         middle, least, most = statistics.median(self.times), min(self.times), max(self.times)
         return network | {"processor_ms": round(middle, 2), "smallest": round(least, 2), "largest": round(most, 2)}
 
 
 def measure(listed, digits, turns=TURNS, seconds=SECONDS):
-    """Time the networks of one exam in turns."""
+    """Time the networks of one distortion in turns."""
     trainers = [Trainer(run, digits, seconds) for run in listed]
     for _ in range(turns):
         for trainer in trainers:
@@ -84,11 +87,11 @@ def main(arguments=None):
     fix_threads()
     digits = datasets.load("uci")
     results = {}
-    for exam, listed in exams().items():
-        results[exam] = measure(listed, digits, options.turns, options.seconds)
-        for found in results[exam]:
+    for distortion, listed in networks().items():
+        results[distortion] = measure(listed, digits, options.turns, options.seconds)
+        for found in results[distortion]:
             name = " ".join(filter(None, (found["model"], found["transform"])))
-            print(f"{exam:<16}{name:<20}{found['processor_ms']:8.1f} ms", flush=True)
+            print(f"{distortion:<16}{name:<20}{found['processor_ms']:8.1f} ms", flush=True)
     unit = "processor ms of a training step, all threads: median, smallest and largest over the turns"
     report = common.report("training", unit, files.provenance()["versions"], results, turns=options.turns)
     common.write(options.output, report)

@@ -865,7 +865,7 @@ for ax, name in zip(figure.axes[::10], shown):
 
 # %% tags=["hide-input"]
 families = {family: table.pick("paper", family) for family in "PE"}
-Markdown(report.exams_table(families))
+Markdown(report.test_sets_table(families))
 
 # %% [markdown]
 # Compare within a column only: on P our errors lie far above the paper's, on E below, and

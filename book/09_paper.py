@@ -40,7 +40,8 @@ from scipy.stats import spearmanr
 
 from stnlib import datasets, distortions, plotting
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import data, files, published, report, runs, table
+from stnlib.experiments import data, files, report, runs, table
+from stnlib.experiments.catalog import EXPERIMENTS
 from stnlib.experiments.measure import measure
 
 plotting.use_style()
@@ -81,10 +82,10 @@ FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its result
 
 # %%
 digits = datasets.load("uci")
-EXPERIMENTS = ("article", "paper", "clutter", "addition")
+NAMES = ("article", "paper", "clutter", "addition")
 exams = {}
-for experiment in EXPERIMENTS:
-    for family in runs.DISTORTIONS[experiment]:
+for experiment in NAMES:
+    for family in EXPERIMENTS[experiment].distortions:
         (run,) = runs.select(experiment, "cnn", distortion=family, dataset="uci")
         name = {"article": "bent"}.get(family, family.replace("_", " "))
         exams[name] = data.test_sets(run, digits)["distorted"][0]
@@ -216,8 +217,8 @@ assert repeated["loss_per_epoch"] == records["fcn"]["loss_per_epoch"]
 
 # %%
 measured = [row for row in table.rows()
-            if row["mean"] is not None and row["experiment"] in EXPERIMENTS]
-for experiment in EXPERIMENTS:
+            if row["mean"] is not None and row["experiment"] in NAMES]
+for experiment in NAMES:
     cells, done = ([row for row in rows if row["experiment"] == experiment]
                    for rows in (table.rows(), measured))
     several = sum(row["seeds"] > 1 for row in done)
@@ -329,8 +330,8 @@ plt.show()
 
 # %%
 families = {family: table.pick("paper", family)
-            for family in runs.DISTORTIONS["paper"]}
-Markdown(report.exams_table(families))
+            for family in EXPERIMENTS["paper"].distortions}
+Markdown(report.test_sets_table(families))
 
 # %% tags=["claim"]
 assert max(row["seeds"] for rows in families.values() for row in rows) == 1
@@ -415,7 +416,7 @@ EQUAL = 20
 short = {family: table.pick("paper", family, epochs=EQUAL) for family in families}
 unmarked = {family: [row | {"other_budget": False} for row in rows]
             for family, rows in short.items()}
-Markdown(report.exams_table(unmarked))
+Markdown(report.test_sets_table(unmarked))
 
 # %% tags=["claim"]
 for of_family, of_rows in short.items():
@@ -883,7 +884,7 @@ assert all(
 PAPER_STEPS, IMAGES = 150_000, 60_000
 in_table = [row for cells in families.values() for row in cells if row["seeds"]]
 for epochs in sorted({row["epochs"] for row in in_table}, reverse=True):
-    steps = epochs * -(-IMAGES // runs.BATCH["paper"])
+    steps = epochs * -(-IMAGES // EXPERIMENTS["paper"].batch_size)
     print(f"{epochs} epochs are {steps:,} steps,"
           f" {steps / PAPER_STEPS:.0%} of the paper's {PAPER_STEPS:,}:")
     networks = {}
@@ -906,8 +907,8 @@ fcns = [record for record in files.read_results()
 for record in sorted(fcns, key=lambda record: (record["distortion"], record["epochs"])):
     family, epochs = record["distortion"], record["epochs"]
     loss, error = record["loss_per_epoch"][-1], 100 * record["error"]["distorted"]
-    theirs = published.error("paper", "fcn", None, family)
-    share = epochs * -(-IMAGES // runs.BATCH["paper"]) / PAPER_STEPS
+    theirs = EXPERIMENTS["paper"].published_error("fcn", None, family)
+    share = epochs * -(-IMAGES // EXPERIMENTS["paper"].batch_size) / PAPER_STEPS
     lines.append((family, f"{share:.0%}", f"{loss:.2f}", f"{error:.2f}", f"{theirs:.1f}"))
     distances.setdefault(family, []).append(error - theirs)
     losses_of[family, epochs] = error - theirs, loss
@@ -976,7 +977,7 @@ assert all(min(values) > 1.5 for (of_exam, _), values in ratios.items() if of_ex
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of eight handwritten digits on black. Above, P: strongly skewed, some cut off at an edge. Below, P stretch: the same digits, distorted more mildly."}}
 both = {}
-for name, experiment in (("P", "paper"), ("P_stretch", "readings")):
+for name, experiment in (("P", "paper"), ("P_stretch", "stretch")):
     (run,) = runs.select(experiment, "fcn", distortion=name, dataset="uci")
     both[name.replace("_", " ")] = data.test_sets(run, digits)["distorted"][0][:8]
 figure = plotting.strip(np.concatenate(list(both.values())), columns=8, rows=list(both))
@@ -999,11 +1000,11 @@ assert away.max() < 1e-3
 # %% [markdown]
 # A dense network has to learn each digit at each place, so P must be the harder exam for it. By how much? The
 # networks without another map than the affine one were trained and examined on P stretch as well
-# (`python -m stnlib.experiments readings`). Here all stand after 20 epochs.
+# (`python -m stnlib.experiments stretch`). Here all stand after 20 epochs.
 
 # %% tags=["hide-input"]
 strict = [row | {"other_budget": False} for row in short["P"] if row["transform"] in (None, "affine")]
-stretch = table.pick("readings", "P_stretch")
+stretch = table.pick("stretch", "P_stretch")
 lines = [(table.network(row), table.error(row), table.error(other), f"{row['published']:.1f}")
          for row, other in zip(strict, stretch, strict=True)]
 head = "Error, %", "P", "P stretch", "Paper's"
@@ -1206,7 +1207,7 @@ base = bent.get("fcn_mixed")
 for model in [m for m in bent if base and not m.startswith("fcn")]:
     gain = base["mean"] - bent[model]["mean"]
     thousands = bent[model]["parameters"] / 1000
-    print(f"{table.NETWORKS[model]:<23} {gain:5.1f} points, "
+    print(f"{table.network(bent[model]):<23} {gain:5.1f} points, "
           f"{gain / thousands:.3f} per 1,000")
 
 # %% [markdown]

@@ -14,9 +14,12 @@ import keras
 import numpy as np
 import pytest
 
+from stnlib import distortions, transforms
 from stnlib.datasets import load
+from stnlib.distortions import DISTORTIONS
 from stnlib.experiments import __main__ as command_line
 from stnlib.experiments import data, files, measure, networks, runs, table
+from stnlib.experiments.catalog import EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,23 +52,28 @@ def tiny(model="fcn_mixed", distortion="article", **options):
     ],
 )
 def test_paper_networks_have_matched_sizes(model, transform, distortion):
-    network = networks.paper(model, transform, distortion)
+    record = EXPERIMENTS["addition" if distortion == "addition" else "paper"].model(model)
+    network = record.build(DISTORTIONS[distortion], transform)
     assert abs(network.count_params() / networks.TARGET - 1) < 0.1
     assert network.output_shape[-1] == (19 if distortion == "addition" else 10)
     assert measure.widths(network)[-1] == network.output_shape[-1]
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("size", [28, 40])
-def test_wide_cnn_matches_the_whole_transformer_network(size):
-    counts = [networks.article(model, size).count_params() for model in ("cnn_wide", "stn_cnn")]
+@pytest.mark.parametrize("distortion", EXPERIMENTS["article"].distortions)
+def test_wide_cnn_matches_the_whole_transformer_network(distortion):
+    built = [EXPERIMENTS["article"].model(name).build for name in ("cnn_wide", "stn_cnn")]
+    counts = [build(DISTORTIONS[distortion], "affine").count_params() for build in built]
     assert abs(counts[0] / counts[1] - 1) < 0.1
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("model", ["st_fcn", "st_cnn", "st2_fcn"])
-def test_paper_transformers_start_as_the_identity(model):
-    network = networks.sized(model, "affine", "addition", 4)
+@pytest.mark.parametrize("transformers", [1, 2])
+@pytest.mark.parametrize("localization", [networks.fcn_localization, networks.cnn_localization])
+def test_paper_transformers_start_as_the_identity(localization, transformers):
+    network = networks.sized(
+        DISTORTIONS["addition"], "affine", 4, networks.fcn_layers, localization, transformers=transformers
+    )
     images = np.random.default_rng(0).uniform(size=(2, 42, 42, 2)).astype("float32")
     output = keras.ops.convert_to_numpy(network.get_layer("transformer")(images))
     np.testing.assert_allclose(output, images, atol=5e-5)
@@ -74,11 +82,22 @@ def test_paper_transformers_start_as_the_identity(model):
 def test_list_of_everything():
     listed = runs.everything()
     names = [run.name for run in listed]
-    assert len(set(names)) == len(names) == 3 * (2 * 7 + 4 * (2 + 2 * 3) + 4 + 4 + 4)
-    first = [names.index(n) for n in names if n.startswith("paper-") and n.endswith("seed-0")]
-    kinds = [listed[i].transform for i in first]
-    assert kinds == ["affine"] * 8 + [None] * 8 + kinds[16:] and "affine" not in kinds[16:]
+    assert len(set(names)) == len(names)
+    measured_by_the_paper = [run for run in listed if run.experiment != "recipes"]
+    assert len(measured_by_the_paper) == 3 * (2 * 7 + 4 * (2 + 2 * 3) + 4 + 4 + 4)
     assert [run.seed for run in listed] == sorted(run.seed for run in listed)
+    first = [run for run in listed if run.seed == 0]
+    usual = [run.transform in (None, "affine") for run in first]
+    assert usual == sorted(usual, reverse=True)
+
+
+@pytest.mark.parametrize("plan", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_records_of_experiments_are_consistent(plan):
+    assert len({model.name for model in plan.models}) == len(plan.models)
+    cells = {(*cell[1:], test) for cell in plan.cells() for test in plan.tests}
+    assert set(plan.published) <= cells
+    assert set(plan.own_data) <= set(plan.distortions)
+    assert set(plan.transforms) <= set(transforms.NAMES)
 
 
 def test_nothing_fits():
@@ -113,7 +132,7 @@ def test_test_sets_are_fixed_and_training_images_are_fresh(digits, distortion):
 
 def test_other_pairs_have_another_checksum(digits, monkeypatch):
     run = tiny(distortion="addition")
-    partner, theta = data.distortions.pairing(len(digits.x_test), data.TEST_SEED)
+    partner, theta = distortions.pairing(len(digits.x_test), data.TEST_SEED)
     same_sums = np.arange(len(partner))
     first, second = np.flatnonzero(digits.y_test[partner] == 3)[:2]
     same_sums[[first, second]] = second, first
@@ -121,7 +140,7 @@ def test_other_pairs_have_another_checksum(digits, monkeypatch):
     changes["first digit"][1][0, 0, 2] += 0.1
     seen = {data.checksum(run, digits)}
     for changed in changes.values():
-        monkeypatch.setattr(data.distortions, "pairing", lambda *_, changed=changed: changed)
+        monkeypatch.setattr(distortions, "pairing", lambda *_, changed=changed: changed)
         seen.add(data.checksum(run, digits))
     assert len(seen) == 3
 
@@ -207,7 +226,7 @@ def test_stopped_run_ends_with_the_same_bits(whole, digits, tmp_path, monkeypatc
     run, one_epoch = tiny(epochs=2), measure.one_epoch
 
     def stop_in_the_second(*arguments):
-        if arguments[5] == 1:
+        if arguments[4] == 1:
             raise KeyboardInterrupt
         return one_epoch(*arguments)
 
@@ -237,7 +256,7 @@ def test_a_checkpoint_of_another_run_is_not_used(digits, tmp_path):
 def record_of(run, error, **more):
     errors = {"distorted": error, "original": error / 2}
     cost = {"parameters": 5, "train_images": 1437, "test_images": 360, "seconds": 70.0, "cpu_seconds": 7.0}
-    return {**vars(run), **cost, "error": errors, "error_per_epoch": [errors], "command": measure.command(run), **more}
+    return {**vars(run), **cost, "error": errors, "error_per_epoch": [errors], "command": run.command, **more}
 
 
 def write_runs(folder, *runs_and_errors):
@@ -254,7 +273,7 @@ RTS = ("paper", "st_cnn", "affine", "RTS")
 
 
 def test_table_shows_mean_spread_and_what_is_missing(tmp_path):
-    full = [runs.select(*RTS, seed)[0] for seed in runs.SEEDS]
+    full = [runs.select(*RTS, seed)[0] for seed in EXPERIMENTS["paper"].seeds]
     few = runs.select("paper", "cnn", None, "RTS", 0, train_size=10)[0]
     write_runs(tmp_path, *zip(full, (0.01, 0.02, 0.03), strict=True), (few, 0.5))
     ours = cell(tmp_path, *RTS)
@@ -293,7 +312,7 @@ def test_the_table_of_one_number_of_epochs(tmp_path, capsys):
     assert short["mean"] == pytest.approx(20) and short["epochs"] == 20 and short["other_budget"]
     command_line.main(["table", "--out", str(tmp_path), "--epochs", "20"])
     shown = capsys.readouterr().out
-    assert " 20* " in shown and " 80 " not in shown and "1 of 72 cells measured with 20 epochs; 71 not run." in shown
+    assert " 20* " in shown and " 80 " not in shown and " cells measured with 20 epochs; " in shown
     assert [r["mean"] for r in table.rows(tmp_path, epochs=30) if r["mean"] is not None] == []
 
 
@@ -303,7 +322,6 @@ def test_what_readers_see_of_a_cell(tmp_path):
     assert table.error(cell(tmp_path, *RTS)) == "3.00 (30 epochs)"
     write_runs(tmp_path, *((runs.select(*RTS, seed)[0], seed / 100) for seed in (0, 1)))
     assert table.error(cell(tmp_path, *RTS)) == "0.50 ± 0.71"
-    assert set(table.NETWORKS) == {model for models in runs.MODELS.values() for model in models}
 
 
 def test_a_budget_of_time_has_no_default_number_of_epochs(tmp_path):
@@ -334,9 +352,30 @@ def test_time_budget_comes_from_the_measured_runs(tmp_path):
     assert command_line.within_budget(long, tmp_path).epochs == 20
 
 
+def test_the_plan_is_one_command_a_line_for_what_is_not_measured_yet(tmp_path, capsys):
+    write_runs(tmp_path, (runs.select(*RTS, 1)[0], 0.1))
+    words = ["--model", "st_cnn", "--transform", "affine", "--distortion", "RTS", "--out", str(tmp_path)]
+    command_line.main(["plan", "paper", *words])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("--seed ")[1][0] for line in lines] == ["0", "2"]
+    assert all(line.startswith("python -m stnlib.experiments paper --model st_cnn") for line in lines)
+    assert all(f"--quiet --out {tmp_path}" in line for line in lines)
+    read = command_line.parser().parse_args(lines[0].split()[3:])
+    assert (read.epochs, read.seed, read.transform) == (80, 0, "affine")
+
+
+def test_the_plan_of_everything_ends_with_what_waits_for_the_time_of_others(tmp_path, capsys):
+    command_line.main(["plan", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(set(lines)) == len(runs.everything())
+    waiting = [i for i, line in enumerate(lines) if "cnn_long" in line]
+    assert waiting == list(range(len(lines) - len(waiting), len(lines)))
+    assert not any("--epochs" in lines[i] for i in waiting)
+
+
 def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
     kept = []
-    monkeypatch.setattr(command_line, "report", lambda run, *rest: kept.append(run.epochs))
+    monkeypatch.setattr(command_line, "measured", lambda run, *rest: kept.append(run.epochs))
     options = ["--model", "cnn_long", "--distortion", "article", "--dataset", "uci", "--out", str(tmp_path)]
     command_line.main(["article", *options, "--epochs", "21"])
     assert kept == [21]
@@ -352,6 +391,8 @@ def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
         (["all", "--model", "cnn"], "argument --model: does not apply to 'all'"),
         (["all", "--seed", "0"], "argument --seed: does not apply to 'all'"),
         (["table", "--seed", "1"], "argument --seed: does not apply to 'table'"),
+        (["clutter", "paper"], "argument of: does not apply to 'clutter'"),
+        (["plan", "--scheduler", "tcp://a:1"], "argument --scheduler: does not apply to 'plan'"),
     ],
 )
 def test_bad_arguments(arguments, message, capsys):
@@ -450,21 +491,21 @@ def test_model_of_another_experiment(capsys):
         command_line.main(["clutter", "--model", "st2_fcn"])
 
 
-def start(out, *options, cores=None):
-    words = ["article", "--model", "stn_fcn", "--distortion", "article", "--dataset", "uci", "--train-size", "64"]
-    command = [sys.executable, "-m", "stnlib.experiments", *words, "--epochs", "3", "--out", str(out), *options]
+def start(out, cores):
+    words = ["article", "--model", "stn_cnn", "--distortion", "article", "--dataset", "uci", "--train-size", "96"]
+    command = [sys.executable, "-m", "stnlib.experiments", *words, "--epochs", "3", "--out", str(out)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     environment.pop("TF_NUM_INTRAOP_THREADS", None)
-    pin = None if cores is None else lambda: os.sched_setaffinity(0, cores)
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment, preexec_fn=pin, **pipes)
+    pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
+    return subprocess.Popen(command, env=environment, preexec_fn=pin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_killed_run_ends_with_the_same_bits(tmp_path):
+def test_killed_run_on_two_cores_ends_with_the_bits_of_a_whole_one_on_a_single_core(tmp_path):
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    processes = [start(whole), start(broken)]
+    processes = [start(whole, cores[:1]), start(broken, cores[:2])]
     deadline = time.monotonic() + 300
     while not list(broken.glob("checkpoints/*.npz")):
         assert time.monotonic() < deadline and processes[1].poll() is None
@@ -472,28 +513,13 @@ def test_killed_run_ends_with_the_same_bits(tmp_path):
     processes[1].send_signal(signal.SIGKILL)
     processes[1].communicate()
     assert not list(broken.glob("*.json"))
-    processes.append(start(broken))
+    processes.append(start(broken, cores[:2]))
     for process in (processes[0], processes[2]):
         assert process.communicate(timeout=300) and process.returncode == 0
     first, second = (unchanging(files.read_results(folder)[0]) for folder in (whole, broken))
     assert first == second
-    weights = [keras.models.load_model(next(f.glob("networks/*"))).get_weights() for f in (whole, broken)]
+    weights = [keras.models.load_model(next(f.glob("networks/*.keras"))).get_weights() for f in (whole, broken)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
-
-
-@pytest.mark.slow
-@pytest.mark.tensorflow
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be tied to cores here")
-def test_the_number_of_cores_leaves_the_bits_alone(tmp_path):
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        pytest.skip("needs two cores")
-    convolutions = ("--model", "stn_cnn", "--train-size", "256")
-    processes = [start(tmp_path / str(count), *convolutions, cores=cores[:count]) for count in (1, 2)]
-    for process in processes:
-        assert process.communicate(timeout=300) and process.returncode == 0
-    one, two = (unchanging(files.read_results(tmp_path / str(count))[0]) for count in (1, 2))
-    assert one == two
 
 
 def test_results_come_from_the_checkout_or_from_the_installed_package(tmp_path):
@@ -522,7 +548,7 @@ def test_the_wheel_brings_the_runs_from_the_checkout_and_from_the_sdist(tmp_path
         assert {path.name for path in installed.iterdir()} == files_here - {"bench-sampler.json", "bench-widgets.json"}
 
 
-def test_the_price_of_a_run_is_its_steps_times_the_price_of_one(monkeypatch):
+def test_the_cost_of_a_run_is_its_steps_times_the_cost_of_one(monkeypatch):
     timed = {("article", "article", "cnn", None): 10.0, ("paper", "R", "fcn", None): 4.0}
     monkeypatch.setattr(table, "step_times", lambda: timed)
     digits = {"train_images": 60_000, "dataset": "mnist", "train_size": None, "seed": 1, "transform": None}
@@ -547,7 +573,7 @@ def test_the_committed_results_are_whole_and_agree():
             continue
         record = files.read_json(path)
         run = runs.Run(*(record[field.name] for field in dataclasses.fields(runs.Run)))
-        assert path.stem == run.name == record["name"] and record["command"] == measure.command(run)
+        assert path.stem == run.name == record["name"] and record["command"] == run.command
         assert len(record["error_per_epoch"]) == record["epochs"]
         assert record["error"] == record["error_per_epoch"][-1]
         tests.setdefault((run.dataset, run.distortion), set()).add(record["test_set_sha256"])

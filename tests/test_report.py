@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from stnlib import plotting
-from stnlib.experiments import report, runs, table
+from stnlib.experiments import report, table
+from stnlib.experiments.catalog import EXPERIMENTS
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def measured(cell, mean, spread=None, curves=((3.0, 2.0),)):
 
 @pytest.fixture
 def rows(tmp_path):
-    """The paper's clutter exam: FCN with two seeds, ST-FCN with one, the others not run."""
+    """The paper's clutter test set: FCN with two seeds, ST-FCN with one, the others not run."""
     fcn, cnn, st_fcn, st_cnn = table.pick("clutter", "clutter", folder=tmp_path)
     two_seeds = [(9.0, 5.0), (7.0, 3.0)]
     return [measured(fcn, 4.0, 1.5, two_seeds), cnn, measured(st_fcn, 2.0), st_cnn]
@@ -33,7 +34,7 @@ def rows(tmp_path):
 
 def test_pick_keeps_the_papers_order_and_one_test(tmp_path):
     picked = table.pick("article", "article", "original", folder=tmp_path)
-    assert [row["model"] for row in picked] == list(runs.MODELS["article"])
+    assert [row["model"] for row in picked] == [model.name for model in EXPERIMENTS["article"].models]
     assert {(row["distortion"], row["test"]) for row in picked} == {("article", "original")}
 
 
@@ -50,9 +51,9 @@ def test_errors_table_has_a_dash_where_nothing_is_published(rows):
     assert report.errors_table([rows[0] | {"published": None}], "Paper").endswith("| – |")
 
 
-def test_exams_table_marks_another_length_and_explains_the_mark(rows):
+def test_table_of_test_sets_marks_another_length_and_explains_the_mark(rows):
     short = [rows[0] | {"other_budget": True, "epochs": 20}, *rows[1:]]
-    assert report.exams_table({"planned": rows, "short": short}).splitlines()[2:] == [
+    assert report.test_sets_table({"planned": rows, "short": short}).splitlines()[2:] == [
         "| FCN | 4.00 ± 1.50, *13.2* | 4.00 ± 1.50\\*, *13.2* |",
         "| CNN | not run, *3.5* | not run, *3.5* |",
         "| ST-FCN | 2.00, *2.0* | 2.00, *2.0* |",
@@ -60,18 +61,18 @@ def test_exams_table_marks_another_length_and_explains_the_mark(rows):
         "",
         "\\* after 20 epochs, not as many as planned",
     ]
-    assert "\\*" not in report.exams_table({"planned": rows})
+    assert "\\*" not in report.test_sets_table({"planned": rows})
 
 
-def test_exams_table_has_a_dash_where_nothing_is_published(rows):
-    lines = report.exams_table({"ours alone": [rows[0] | {"published": None}]}).splitlines()
+def test_table_of_test_sets_has_a_dash_where_nothing_is_published(rows):
+    lines = report.test_sets_table({"ours alone": [rows[0] | {"published": None}]}).splitlines()
     assert lines[2] == "| FCN | 4.00 ± 1.50, – |"
 
 
-def test_exams_table_refuses_exams_of_other_networks(rows):
+def test_table_of_test_sets_refuses_other_networks(rows):
     for others in (rows[:1], rows[::-1]):
-        with pytest.raises(ValueError, match="exams: expected the same networks in each, in the same order"):
-            report.exams_table({"one": rows, "two": others})
+        with pytest.raises(ValueError, match="test_sets: expected the same networks in each, in the same order"):
+            report.test_sets_table({"one": rows, "two": others})
 
 
 def test_panels_names_what_has_no_result(rows, capsys):
@@ -130,11 +131,9 @@ def test_markers_of_other_maps_than_the_affine_are_hollow(tmp_path):
 
 
 def test_every_network_has_a_look_of_its_own():
-    cells = {(run.experiment, run.model, run.transform) for run in runs.everything()}
-    for experiment in runs.MODELS:
-        looks = [
-            (report.MARKERS[model], report.STYLES[transform], report.SHADES.get(model, model))
-            for found, model, transform in cells
-            if found == experiment
-        ]
+    for plan in EXPERIMENTS.values():
+        networks = {(model, transform) for _, model, transform, _ in plan.cells()}
+        records = [(plan.model(model), transform) for model, transform in networks]
+        looks = [(record.marker, report.STYLES[transform], record.color) for record, transform in records]
         assert len(looks) == len(set(looks))
+        assert {color for _, _, color in looks} <= set(plotting.COLORS)

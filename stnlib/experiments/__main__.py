@@ -1,11 +1,14 @@
-"""Command line: `python -m stnlib.experiments article|paper|clutter|addition|all|table`."""
+"""Command line: `python -m stnlib.experiments article|paper|clutter|addition|stretch|recipes|all|table|plan`."""
+
+from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
-from stnlib import datasets
 from stnlib.experiments import files, runs, table
+from stnlib.experiments.catalog import EXPERIMENTS
 from stnlib.experiments.measure import measure
 
 EPILOG = """A run that was stopped, in whatever way, goes on from its last epoch and ends with the same numbers.
@@ -13,70 +16,89 @@ Finished runs are skipped. Examples:
   python -m stnlib.experiments article --model stn_fcn --seed 0
   python -m stnlib.experiments paper --model st_cnn --transform affine --distortion RTS --epochs 80
   python -m stnlib.experiments all       (the whole list, days on two CPU cores; stop and start it at will)
-  python -m stnlib.experiments table     (what has been measured, the published figures, what is missing)"""
+  python -m stnlib.experiments table     (what has been measured, the published figures, what is missing)
+  python -m stnlib.experiments plan clutter        (one command a line, for Slurm arrays or GNU parallel)
+  python -m stnlib.experiments clutter --scheduler tcp://10.0.0.1:8786         (on the workers of a Dask cluster)"""
 
 NARROWING = ("model", "transform", "distortion", "seed")
-IGNORED = {"all": NARROWING, "table": (*NARROWING, "train_size")}
+IGNORED = {"all": NARROWING, "table": (*NARROWING, "train_size", "scheduler", "of"), "plan": ("scheduler",)}
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     result = argparse.ArgumentParser(
         prog="python -m stnlib.experiments",
-        description="Measure the article's table and the paper's; one JSON a run.",
+        description="Measure the article's table, the paper's and others; one JSON a run.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = result.add_argument
-    add("experiment", choices=[*runs.EPOCHS, "all", "table"], help="what to measure, or 'table' to print")
-    add("--model", choices=sorted({m for models in runs.MODELS.values() for m in models}), help="default: all")
-    add("--transform", choices=runs.TRANSFORMS, help="what the transformer may do; default: all")
-    add("--distortion", choices=[d for listed in runs.DISTORTIONS.values() for d in listed], help="default: all")
-    defaults = ", ".join(f"{name} {epochs}" for name, epochs in runs.EPOCHS.items())
+    plans, add = EXPERIMENTS.values(), result.add_argument
+    add("experiment", choices=[*EXPERIMENTS, *IGNORED], help="what to measure; 'table' and 'plan' only print")
+    add("of", nargs="?", choices=list(EXPERIMENTS), help="after 'plan': the experiment; default: all")
+    add("--model", choices=unique(model.name for plan in plans for model in plan.models), help="default: all")
+    add("--transform", choices=unique(name for plan in plans for name in plan.transforms), help="default: all")
+    add("--distortion", choices=unique(name for plan in plans for name in plan.distortions), help="default: all")
+    defaults = ", ".join(f"{plan.name} {plan.epochs}" for plan in plans)
     add("--epochs", type=positive, help=f"default: {defaults}; 'table' shows only the runs of so many")
-    add("--seed", type=int, choices=runs.SEEDS, help="default: 0; 'all' takes every seed in turn")
-    add("--dataset", choices=["mnist", "uci"], default="mnist", help="default: mnist")
-    add("--train-size", type=positive, help="use only so many training digits; such runs stay out of the tables")
+    datasets = unique(name for plan in plans for name in (*plan.datasets, *plan.own_data.values()))
+    seeds = sorted({seed for plan in plans for seed in plan.seeds})
+    add("--seed", type=int, choices=seeds, help="default: 0; 'all' and 'plan' take every seed in turn")
+    add("--dataset", choices=datasets, help="default: mnist")
+    add("--train-size", type=positive, help="use only so many training images; such runs stay out of the tables")
+    add("--scheduler", metavar="ADDRESS", help="hand the runs to this Dask scheduler; --out must be a shared folder")
     add("--quiet", action="store_true", help="show no progress bar")
     add("--out", type=Path, default=Path("results"), help="folder of the results; default: results")
     return result
 
 
-def positive(text):
+def unique(names) -> list[str]:
+    """List names once each, in order.
+
+    >>> unique(["b", "a", "b"])
+    ['b', 'a']
+    """
+    return list(dict.fromkeys(names))
+
+
+def positive(text: str) -> int:
     """Read a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 1")
     return int(text)
 
 
-def refuse(read, options):
+def refuse(read: argparse.ArgumentParser, options: dict) -> None:
     """Stop with a usage message where an option was given that the experiment would ignore."""
-    for name in IGNORED.get(options["experiment"], ()):
+    for name in IGNORED.get(options["experiment"], ("of",)):
         if options[name] is not None:
-            option = "--" + name.replace("_", "-")
+            option = "of" if name == "of" else "--" + name.replace("_", "-")
             read.error(f"argument {option}: does not apply to {options['experiment']!r}")
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Do what the command line says."""
     read = parser()
     options = vars(read.parse_args(arguments))
     refuse(read, options)
-    experiment, out, quiet = (options.pop(name) for name in ("experiment", "out", "quiet"))
+    experiment, of, out, quiet, scheduler = (
+        options.pop(name) for name in ("experiment", "of", "out", "quiet", "scheduler")
+    )
     if experiment == "table":
-        print_table(out, options["dataset"], options["epochs"])
-        return
-    todo = chosen(experiment, options)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        digits = datasets.load(options["dataset"])
-    except OSError as error:
-        raise SystemExit(str(error)) from error
-    for run in todo:
-        report(run if options["epochs"] else within_budget(run, out), digits, out, not quiet)
+        print_table(out, options["dataset"] or "mnist", options["epochs"])
+    elif experiment == "plan":
+        print_plan(chosen(of or "all", options, every_seed=True), out)
+    else:
+        todo = chosen(experiment, options)
+        make_folder(out)
+        for wave in waves(todo):
+            ready = wave if options["epochs"] else [within_budget(run, out) for run in wave]
+            if scheduler:
+                on_cluster(scheduler, ready, out)
+            else:
+                here(ready, out, not quiet)
 
 
-def print_table(*options):
+def print_table(*options) -> None:
     """Print the tables; stops the program where a result cannot be read."""
     try:
         print(table.text(*options))
@@ -84,22 +106,50 @@ def print_table(*options):
         raise SystemExit(str(error)) from error
 
 
-def chosen(experiment, options):
+def print_plan(todo: list[runs.Run], out: Path) -> None:
+    """Print a command for each run that is still to be measured, those that wait for others last."""
+    for wave in waves(todo):
+        for run in wave:
+            if not (out / f"{run.name}.json").exists():
+                command = run.command.replace(f" --epochs {run.epochs}", "") if run.network.time_of else run.command
+                print(command, "--quiet", "--out", out)
+
+
+def chosen(experiment: str, options: dict, every_seed: bool = False) -> list[runs.Run]:
     """List the runs that the options ask for; stops the program where nothing fits."""
-    if experiment == "all":
-        return runs.everything(**{name: options[name] for name in ("epochs", "dataset", "train_size")})
+    seed = options["seed"] if options["seed"] is not None or every_seed or experiment == "all" else 0
+    asked = {name: options[name] for name in ("model", "transform", "distortion")} | {"seed": seed}
+    asked |= {} if experiment == "all" else {"experiment": experiment}
+    budget = {name: options[name] for name in ("epochs", "dataset", "train_size")}
+    found = [
+        run
+        for run in runs.everything(**budget)
+        if all(wanted in (None, getattr(run, name)) for name, wanted in asked.items())
+    ]
+    if not found:
+        raise SystemExit(f"{experiment}: no run fits " + ", ".join(f"{n} {w}" for n, w in asked.items() if w))
+    return found
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of the results; stops the program where that fails."""
     try:
-        return runs.select(experiment, **options)
-    except ValueError as error:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise SystemExit(str(error)) from error
 
 
-def within_budget(run, out):
-    """Give `cnn_long` as many epochs as fit into STN+CNN's processor time with seed 0; other runs stay as they are."""
-    if run.model != "cnn_long":
+def waves(todo: list[runs.Run]) -> list[list[runs.Run]]:
+    """Part the runs into those that can be measured at once and those whose length the others' time decides."""
+    return [[run for run in todo if bool(run.network.time_of) == later] for later in (False, True)]
+
+
+def within_budget(run: runs.Run, out: Path) -> runs.Run:
+    """Give a run as many epochs as fit into another's processor time with seed 0, where its record says so."""
+    if run.network.time_of is None:
         return run
     seconds = []
-    for model, transform in (("stn_cnn", "affine"), ("cnn", None)):
+    for model, transform in run.network.time_of:
         needed = dataclasses.replace(run, model=model, transform=transform, seed=0)
         path = out / f"{needed.name}.json"
         if not path.exists():
@@ -108,15 +158,46 @@ def within_budget(run, out):
     return dataclasses.replace(run, epochs=max(run.epochs, round(run.epochs * seconds[0] / seconds[1])))
 
 
-def report(run, digits, out, progress=True):
-    """Measure a run unless it is there already, and print what came out."""
+def here(todo: list[runs.Run], out: Path, progress: bool = True) -> None:
+    """Measure the runs in this process, one after the other."""
+    for run in todo:
+        report(run, measured(run, out, progress))
+
+
+def measured(run: runs.Run, out: Path, progress: bool = False) -> dict | None:
+    """Measure a run unless that is done, and return its record, None where it was there already."""
     if (out / f"{run.name}.json").exists():
+        return None
+    try:
+        source = run.plan.procedure.load(run)
+    except OSError as error:
+        raise SystemExit(str(error)) from error
+    return measure(run, source, out, progress)
+
+
+def report(run: runs.Run, record: dict | None) -> None:
+    """Print what came out of a run."""
+    if record is None:
         print(f"{run.name}: measured already")
         return
-    record = measure(run, digits, out, progress)
     errors = ", ".join(f"{name} {100 * error:.2f} %" for name, error in record["error"].items())
     cost = f"{record['parameters']:,} parameters, {record['cpu_seconds']:.0f} processor seconds"
     print(f"{run.name}:\n    error {errors}, {cost}", flush=True)
+
+
+def on_cluster(address: str, todo: list[runs.Run], out: Path) -> None:
+    """Hand the runs to a Dask cluster; stops the program with a message when some of them failed."""
+    from stnlib.experiments import cluster
+
+    failed = 0
+    for run, outcome in cluster.results(address, measured, todo, out):
+        if isinstance(outcome, BaseException):
+            failed += 1
+            print(f"{run.name}: {outcome}", file=sys.stderr)
+        else:
+            report(run, outcome)
+    if failed:
+        raise SystemExit(f"{failed} of {len(todo)} runs failed; the same command goes on where they stopped")
 
 
 if __name__ == "__main__":

@@ -1,86 +1,98 @@
 """The images of a run: training images for each epoch, and test sets fixed by seed, with checksums."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 
 import numpy as np
 
 from stnlib import distortions
+from stnlib.datasets import Digits
 
 TEST_SEED = 20150605  # the day the paper was submitted
-MARGIN = 6  # pixels that turn 28 into the 40 of the article's clutter
 
 
-def training_set(run, digits, epoch):
+def training_set(run, digits: Digits, epoch: int) -> tuple[np.ndarray, np.ndarray]:
     """Make the training images of one epoch, in the order in which they are used.
 
-    Shapes: x `(N, S, S, C)`, y `(N,)`.
-    Convention: all randomness comes from (run.seed, epoch); the article keeps its images, the paper
-        distorts afresh.
+    :Shapes: x `(N, S, S, C)`, y `(N,)`.
+    :Convention: all randomness comes from (run.seed, epoch); an experiment that doubles its images keeps them, the
+        others distort afresh.
     """
     x, y = digits.x_train[: run.train_size], digits.y_train[: run.train_size]
     order = np.random.default_rng((run.seed, epoch, 0))
-    if run.experiment == "article":
-        x, y = article_images(run, x, y)
+    if run.plan.doubled:
+        x, y = doubled(run, x, y)
         index = order.permutation(len(x))
         return x[index], y[index]
     index = order.permutation(len(x))
     return distorted(run, x[index], y[index], seed=(run.seed, epoch, 1))
 
 
-def article_images(run, x, y):
-    """Mix clean digits and one distorted copy of each; clean only for `fcn_clean`."""
+def doubled(run, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mix clean digits and one distorted copy of each; clean only for a network that is trained on those."""
     clean = framed(run, x)
-    if run.model == "fcn_clean":
+    if run.network.clean:
         return clean, y
     copy = distortions.distort(x, run.distortion, seed=(run.seed, 2)).images
     return np.concatenate([clean, copy]), np.concatenate([y, y])
 
 
-def framed(run, x):
+def framed(run, x: np.ndarray) -> np.ndarray:
     """Give clean digits the size of the distorted ones."""
-    if run.distortion != "article_clutter":
-        return x
-    return np.pad(x, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
+    size = distortions.DISTORTIONS[run.distortion].output_size(*x.shape[1:3])
+    margins = [(outer - inner) // 2 for inner, outer in zip(x.shape[1:3], size, strict=True)]
+    return np.pad(x, ((0, 0), *((margin, margin) for margin in margins), (0, 0)))
 
 
-def distorted(run, x, y, seed):
-    """Distort the images, or pair them for the addition."""
-    if run.distortion == "addition":
+def distorted(run, x: np.ndarray, y: np.ndarray, seed) -> tuple[np.ndarray, np.ndarray]:
+    """Distort the images, or pair them for an addition."""
+    if distortions.DISTORTIONS[run.distortion].channels > 1:
         return distortions.addition(x, y, seed)
     return distortions.distort(x, run.distortion, seed).images, y
 
 
-def test_sets(run, digits):
+def test_sets(run, digits: Digits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Make the fixed test sets of a run, by name.
 
-    Shapes: {name: (x, y)}; `original` only for the article.
+    :Shapes: {name: (x, y)}, with the names of its experiment's record.
     """
     sets = {"distorted": distorted(run, digits.x_test, digits.y_test, TEST_SEED)}
-    if run.experiment == "article":
+    if "original" in run.plan.tests:
         sets["original"] = (framed(run, digits.x_test), digits.y_test)
     return sets
 
 
-def checksum(run, digits):
+def checksum(run, digits: Digits) -> str:
     """Identify a test set across platforms by the poses that made it and its labels.
 
-    Convention: SHA-256 of theta rounded to 1e-4 and of the labels. Clutter, made of whole pixels, adds its images in
+    :Convention: SHA-256 of theta rounded to 1e-4 and of the labels. Clutter, made of whole pixels, adds its images in
         units of 1/255; the addition its pairs.
     """
-    rng_free = [digits.y_test.astype("int64")]
-    if run.distortion == "addition":
+    distortion = distortions.DISTORTIONS[run.distortion]
+    parts = [digits.y_test.astype("int64")]
+    if distortion.channels > 1:
         partner, theta = distortions.pairing(len(digits.x_test), TEST_SEED)
-        rng_free += [digits.y_test.astype("int64") + digits.y_test[partner], partner.astype("int64"), fixed(theta)]
+        parts += [digits.y_test.astype("int64") + digits.y_test[partner], partner.astype("int64"), fixed(theta)]
     else:
         made = distortions.distort(digits.x_test, run.distortion, TEST_SEED)
-        rng_free += [fixed(made.theta)]
-        if "clutter" in run.distortion:
-            rng_free += [np.round(made.images * 255).astype("uint8")]
-    parts = [np.ascontiguousarray(part).tobytes() for part in rng_free]
-    return functools.reduce(lambda digest, part: digest.update(part) or digest, parts, hashlib.sha256()).hexdigest()
+        parts += [fixed(made.theta)]
+        if distortion.clutter:
+            parts += [np.round(made.images * 255).astype("uint8")]
+    return sha256(parts)
 
 
-def fixed(theta):
+def sha256(parts: list[np.ndarray]) -> str:
+    """Hash some arrays, one after the other.
+
+    >>> sha256([np.arange(3, dtype="int64")])[:8]
+    '0cbf3a81'
+    """
+    contents = [np.ascontiguousarray(part).tobytes() for part in parts]
+    return functools.reduce(lambda digest, part: digest.update(part) or digest, contents, hashlib.sha256()).hexdigest()
+
+
+def fixed(theta: np.ndarray) -> np.ndarray:
     """Round poses to whole numbers of 1e-4, the same on every platform."""
     return np.round(np.asarray(theta, "float64") * 1e4).astype("int64")

@@ -1,5 +1,7 @@
 """Files that are whole or absent: results, checkpoints, and where a result came from."""
 
+from __future__ import annotations
+
 import contextlib
 import importlib.metadata
 import json
@@ -11,7 +13,9 @@ import subprocess
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +26,12 @@ STALE = 3600  # seconds; no save takes that long
 PACKAGES = ("stnlib", "keras", "tensorflow", "jax", "torch", "numpy")
 
 
-def write(path, content):
+def write(path: Path, content: bytes) -> None:
     """Write bytes so that the file is either as it was or complete, whenever the process dies."""
     save(path, lambda part: part.write_bytes(content))
 
 
-def save(path, save_to):
+def save(path: Path, save_to: Callable[[Path], object]) -> None:
     """Write a file that a library saves under a path of its own, in the same manner.
 
     Until it is whole the file lies in a hidden folder of its own beside the target, where no reader looks. What a
@@ -46,7 +50,7 @@ def save(path, save_to):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_stale(folder, age=STALE):
+def remove_stale(folder: Path, age: float = STALE) -> None:
     """Remove what processes that were killed while they saved left in a folder, at least `age` seconds ago."""
     for part in folder.glob(f"{PART}*"):
         with contextlib.suppress(OSError):  # another process was faster
@@ -54,12 +58,12 @@ def remove_stale(folder, age=STALE):
                 shutil.rmtree(part)
 
 
-def write_json(path, record):
+def write_json(path: Path, record: dict) -> None:
     """Write a record as JSON; numbers that JSON does not have, as of a loss that diverged, become null."""
     write(path, (json.dumps(finite(record), indent=1, allow_nan=False) + "\n").encode())
 
 
-def finite(value):
+def finite(value: Any) -> Any:
     """Replace NaN and infinity, however deep in lists and dictionaries, by None.
 
     >>> finite({"losses": [1.5, float("nan")]})
@@ -72,7 +76,7 @@ def finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def read_json(path):
+def read_json(path: Path | str) -> dict:
     """Read one record; a file that is not JSON raises a ValueError that names it."""
     try:
         return json.loads(Path(path).read_text())
@@ -80,7 +84,7 @@ def read_json(path):
         raise ValueError(f"{path}: expected JSON, got {error}") from None
 
 
-def results_folder(package=PACKAGE):
+def results_folder(package: Path = PACKAGE) -> Path:
     """Find the measured results: the repository's, or the copy inside an installed package.
 
     >>> results_folder().name
@@ -90,13 +94,13 @@ def results_folder(package=PACKAGE):
     return (checkout if (checkout / "pyproject.toml").exists() else package) / "results"
 
 
-def read_results(folder=None):
+def read_results(folder: Path | str | None = None) -> list[dict]:
     """List all records of a folder, by file name; of the book's own results where no folder is named."""
     folder = results_folder() if folder is None else folder
     return [read_json(path) for path in sorted(Path(folder).glob("*.json")) if not path.name.startswith(NO_RUNS)]
 
 
-def provenance():
+def provenance() -> dict:
     """Tell what produced a result: versions, backend, kind of device, commit; no host, no path."""
     import keras  # here, so that reading and writing files costs no backend
 
@@ -108,7 +112,7 @@ def provenance():
     }
 
 
-def device():
+def device() -> str:
     """Tell what computes, by where a new tensor lies.
 
     >>> device() in ("cpu", "gpu")
@@ -119,7 +123,7 @@ def device():
     return "cpu" if "cpu" in str(keras.ops.ones(1).device).lower() else "gpu"
 
 
-def version(package):
+def version(package: str) -> str | None:
     """Return the version of an installed package, or None."""
     try:
         return importlib.metadata.version(package)
@@ -127,7 +131,7 @@ def version(package):
         return None
 
 
-def commit(source=Path(__file__)):
+def commit(source: Path = Path(__file__)) -> str | None:
     """Return the commit of this source, or None where no repository tracks it."""
     try:
         git(source.parent, "ls-files", "--error-unmatch", source.name)
@@ -136,18 +140,18 @@ def commit(source=Path(__file__)):
         return None
 
 
-def git(folder, *words):
+def git(folder: Path, *words: str) -> str:
     """Return what a git command prints in a folder."""
     return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def write_checkpoint(path, state, arrays):
+def write_checkpoint(path: Path, state: dict, arrays: list[np.ndarray]) -> None:
     """Write a dictionary and a list of arrays into one file."""
     named = {f"array_{index}": array for index, array in enumerate(arrays)}
     save(path, lambda part: np.savez(part, state=json.dumps(state), **named))
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: Path) -> tuple[dict, list[np.ndarray]] | None:
     """Read what `write_checkpoint` wrote, or None where there is no whole file."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:

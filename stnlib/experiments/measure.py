@@ -1,40 +1,46 @@
 """One run from start to JSON: train an epoch, test, checkpoint, and go on after a kill as if nothing had happened."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 from stnlib import training
-from stnlib.experiments import data, files, networks
+from stnlib.experiments import files
+from stnlib.experiments.procedures import Classification
+from stnlib.experiments.runs import Run
 
-LEARNING_RATE = 1e-3
 THREADS = 2  # that share a sum on TensorFlow: their number changes its last bits
 
 
-def measure(run, digits, out, progress=True):
+def measure(run: Run, source, out: Path, progress: bool = True) -> dict:
     """Train and test one run; write and return its record.
 
-    Convention: checkpoints lie in `out/checkpoints`, networks in `out/networks`; the progress bar goes to stderr.
+    :Convention: `source` is what the experiment's procedure loads, the digits say; checkpoints lie in
+        `out/checkpoints`, networks in `out/networks`; the progress bar goes to stderr.
     """
     fix_threads()
     target = out / f"{run.name}.json"
     checkpoint = out / "checkpoints" / f"{run.name}.npz"
-    source = files.provenance()
-    model = compiled(run, digits)
-    state = resume(run, model, checkpoint)
-    tests = data.test_sets(run, digits)
-    total, done = (count * steps(run, digits) for count in (run.epochs, len(state["errors"])))
+    provenance = files.provenance()
+    procedure = run.plan.procedure(run, source)
+    model = compiled(run, source)
+    state = resume(run, model, checkpoint, procedure)
+    tests = procedure.test_sets()
+    total, done = (count * procedure.steps for count in (run.epochs, len(state["errors"])))
     with tqdm(total=total, unit="step", desc=run.name, file=sys.stderr, disable=not progress) as bar:
         bar.update(done)
         for epoch in range(len(state["errors"]), run.epochs):
-            state = one_epoch(run, model, digits, tests, state, epoch, bar)
+            state = one_epoch(procedure, model, tests, state, epoch, bar)
             files.write_checkpoint(checkpoint, state, variables(model))
-    record = describe(run, model, digits, state) | source
+    record = describe(procedure, model, state, tests) | provenance
     bare = model.from_config(model.get_config())
     bare.set_weights(model.get_weights())
     files.save(out / "networks" / f"{run.name}.keras", bare.save)
@@ -43,35 +49,24 @@ def measure(run, digits, out, progress=True):
     return record
 
 
-def steps(run, digits):
-    """Count the steps of one epoch."""
-    return run.steps(len(digits.x_train[: run.train_size]))
-
-
-def compiled(run, digits):
+def compiled(run: Run, source) -> keras.Model:
     """Build and compile the run's network, its optimizer's variables in place."""
     make_deterministic()
     training.set_seed(run.seed)
-    if run.experiment == "article":
-        model = networks.article(run.model, 40 if run.distortion == "article_clutter" else 28)
-        rate = LEARNING_RATE
-    else:
-        model = networks.paper(run.model, run.transform, run.distortion)
-        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, run.epochs * steps(run, digits))
-    training.compile(model, rate)
+    model = run.plan.procedure(run, source).model()
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def fix_threads():
+def fix_threads() -> None:
     """Give TensorFlow's sums the same number of threads on every machine, unless the environment names another.
 
-    Convention: it takes effect where TensorFlow has not computed anything yet, so in a process of its own.
+    :Convention: it takes effect where TensorFlow has not computed anything yet, so in a process of its own.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))
 
 
-def make_deterministic():
+def make_deterministic() -> None:
     """Let the backend take only algorithms that give the same bits each time; TensorFlow has a switch for it."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -79,37 +74,41 @@ def make_deterministic():
         tf.config.experimental.enable_op_determinism()
 
 
-def resume(run, model, checkpoint):
+def resume(run: Run, model: keras.Model, checkpoint: Path, procedure: Classification | None = None) -> dict:
     """Restore the last whole epoch, if there is one of this very run; returns the state."""
     config = dataclasses.asdict(run)
     found = files.read_checkpoint(checkpoint)
     if found is None or found[0]["run"] != config:
         return {"run": config, "errors": [], "losses": [], "seconds": 0.0, "cpu_seconds": 0.0}
     state, arrays = found
+    if procedure:
+        procedure.restore(model, len(state["errors"]) - 1)
     for variable, array in zip(all_variables(model), arrays, strict=True):
         variable.assign(array)
     return state
 
 
-def all_variables(model):
+def all_variables(model: keras.Model) -> list:
     """List everything that training changes, dropout's seeds aside."""
     return [*model.weights, *model.optimizer.variables]
 
 
-def variables(model):
+def variables(model: keras.Model) -> list[np.ndarray]:
     """Copy everything that training changes."""
     return [keras.ops.convert_to_numpy(variable) for variable in all_variables(model)]
 
 
-def one_epoch(run, model, digits, tests, state, epoch, bar):
+def one_epoch(procedure: Classification, model: keras.Model, tests: dict, state: dict, epoch: int, bar: tqdm) -> dict:
     """Train and test for one epoch; returns the new state."""
+    run = procedure.run
     begun, cpu = time.perf_counter(), time.process_time()
-    x, y = data.training_set(run, digits, epoch)
+    procedure.begin_epoch(model, epoch)
+    x, y = procedure.training_set(epoch)
     # Seeded after Keras has traced the model: the first `fit` of a process draws random numbers for that on PyTorch.
     seed = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seed_dropout(model, run.seed, epoch))
     callbacks = [seed, Progress(bar)]
-    history = model.fit(x, y, batch_size=run.batch_size, shuffle=False, verbose=0, callbacks=callbacks).history
-    errors = {name: 1 - training.accuracy(model, *test) for name, test in tests.items()}
+    history = model.fit(x, y, batch_size=run.plan.batch_size, shuffle=False, verbose=0, callbacks=callbacks).history
+    errors = procedure.errors(model, tests)
     bar.set_postfix({name: f"{100 * error:.2f} %" for name, error in errors.items()})
     return {
         "run": state["run"],
@@ -120,7 +119,7 @@ def one_epoch(run, model, digits, tests, state, epoch, bar):
     }
 
 
-def seed_dropout(model, seed, epoch):
+def seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Make all randomness inside the network a function of seed and epoch."""
     training.set_seed(seed * 1000 + epoch)
     states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
@@ -130,44 +129,53 @@ def seed_dropout(model, seed, epoch):
 
 
 class Progress(keras.callbacks.Callback):
-    """Moves a tqdm bar by one for each step."""
+    """Moves a tqdm bar on by the steps that were taken; Keras may take several at a time."""
 
-    def __init__(self, bar):
+    def __init__(self, bar: tqdm):
         super().__init__()
         self.bar = bar
 
+    def on_epoch_begin(self, epoch, logs=None):
+        """Begin to count."""
+        self.taken = 0
+
     def on_train_batch_end(self, batch, logs=None):
-        """Count the step."""
-        self.bar.update(1)
+        """Count the steps up to this one."""
+        self.bar.update(batch + 1 - self.taken)
+        self.taken = batch + 1
 
 
-def describe(run, model, digits, state):
+def describe(procedure: Classification, model: keras.Model, state: dict, tests: dict) -> dict:
     """Make the record of a finished run."""
+    run, source = procedure.run, procedure.source
     return {
         **dataclasses.asdict(run),
         "name": run.name,
-        "command": command(run),
+        "command": run.command,
         "parameters": model.count_params(),
         "widths": widths(model),
-        "train_images": len(digits.x_train[: run.train_size]),
-        "test_images": len(digits.x_test),
-        "batch_size": run.batch_size,
-        "learning_rate": LEARNING_RATE,
-        "schedule": "constant" if run.experiment == "article" else "cosine",
+        "train_images": len(source.x_train[: run.train_size]),
+        "test_images": len(source.x_test),
+        "batch_size": run.plan.batch_size,
+        "learning_rate": procedure.learning_rate,
+        "schedule": run.plan.schedule,
+        **procedure.describe(model, tests),
         "error": state["errors"][-1],
         "error_per_epoch": state["errors"],
         "loss_per_epoch": state["losses"],
         "seconds": round(state["seconds"], 1),
         "cpu_seconds": round(state["cpu_seconds"], 1),
-        "test_set_sha256": data.checksum(run, digits),
+        "threads": int(os.environ["TF_NUM_INTRAOP_THREADS"]),
+        "test_set_sha256": procedure.checksum(),
     }
 
 
-def widths(model):
+def widths(model: keras.Model) -> list[int]:
     """List the filters and units of a network's layers, those inside its parts included.
 
-    >>> widths(networks.sized("fcn", None, "R", 5))
-    [5, 5, 10]
+    >>> from stnlib import models
+    >>> widths(models.fcn())
+    [128, 10]
     """
     found = []
     for layer in model.layers:
@@ -175,17 +183,3 @@ def widths(model):
         width = getattr(layer, "filters", getattr(layer, "units", None))
         found += widths(layer) if hasattr(layer, "layers") else [width] if width else []
     return found
-
-
-def command(run):
-    """Write the command that repeats a run.
-
-    >>> from stnlib.experiments.runs import Run
-    >>> command(Run("article", "cnn", None, "article", seed=1, epochs=5))
-    'python -m stnlib.experiments article --model cnn --distortion article --epochs 5 --seed 1 --dataset mnist'
-    """
-    words = ["python -m stnlib.experiments", run.experiment]
-    for option in ("model", "transform", "distortion", "epochs", "seed", "dataset", "train_size"):
-        if getattr(run, option) is not None:
-            words += [f"--{option.replace('_', '-')}", str(getattr(run, option))]
-    return " ".join(words)

@@ -1,33 +1,37 @@
-"""The paper's networks, their widths chosen so that all have about the same number of parameters."""
+"""The paper's networks and the article's, as functions of the distortion whose images they get."""
+
+from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import keras
 from keras import layers
 
 from stnlib import models
+from stnlib.distortions import SIDE, Distortion
 from stnlib.layers import SpatialTransformer
 
 TARGET = 400_000
-SIZES = {"R": 28, "P": 28, "P_stretch": 28, "E": 28, "RTS": 42, "clutter": 60, "addition": 42}
-POOLED = ("RTS", "clutter", "addition")
+Layers = Callable[[int], list[keras.layers.Layer]]
 
 
-def paper(model, transform, distortion):
-    """Build one of the paper's networks for a distortion, near 400,000 parameters.
+def paper(distortion: Distortion, transform: str | None = None, **network) -> keras.Model:
+    """Build one of the paper's networks for a distortion, near 400,000 parameters; `network` as in `sized`.
 
-    Shapes: images `(B, S, S, C)` to logits; S 28 (R, P, E), 42 (RTS, addition) or 60 (clutter).
-    Source: Jaderberg et al. 2015, appendix A.1 and A.2; batch normalisation after convolutions is ours.
+    :Shapes: images `(B, S, S, C)` to logits; S and C are the distortion's.
+    :Source: Jaderberg et al. 2015, appendix A.1 and A.2; batch normalisation after convolutions is ours.
 
-    >>> model = paper("fcn", None, "R")
+    >>> from stnlib.distortions import DISTORTIONS
+    >>> model = paper(DISTORTIONS["R"], classifier=fcn_layers)
     >>> 0.9 < model.count_params() / TARGET < 1.1
     True
     """
-    build = functools.partial(sized, model, transform, distortion)
-    return build(matched_width(lambda width: build(width).count_params()))
+    build = functools.partial(sized, distortion, transform, **network)
+    return build(width=matched_width(lambda width: build(width=width).count_params()))
 
 
-def matched_width(count, target=TARGET):
+def matched_width(count: Callable[[int], int], target: int = TARGET) -> int:
     """Find the width whose parameter count, a growing function of it, comes nearest to the target.
 
     >>> matched_width(lambda width: width**2, target=101)
@@ -43,38 +47,48 @@ def matched_width(count, target=TARGET):
     return min((low, high), key=lambda width: abs(count(width) - target))
 
 
-def sized(model, transform, distortion, width):
+def sized(
+    distortion: Distortion,
+    transform: str | None,
+    width: int,
+    classifier: Layers,
+    localization: Callable[[tuple], keras.Model] | None = None,
+    transformers: int = 1,
+) -> keras.Model:
     """Build a paper network of a given width: dense units for the FCN, filters of the first layer for the CNN.
 
-    >>> sized("cnn", None, "R", 4).output_shape
+    :Convention: with a localization, so many transformers stand side by side in front of the classifier; on images
+        larger than a digit their output is halved.
+
+    >>> from stnlib.distortions import DISTORTIONS
+    >>> sized(DISTORTIONS["R"], None, 4, cnn_layers).output_shape
     (None, 10)
     """
-    channels, classes = (2, 19) if distortion == "addition" else (1, 10)
-    inputs = keras.Input((SIZES[distortion], SIZES[distortion], channels))
-    x = inputs
-    if model.startswith("st"):
-        x = transformed(x, model, transform)
-        if distortion in POOLED:
+    size = distortion.output_size()
+    inputs = x = keras.Input((*size, distortion.channels))
+    if localization:
+        x = transformed(x, transform, localization, transformers)
+        if max(size) > SIDE:
             x = layers.AveragePooling2D(2)(x)
-    stack = cnn_layers(width) if model.endswith("cnn") else fcn_layers(width)
-    for layer in [*stack, layers.Dense(classes, name="logits")]:
+    for layer in [*classifier(width), layers.Dense(distortion.classes, name="logits")]:
         x = layer(x)
-    return keras.Model(inputs, x, name=model)
+    return keras.Model(inputs, x)
 
 
-def transformed(x, model, transform):
-    """Put one spatial transformer on a picture, or two side by side for `st2_fcn`.
+def transformed(
+    x: keras.KerasTensor, transform: str, localization: Callable[[tuple], keras.Model], transformers: int = 1
+) -> keras.KerasTensor:
+    """Put a spatial transformer on an image, or several side by side.
 
-    >>> transformed(keras.Input((42, 42, 2)), "st2_fcn", "affine").shape
+    >>> transformed(keras.Input((42, 42, 2)), "affine", fcn_localization, 2).shape
     (None, 42, 42, 4)
     """
-    build = cnn_localization if model == "st_cnn" else fcn_localization
-    names = ("transformer", "transformer_2") if model == "st2_fcn" else ("transformer",)
-    views = [SpatialTransformer(build(x.shape[1:]), transform, name=name)(x) for name in names]
+    names = ["transformer", *(f"transformer_{i + 2}" for i in range(transformers - 1))]
+    views = [SpatialTransformer(localization(x.shape[1:]), transform, name=name)(x) for name in names]
     return layers.Concatenate()(views) if len(views) > 1 else views[0]
 
 
-def fcn_localization(input_shape):
+def fcn_localization(input_shape: tuple) -> keras.Model:
     """Build the localization network of ST-FCN: three dense layers of 32.
 
     >>> fcn_localization((28, 28, 1)).output_shape
@@ -84,7 +98,7 @@ def fcn_localization(input_shape):
     return keras.Sequential([keras.Input(input_shape), layers.Flatten(), *stack], name="localization")
 
 
-def cnn_localization(input_shape):
+def cnn_localization(input_shape: tuple) -> keras.Model:
     """Build the localization network of ST-CNN: half the resolution, twice 20 filters of 5x5, 20 units.
 
     >>> cnn_localization((28, 28, 1)).output_shape
@@ -101,7 +115,7 @@ def cnn_localization(input_shape):
     return keras.Sequential([keras.Input(input_shape), *stack], name="localization")
 
 
-def fcn_layers(width):
+def fcn_layers(width: int) -> list[keras.layers.Layer]:
     """List the layers of the FCN classifier: two hidden layers.
 
     >>> len(fcn_layers(8))
@@ -110,7 +124,7 @@ def fcn_layers(width):
     return [layers.Flatten(), layers.Dense(width, activation="relu"), layers.Dense(width, activation="relu")]
 
 
-def cnn_layers(width):
+def cnn_layers(width: int) -> list[keras.layers.Layer]:
     """List the layers of the CNN classifier: 9x9, pool, 7x7, pool, dense.
 
     >>> len(cnn_layers(8))
@@ -130,24 +144,39 @@ def cnn_layers(width):
     ]
 
 
-def article(model, size=28):
-    """Build one of the article's networks, or the wide CNN that has as many parameters as STN+CNN.
+def article(build: Callable[..., keras.Model], distortion: Distortion, transform: None = None) -> keras.Model:
+    """Build one of the article's plain networks, `models.fcn` or `models.cnn`, for a distortion.
 
-    >>> article("cnn_wide").count_params() / article("stn_cnn").count_params()
+    >>> from stnlib.distortions import DISTORTIONS
+    >>> article(models.cnn, DISTORTIONS["article_clutter"]).input_shape
+    (None, 40, 40, 1)
+    """
+    return build((*distortion.output_size(), distortion.channels))
+
+
+def article_stn(classifier: str, distortion: Distortion, transform: str) -> keras.Model:
+    """Build one of the article's networks with a transformer, before the classifier "fcn" or "cnn".
+
+    >>> from stnlib.distortions import DISTORTIONS
+    >>> article_stn("cnn", DISTORTIONS["article"], "affine").count_params()
+    107064
+    """
+    return article(functools.partial(models.stn, classifier, transform), distortion)
+
+
+def article_wide(distortion: Distortion, transform: None = None) -> keras.Model:
+    """Build the article's CNN so wide that it has as many parameters as STN+CNN.
+
+    >>> from stnlib.distortions import DISTORTIONS
+    >>> article_wide(DISTORTIONS["article"]).count_params() / 107064
     1.0
     """
-    shape = (size, size, 1)
-    if model in ("fcn_clean", "fcn_mixed"):
-        return models.fcn(shape)
-    if model in ("cnn", "cnn_long"):
-        return models.cnn(shape)
-    if model == "cnn_wide":
-        target = models.stn("cnn", input_shape=shape).count_params()
-        return wide_cnn(shape, matched_width(lambda width: wide_cnn(shape, width).count_params(), target))
-    return models.stn(model.removeprefix("stn_"), input_shape=shape)
+    shape = (*distortion.output_size(), distortion.channels)
+    target = article_stn("cnn", distortion, "affine").count_params()
+    return wide_cnn(shape, matched_width(lambda width: wide_cnn(shape, width).count_params(), target))
 
 
-def wide_cnn(shape, width):
+def wide_cnn(shape: tuple, width: int) -> keras.Model:
     """Build the article's CNN with `width` and half as many filters, and as many dense units as 3 widths.
 
     >>> wide_cnn((28, 28, 1), 32).output_shape

@@ -1,36 +1,30 @@
 """The cells for readers: tables in Markdown, errors beside the published ones, learning curves.
 
-Everywhere `rows` are those of `stnlib.experiments.table.rows`, and `exams` maps a title to the rows of one exam.
+Everywhere `rows` are those of `stnlib.experiments.table.rows`, and `test_sets` maps a title to the rows of one test
+set.
 """
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator
 
 from stnlib import plotting
-from stnlib.experiments import table
+from stnlib.experiments import files, table
+from stnlib.experiments.catalog import EXPERIMENTS
 
 OURS = {"ls": "", "marker": "o", "ms": 5, "color": plotting.COLORS["input"]}
 OTHER_LENGTH = OURS | {"mfc": "white"}  # than the default number of epochs
 THEIRS = {"ls": "", "marker": "D", "ms": 8, "mfc": "none", "color": plotting.COLORS["neutral"]}
 STYLES = {"affine": "-", "projective": "--", "tps": ":", None: "-"}
-SHADES = {"st_fcn": "stn_fcn", "st_cnn": "stn_cnn", "st2_fcn": "stn_cnn", "cnn_wide": "input", "cnn_long": "neutral"}
-MARKERS = {
-    "fcn_clean": "x",
-    "fcn_mixed": "s",
-    "fcn": "s",
-    "cnn": "^",
-    "stn_fcn": "o",
-    "st_fcn": "o",
-    "stn_cnn": "D",
-    "st_cnn": "D",
-    "cnn_wide": "v",
-    "cnn_long": "P",
-    "st2_fcn": "*",
-}
+Rows = list[dict]
 
 
-def errors_table(rows, source, decimals=1):
+def errors_table(rows: Rows, source: str, decimals: int = 1) -> str:
     """Our errors in percent beside those of a source, as the text of a Markdown table.
 
     >>> rows = table.pick("clutter", "clutter", folder="a folder without results")
@@ -46,40 +40,76 @@ def errors_table(rows, source, decimals=1):
     return plotting.markdown_table(("Error, %", "Ours", "Seeds", source), lines)
 
 
-def exams_table(exams):
-    """One row for each network, one column for each exam: our error, then in italics the published one.
+def test_sets_table(test_sets: dict[str, Rows]) -> str:
+    """One row for each network, one column for each test set: our error, then in italics the published one.
 
     Returns the text of a Markdown table. An error after another number of epochs than planned has an asterisk, which a
-    line below the table explains. Exams that do not list the same networks in the same order raise a ValueError.
+    line below the table explains. Test sets that do not list the same networks in the same order raise a ValueError.
 
-    >>> exams = {name: table.pick("paper", name, folder="a folder without results") for name in ("R", "E")}
-    >>> print(*exams_table(exams).splitlines()[:3], sep="\\n")
+    >>> test_sets = {name: table.pick("paper", name, folder="a folder without results") for name in ("R", "E")}
+    >>> print(*test_sets_table(test_sets).splitlines()[:3], sep="\\n")
     | Ours, *published* | R | E |
     |---|--:|--:|
     | FCN | not run, *2.1* | not run, *3.2* |
     """
-    networks = [[table.network(row) for row in rows] for rows in exams.values()]
+    networks = [[table.network(row) for row in rows] for rows in test_sets.values()]
     if any(listed != networks[0] for listed in networks):
-        raise ValueError(f"exams: expected the same networks in each, in the same order, got {networks}")
+        raise ValueError(f"test_sets: expected the same networks in each, in the same order, got {networks}")
     lines, others = [], set()
-    for cells in zip(*exams.values(), strict=True):
+    for cells in zip(*test_sets.values(), strict=True):
         marks = ["\\*" if row.get("other_budget") else "" for row in cells]
         others |= {row["epochs"] for row in cells if row.get("other_budget")}
         ours = [table.error(row | {"other_budget": False}) for row in cells]
         theirs = ["–" if row["published"] is None else f"*{row['published']:.1f}*" for row in cells]
         lines.append((table.network(cells[0]), *map("{}{}, {}".format, ours, marks, theirs)))
     note = f"\n\n\\* after {' or '.join(map(str, sorted(others)))} epochs, not as many as planned" if others else ""
-    return plotting.markdown_table(("Ours, *published*", *exams), lines) + note
+    return plotting.markdown_table(("Ours, *published*", *test_sets), lines) + note
 
 
-def panels(exams, width=6.6, height=3.5, columns=2):
-    """Make a figure with a panel for each exam of which something was measured; names the others in print.
+def recipes_table(task: str, folder: Path | None = None) -> str:
+    """What each recipe gave on a task: the share of right answers, and what its transformers do.
+
+    Returns the text of a Markdown table: means over the seeds; of the states, how many transformers are in each.
+
+    >>> print(recipes_table("plates", folder="a folder without results").splitlines()[0])
+    | Recipe | Epochs | Seeds | Images right, % | Characters right, % | Pose corrected, % | State |
+    """
+    records = [r for r in files.read_results(folder) if (r["experiment"], r["distortion"]) == ("recipes", task)]
+    lines = []
+    for cell in EXPERIMENTS["recipes"].cells():
+        found = [r for r in records if table.key(r) == cell and r["train_size"] is None]
+        for epochs in sorted({r["epochs"] for r in found}):
+            lines.append(_recipe_line([r for r in found if r["epochs"] == epochs]))
+    head = "Recipe", "Epochs", "Seeds", "Images right, %", "Characters right, %", "Pose corrected, %", "State"
+    return plotting.markdown_table(head, lines)
+
+
+def _recipe_line(records: Rows) -> tuple:
+    """The cells of a recipe's line, from its records of one length."""
+    first, mean = records[0], lambda values: f"{100 * np.mean(values):.1f}" if values else "–"
+    states = collections.Counter(r["found"]["state"] for r in records if "found" in r)
+    label = EXPERIMENTS["recipes"].model(first["model"]).label
+    return (
+        label if first["transform"] in (None, "affine") else f"{label}, {first['transform']}",
+        first["epochs"],
+        len(records),
+        mean([1 - r["error"]["distorted"] for r in records]),
+        mean([1 - r["error"]["characters"] for r in records if "characters" in r["error"]]),
+        mean([r["found"]["corrected"] for r in records if r.get("found", {}).get("corrected") is not None]),
+        ", ".join(f"{count} {name}" for name, count in states.items()) or "–",
+    )
+
+
+def panels(
+    test_sets: dict[str, Rows], width: float = 6.6, height: float = 3.5, columns: int = 2
+) -> tuple[plt.Figure, list]:
+    """Make a figure with a panel for each test set of which something was measured; names the others in print.
 
     `width` is that of the figure, `height` that of a panel, in inches. Returns the figure and a list of (ax, rows,
     title).
     """
-    done = {title: rows for title, rows in exams.items() if any(row["seeds"] for row in rows)}
-    if missing := [title for title in exams if title not in done]:
+    done = {title: rows for title, rows in test_sets.items() if any(row["seeds"] for row in rows)}
+    if missing := [title for title in test_sets if title not in done]:
         print("not run:", ", ".join(missing))
     lines, columns = max(1, -(-len(done) // columns)), min(columns, max(1, len(done)))
     figure = plt.figure(figsize=(width, height * lines), layout="constrained")
@@ -89,7 +119,7 @@ def panels(exams, width=6.6, height=3.5, columns=2):
     return figure, [(axes[title], done[title], title) for title in done]
 
 
-def draw_errors(ax, rows, title):
+def draw_errors(ax: plt.Axes, rows: Rows, title: str) -> None:
     """A line for each network: a dot at our error (bar: spread over seeds), a hollow diamond at the published one.
 
     A hollow dot had another number of epochs than the default.
@@ -111,9 +141,9 @@ def draw_errors(ax, rows, title):
     ax.grid(axis="x", color="#dddddd")
 
 
-def errors_figure(exams, width=5.4, height=2.5):
-    """Draw the errors of some exams (`draw_errors`), one panel below the other; returns the figure."""
-    figure, parts = panels(exams, width, height, columns=1)
+def errors_figure(test_sets: dict[str, Rows], width: float = 5.4, height: float = 2.5) -> plt.Figure:
+    """Draw the errors of some test sets (`draw_errors`), one panel below the other; returns the figure."""
+    figure, parts = panels(test_sets, width, height, columns=1)
     for part in parts:
         draw_errors(*part)
     for ax, *_ in parts[-1:]:
@@ -126,17 +156,17 @@ def errors_figure(exams, width=5.4, height=2.5):
     return figure
 
 
-def draw_curves(ax, rows, title):
+def draw_curves(ax: plt.Axes, rows: Rows, title: str) -> None:
     """Test error against the epoch, a line for each network: mean over the seeds, in a band from best to worst.
 
     Of long runs the first three epochs may lie above the picture, so that the last ones can be told apart.
     """
     settled = []
     for row in (row for row in rows if row["mean"] is not None):
-        curves, model = np.array(row["error_per_epoch"]), row["model"]
+        curves, model = np.array(row["error_per_epoch"]), EXPERIMENTS[row["experiment"]].model(row["model"])
         epochs = np.arange(1, curves.shape[1] + 1)
-        look = {"color": plotting.COLORS[SHADES.get(model, model)], "ls": STYLES[row["transform"]]}
-        marks = {"marker": MARKERS[model], "markevery": max(1, len(epochs) // 8), "ms": 5}
+        look = {"color": plotting.COLORS[model.color], "ls": STYLES[row["transform"]]}
+        marks = {"marker": model.marker, "markevery": max(1, len(epochs) // 8), "ms": 5}
         if row["transform"] in ("projective", "tps"):
             marks["mfc"] = "white"
         ax.plot(epochs, curves.mean(0), label=table.network(row), **marks, **look)
@@ -148,21 +178,21 @@ def draw_curves(ax, rows, title):
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 
-def curves_figure(exams):
-    """Draw the learning curves of some exams (`draw_curves`), two panels side by side; returns the figure."""
-    figure, parts = panels(exams)
+def curves_figure(test_sets: dict[str, Rows]) -> plt.Figure:
+    """Draw the learning curves of some test sets (`draw_curves`), two panels side by side; returns the figure."""
+    figure, parts = panels(test_sets)
     for part in parts:
         draw_curves(*part)
     return finish_figure(figure)
 
 
-def log_errors(ax, ticks, axis="y"):
+def log_errors(ax: plt.Axes, ticks: tuple[float, ...], axis: str = "y") -> None:
     """Make the axis of errors, "x" or "y", logarithmic, with numbers at these multiples of each power of ten."""
     ax.set(**{f"{axis}scale": "log"})
     getattr(ax, f"{axis}axis").set(major_locator=LogLocator(subs=ticks), major_formatter="{x:g}", minor_formatter="")
 
 
-def finish_figure(figure):
+def finish_figure(figure: plt.Figure) -> plt.Figure:
     """Give the panels of a figure one label for the errors and one legend for all; returns the figure."""
     found = {}
     for ax in figure.axes:

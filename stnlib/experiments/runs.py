@@ -1,40 +1,11 @@
 """What there is to measure: the list of runs, and what identifies each."""
 
+from __future__ import annotations
+
 import dataclasses
-import itertools
 import math
 
-ARTICLE_MODELS = ("fcn_clean", "fcn_mixed", "cnn", "stn_fcn", "stn_cnn", "cnn_wide", "cnn_long")
-PAPER_MODELS = ("fcn", "cnn", "st_fcn", "st_cnn")
-ADDITION_MODELS = ("fcn", "cnn", "st_fcn", "st2_fcn")
-TRANSFORMS = ("affine", "projective", "tps")
-SEEDS = (0, 1, 2)
-EPOCHS = {"article": 5, "paper": 80, "clutter": 80, "addition": 80, "readings": 20}
-BATCH = {"article": 32, "paper": 256, "clutter": 256, "addition": 256, "readings": 256}
-DISTORTIONS = {
-    "article": ("article", "article_clutter"),
-    "paper": ("RTS", "R", "P", "E"),
-    "clutter": ("clutter",),
-    "addition": ("addition",),
-    "readings": ("P_stretch",),  # what the paper's description of an exam could also mean
-}
-MODELS = {
-    "article": ARTICLE_MODELS,
-    "paper": PAPER_MODELS,
-    "clutter": PAPER_MODELS,
-    "addition": ADDITION_MODELS,
-    "readings": PAPER_MODELS,
-}
-
-
-def same_networks(experiment, distortion):
-    """Name the experiment and the distortion that stand for all whose networks are the same, layer by layer.
-
-    >>> same_networks("paper", "E"), same_networks("readings", "P_stretch"), same_networks("paper", "RTS")
-    (('paper', 'R'), ('paper', 'R'), ('paper', 'RTS'))
-    """
-    same = distortion in ("P", "E", "P_stretch")
-    return ("paper", "R") if same else (experiment, distortion)
+from stnlib.experiments.catalog import EXPERIMENTS, Experiment, Model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +22,7 @@ class Run:
     train_size: int | None = None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The run's file name, without ending.
 
         >>> Run("paper", "st_cnn", "affine", "RTS", seed=0, epochs=80).name
@@ -65,65 +36,90 @@ class Run:
         return "-".join(str(part) for part in parts if part is not None)
 
     @property
-    def batch_size(self):
-        """The number of images in a step."""
-        return BATCH[self.experiment]
+    def plan(self) -> Experiment:
+        """The record of its experiment.
 
-    def steps(self, digits):
+        >>> Run("clutter", "cnn", None, "clutter", seed=0, epochs=80).plan.batch_size
+        256
+        """
+        return EXPERIMENTS[self.experiment]
+
+    @property
+    def network(self) -> Model:
+        """The record of its network.
+
+        >>> Run("clutter", "cnn", None, "clutter", seed=0, epochs=80).network.label
+        'CNN'
+        """
+        return self.plan.model(self.model)
+
+    def steps(self, digits: int) -> int:
         """Count the steps of an epoch with so many training digits; the article adds a distorted copy of each.
 
         >>> Run("article", "cnn", None, "article", seed=0, epochs=5).steps(60_000)
         3750
         """
-        doubled = self.experiment == "article" and self.model != "fcn_clean"
-        return math.ceil(digits * (1 + doubled) / self.batch_size)
+        doubled = self.plan.doubled and not self.network.clean
+        return math.ceil(digits * (1 + doubled) / self.plan.batch_size)
+
+    @property
+    def command(self) -> str:
+        """The command that repeats the run.
+
+        >>> Run("article", "cnn", None, "article", seed=1, epochs=5).command
+        'python -m stnlib.experiments article --model cnn --distortion article --epochs 5 --seed 1 --dataset mnist'
+        """
+        words = ["python -m stnlib.experiments", self.experiment]
+        for option in ("model", "transform", "distortion", "epochs", "seed", "dataset", "train_size"):
+            if getattr(self, option) is not None:
+                words += [f"--{option.replace('_', '-')}", str(getattr(self, option))]
+        return " ".join(words)
 
 
-def select(experiment, model=None, transform=None, distortion=None, seed=None, epochs=None, **data):
-    """List the runs of one experiment; what is None stands for all of its kind, but seed None for 0.
+def select(
+    experiment: str,
+    model: str | None = None,
+    transform: str | None = None,
+    distortion: str | None = None,
+    seed: int | None = None,
+    epochs: int | None = None,
+    dataset: str | None = None,
+    train_size: int | None = None,
+) -> list[Run]:
+    """List the runs of one experiment; what is None stands for all of its kind, or for the record's own value.
 
-    Errors: ValueError where nothing fits.
+    :Convention: `seed` None is 0; `dataset` says which digits, `mnist` by default.
+    :Errors: ValueError where nothing fits.
 
     >>> [run.name for run in select("paper", "st_fcn", "tps", "E", 0)]
     ['paper-E-st_fcn-tps-80-epochs-seed-0']
     """
+    plan, seed = EXPERIMENTS[experiment], seed or 0
     chosen = [
-        Run(experiment, m, t, d, s, EPOCHS[experiment] if epochs is None else epochs, **data)
-        for s, m, d in itertools.product(SEEDS, MODELS[experiment], DISTORTIONS[experiment])
-        for t in transforms(experiment, m)
-        if model in (None, m) and transform in (None, t) and distortion in (None, d) and s == (seed or 0)
+        Run(experiment, m, t, d, seed, epochs or plan.planned_epochs(m), plan.dataset(d, dataset), train_size)
+        for _, m, t, d in plan.cells()
+        if model in (None, m) and transform in (None, t) and distortion in (None, d) and seed in plan.seeds
     ]
     if not chosen:
-        raise ValueError(f"{experiment}: no run fits model {model}, transform {transform}, distortion {distortion}")
+        asked = f"model {model}, transform {transform}, distortion {distortion}, seed {seed}"
+        raise ValueError(f"{experiment}: no run fits {asked}")
     return chosen
 
 
-def transforms(experiment, model):
-    """List the transforms that a model is measured with.
-
-    >>> transforms("paper", "st_cnn"), transforms("paper", "cnn"), transforms("clutter", "st_cnn")
-    (('affine', 'projective', 'tps'), (None,), ('affine',))
-    """
-    if not model.startswith("st"):
-        return (None,)
-    return TRANSFORMS if experiment == "paper" else ("affine",)
-
-
-def everything(**options):
+def everything(**options) -> list[Run]:
     """List all runs, in the order in which they are worth having.
 
-    Convention: a seed at a time; the article, affine transformers of the paper, its baselines, clutter,
-        addition and other readings of an exam, then the other transforms.
+    :Convention: a seed at a time, in the order of `EXPERIMENTS`; transformers of other kinds than affine come last.
 
     >>> len(everything())
     174
     """
-    ordered = []
-    for seed in SEEDS:
-        listed = {name: select(name, seed=seed, **options) for name in EPOCHS}
-        affine = [run for run in listed["paper"] if run.transform == "affine"]
-        baselines = [run for run in listed["paper"] if run.transform is None]
-        others = [run for run in listed["paper"] if run.transform in ("projective", "tps")]
-        ordered += listed["article"] + affine + baselines
-        ordered += listed["clutter"] + listed["addition"] + listed["readings"] + others
-    return ordered
+    seeds = sorted({seed for plan in EXPERIMENTS.values() for seed in plan.seeds})
+    listed = [
+        run
+        for seed in seeds
+        for plan in EXPERIMENTS.values()
+        if seed in plan.seeds
+        for run in select(plan.name, seed=seed, **options)
+    ]
+    return sorted(listed, key=lambda run: (run.seed, run.transform not in (None, "affine")))

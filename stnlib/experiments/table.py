@@ -1,57 +1,52 @@
 """The tables: what has been measured, the published figures beside it, and what is missing."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import statistics
+from pathlib import Path
 
-from stnlib.experiments import files, published, runs
+from stnlib.experiments import files, runs
+from stnlib.experiments.catalog import EXPERIMENTS, same_networks
 
-NETWORKS = {
-    "fcn_clean": "FCN clean",
-    "fcn_mixed": "FCN mixed",
-    "cnn_wide": "wide CNN",
-    "cnn_long": "long CNN",
-    "stn_fcn": "STN+FCN",
-    "stn_cnn": "STN+CNN",
-    "fcn": "FCN",
-    "cnn": "CNN",
-    "st_fcn": "ST-FCN",
-    "st_cnn": "ST-CNN",
-    "st2_fcn": "2 × ST-FCN",
-}
+CELL = ("experiment", "model", "transform", "distortion")
+COLUMNS = "{:<16}{:<10}{:<18}{:<12}{:>8}{:>8}{:>6}{:>9}{:>12}{:>9}{:>11}"
+HEAD = ("test", "model", "transform", "ours", "spread", "seeds", "epochs ", "parameters", "cpu s", "published")
 
 
-def rows(folder=None, dataset="mnist", epochs=None):
+def rows(folder: Path | None = None, dataset: str = "mnist", epochs: int | None = None) -> list[dict]:
     """List one row for each cell: what it is, what was measured (`mean` None where nothing was), what is published.
 
-    Convention: errors in percent; one row is one budget of epochs: `epochs`, or if None the default one where it was
+    :Convention: errors in percent; one row is one budget of epochs: `epochs`, or if None the default one where it was
         run, else the longest, and `other_budget` tells whether it is another than the default; only runs on all
-        training images; no folder named means the book's own results.
+        training images; no folder named means the book's own results. Images of
+        other kinds than digits come from a data set of their own.
     """
-    found = [r for r in files.read_results(folder) if r["dataset"] == dataset and r["train_size"] is None]
-    records = [r for r in found if epochs in (None, r["epochs"])]
-    cells = {(r.experiment, r.model, r.transform, r.distortion): None for r in runs.everything()}
-    tests = {"article": ("original", "distorted")}
+    found = [record for record in files.read_results(folder) if record["train_size"] is None]
+    records = [record for record in found if epochs in (None, record["epochs"])]
     return [
-        row(cell, test, [r for r in records if key(r) == cell])
-        for cell in cells
-        for test in tests.get(cell[0], ("distorted",))
+        row(cell, test, [r for r in records if key(r) == cell and r["dataset"] == plan.dataset(cell[-1], dataset)])
+        for plan in EXPERIMENTS.values()
+        for cell in plan.cells()
+        for test in plan.tests
     ]
 
 
-def key(record):
+def key(record: dict) -> tuple:
     """What makes records belong to one cell."""
-    return tuple(record[name] for name in ("experiment", "model", "transform", "distortion"))
+    return tuple(record[name] for name in CELL)
 
 
-def row(cell, test, records):
+def row(cell: tuple, test: str, records: list[dict]) -> dict:
     """Summarise the records of a cell: one budget, all its seeds."""
-    names = dict(zip(("experiment", "model", "transform", "distortion"), cell, strict=True))
-    bare = {"test": test, "published": published.error(*cell, test), "mean": None, "spread": None, "seeds": 0}
-    return names | bare | (summary(one_budget(records), test) if records else {})
+    experiment, *rest = cell
+    published = EXPERIMENTS[experiment].published_error(*rest, test)
+    bare = {"test": test, "published": published, "mean": None, "spread": None, "seeds": 0}
+    return dict(zip(CELL, cell, strict=True)) | bare | (summary(one_budget(records), test) if records else {})
 
 
-def summary(kept, test):
+def summary(kept: list[dict], test: str) -> dict:
     """What the records of one cell and one budget say together."""
     first, errors = kept[0], [100 * record["error"][test] for record in kept]
     return {
@@ -60,7 +55,7 @@ def summary(kept, test):
         "seeds": len(errors),
         "epochs": first["epochs"],
         "training_seconds": training_seconds(first),
-        "other_budget": first["model"] != "cnn_long" and first["epochs"] != runs.EPOCHS[first["experiment"]],
+        "other_budget": first["epochs"] != planned_epochs(first),
         "parameters": first["parameters"],
         "test_images": first["test_images"],
         "cpu_seconds": statistics.mean(record["cpu_seconds"] for record in kept),
@@ -71,41 +66,46 @@ def summary(kept, test):
     }
 
 
-def training_seconds(record):
+def planned_epochs(record: dict) -> int:
+    """The number of epochs of the full measurement; whatever was run where a time decides it."""
+    plan = EXPERIMENTS[record["experiment"]]
+    return record["epochs"] if plan.model(record["model"]).time_of else plan.planned_epochs(record["model"])
+
+
+def training_seconds(record: dict) -> float | None:
     """Multiply a run's training steps by the processor seconds of one such step; None where no step was timed.
 
-    Convention: the steps of all networks were timed in turns in one process, so their ratios can be trusted, while
+    :Convention: the steps of all networks were timed in turns in one process, so their ratios can be trusted, while
         runs made on different days differ in speed.
     """
     run = runs.Run(**{field.name: record[field.name] for field in dataclasses.fields(runs.Run)})
-    step = step_times().get((*runs.same_networks(run.experiment, run.distortion), run.model, run.transform))
+    if not run.plan.timed:
+        return None
+    step = step_times().get((*same_networks(run.experiment, run.distortion), run.model, run.transform))
     return None if step is None else run.epochs * run.steps(record["train_images"]) * step / 1000
 
 
 @functools.cache
-def step_times():
+def step_times() -> dict[tuple, float]:
     """Read the processor milliseconds of a training step of each network from the book's results; {} without them."""
     path = files.results_folder() / "bench-training.json"
     timed = files.read_json(path)["results"] if path.exists() else {}
     return {
-        (entry["experiment"], exam, entry["model"], entry["transform"]): entry["processor_ms"]
-        for exam, entries in timed.items()
+        (entry["experiment"], distortion, entry["model"], entry["transform"]): entry["processor_ms"]
+        for distortion, entries in timed.items()
         for entry in entries
     }
 
 
-def one_budget(records):
-    """Keep the runs of the default number of epochs, or else of the largest; by seed.
-
-    Convention: `cnn_long` has no default: its budget is a time.
-    """
-    budgets = {record["epochs"] for record in records}
-    default = runs.EPOCHS[records[0]["experiment"]]
-    chosen = default if default in budgets and records[0]["model"] != "cnn_long" else max(budgets)
+def one_budget(records: list[dict]) -> list[dict]:
+    """Keep the runs of the planned number of epochs, or else of the largest; by seed."""
+    longest = max(records, key=lambda record: record["epochs"])
+    planned = planned_epochs(longest)
+    chosen = planned if any(record["epochs"] == planned for record in records) else longest["epochs"]
     return sorted((r for r in records if r["epochs"] == chosen), key=lambda record: record["seed"])
 
 
-def text(folder=None, dataset="mnist", epochs=None):
+def text(folder: Path | None = None, dataset: str = "mnist", epochs: int | None = None) -> str:
     """Write all tables as text, errors in percent; the arguments as in `rows`."""
     listed = rows(folder, dataset, epochs)
     lines = [
@@ -114,25 +114,27 @@ def text(folder=None, dataset="mnist", epochs=None):
         "*: not the default number of epochs, so not the full measurement.",
         "",
     ]
-    for experiment in runs.EPOCHS:
-        lines += [f"{experiment:<11}{'test':<11}{'model':<11}{'transform':<12}{'ours':>8}{'spread':>8}{'seeds':>6}"]
-        lines[-1] += f"{'epochs':>8} {'parameters':>12}{'cpu s':>9}{'published':>11}"
-        lines += [line(r) for r in sorted_rows(listed, experiment)] + [""]
+    for experiment in EXPERIMENTS:
+        lines += [COLUMNS.format(experiment, *HEAD), *map(line, sorted_rows(listed, experiment)), ""]
     missing = sum(r["mean"] is None for r in listed)
     how = "" if epochs is None else f" with {epochs} epochs"
     return "\n".join([*lines, f"{len(listed) - missing} of {len(listed)} cells measured{how}; {missing} not run."])
 
 
-def sorted_rows(listed, experiment):
-    """Order an experiment's rows by distortion and test, models in the paper's order."""
-    order = runs.DISTORTIONS[experiment]
-    chosen = [r for r in listed if r["experiment"] == experiment]
-    models = runs.MODELS[experiment]
-    return sorted(chosen, key=lambda r: (order.index(r["distortion"]), r["test"], models.index(r["model"])))
+def sorted_rows(listed: list[dict], experiment: str) -> list[dict]:
+    """Order an experiment's rows by distortion and test, models in the record's order."""
+    plan = EXPERIMENTS[experiment]
+    models = [model.name for model in plan.models]
+    return sorted(
+        (r for r in listed if r["experiment"] == experiment),
+        key=lambda r: (plan.distortions.index(r["distortion"]), plan.tests.index(r["test"]), models.index(r["model"])),
+    )
 
 
-def pick(experiment, distortion, test="distorted", folder=None, epochs=None):
-    """List the rows of one exam, models in the paper's order; `folder`, `epochs` and the rows as in `rows`.
+def pick(
+    experiment: str, distortion: str, test: str = "distorted", folder: Path | None = None, epochs: int | None = None
+) -> list[dict]:
+    """List the rows of one test set, models in the record's order; `folder`, `epochs` and the rows as in `rows`.
 
     >>> [r["model"] for r in pick("clutter", "clutter")]
     ['fcn', 'cnn', 'st_fcn', 'st_cnn']
@@ -141,8 +143,8 @@ def pick(experiment, distortion, test="distorted", folder=None, epochs=None):
     return [r for r in chosen if (r["distortion"], r["test"]) == (distortion, test)]
 
 
-def by_model(listed):
-    """Find the measured ones of some rows by their model; of an exam with several transforms a model, the last.
+def by_model(listed: list[dict]) -> dict[str, dict]:
+    """Find the measured ones of some rows by their model; of a model with several transforms, the last.
 
     >>> by_model([{"model": "cnn", "mean": 0.8}, {"model": "fcn", "mean": None}])
     {'cnn': {'model': 'cnn', 'mean': 0.8}}
@@ -150,17 +152,18 @@ def by_model(listed):
     return {r["model"]: r for r in listed if r["mean"] is not None}
 
 
-def network(r):
+def network(r: dict) -> str:
     """Name a row's network for readers, with its transform where the experiment compares several.
 
     >>> network({"experiment": "paper", "model": "st_cnn", "transform": "tps"})
     'ST-CNN, tps'
     """
-    compared = r["transform"] if r["experiment"] == "paper" else None
-    return NETWORKS[r["model"]] + (f", {compared}" if compared else "")
+    plan = EXPERIMENTS[r["experiment"]]
+    compared = r["transform"] and len(plan.transforms) > 1
+    return plan.model(r["model"]).label + (f", {r['transform']}" if compared else "")
 
 
-def error(r):
+def error(r: dict) -> str:
     """Write a row's measured error in percent for readers, with its spread where there are several seeds.
 
     >>> error({"mean": 5.571, "spread": 0.234, "epochs": 5, "other_budget": False})
@@ -172,13 +175,13 @@ def error(r):
     return f"{r['mean']:.2f}{spread}" + (f" ({r['epochs']} epochs)" if r["other_budget"] else "")
 
 
-def line(r):
+def line(r: dict) -> str:
     """Write one row."""
-    head = f"{r['distortion'].removeprefix('article_'):<11}{r['test']:<11}{r['model']:<11}{r['transform'] or '':<12}"
-    reference = "" if r["published"] is None else f"{r['published']:.2f}"
+    head = r["distortion"], r["test"], r["model"], r["transform"] or ""
+    published = "" if r["published"] is None else f"{r['published']:.2f}"
     if r["mean"] is None:
-        return f"{head}{'not run':>8}{'':>44}{reference:>11}"
+        return COLUMNS.format(*head, "not run", *[""] * 5, published)
     spread = "" if r["spread"] is None else f"{r['spread']:.2f}"
     epochs = f"{r['epochs']}{'*' if r['other_budget'] else ' '}"
-    ours = f"{r['mean']:8.2f}{spread:>8}{r['seeds']:6}{epochs:>9}{r['parameters']:12,}{r['cpu_seconds']:9.0f}"
-    return f"{head}{ours}{reference:>11}{'  [gpu]' if 'gpu' in r['device'] else ''}"
+    ours = f"{r['mean']:.2f}", spread, r["seeds"], epochs, f"{r['parameters']:,}", f"{r['cpu_seconds']:.0f}"
+    return COLUMNS.format(*head, *ours, published) + ("  [gpu]" if "gpu" in r["device"] else "")

@@ -1,0 +1,44 @@
+"""Runs on a Dask cluster: one at a time on each worker, on another worker when one dies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from stnlib.experiments.runs import Run
+
+ONE_AT_A_TIME = threading.Lock()  # seeds and devices belong to the process
+RETRIES = 3
+
+
+def results(
+    address: str, measured: Callable[[Run, Path], dict | None], todo: list[Run], out: Path
+) -> Iterator[tuple[Run, dict | BaseException | None]]:
+    """Measure the runs on the workers of the scheduler at `address`; yields each with what came of it, as they end.
+
+    :Convention: `out` must be a folder that all workers see under the same path: results and checkpoints lie there,
+        so that a run goes on elsewhere from its last epoch when its worker dies. `measured(run, out)` does one run.
+    :Errors: SystemExit with one line where Dask is not installed or nobody answers.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise SystemExit("--scheduler needs Dask: pip install 'stnlib[distributed]'") from None
+    try:
+        client = Client(address)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"--scheduler: no Dask scheduler at {address}: {error}") from None
+    with client:
+        waiting = {
+            client.submit(one, measured, run, out.resolve(), key=run.name, pure=False, retries=RETRIES): run
+            for run in todo
+        }
+        for future in as_completed(waiting):
+            yield waiting[future], future.result() if future.status == "finished" else future.exception()
+
+
+def one(measured: Callable[[Run, Path], dict | None], run: Run, out: Path) -> dict | None:
+    """Do one run in a worker, after those that it has begun."""
+    with ONE_AT_A_TIME:
+        return measured(run, out)

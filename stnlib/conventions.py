@@ -36,24 +36,39 @@ def theta_from_torch(theta, align_corners=False, input_size=None, output_size=No
 
 
 def theta_to_opencv(theta, input_size, output_size=None, align_corners=False):
-    """theta `(B, 6)` or `(B, 2, 3)` as the `(B, 2, 3)` pixel matrices of `cv2.warpAffine`, input to output.
+    """theta as the pixel matrices of OpenCV, input to output: `(B, 2, 3)`, or `(B, 3, 3)` of a homography.
 
-    `cv2.warpAffine(image, matrix, (width_out, height_out))`, without WARP_INVERSE_MAP, then reads the same points.
-    Raises ValueError for other shapes, sizes that are no pair, a theta that cannot be inverted, and one-pixel axes
-    under `align_corners=True` (they have no scale).
+    theta `(B, 6)`, `(B, 2, 3)`, or projective `(B, 8)`, `(B, 3, 3)`. `cv2.warpAffine(image, matrix, (width_out,
+    height_out))`, or `cv2.warpPerspective`, without WARP_INVERSE_MAP, then reads the same points. Raises ValueError for
+    other shapes, sizes that are no pair, a theta that cannot be inverted, and one-pixel axes under
+    `align_corners=True` (they have no scale).
 
     >>> theta_to_opencv([[1, 0, 0.5, 0, 1, 0]], (4, 4)).tolist()
     [[[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]
     """
-    return _inverse(_to_pixels(theta, input_size, output_size, align_corners), "theta")[:, :2] + 0.0
+    theta = _array(theta, "theta")
+    if theta.shape[1:] not in ((8,), (3, 3)):
+        return _inverse(_to_pixels(theta, input_size, output_size, align_corners), "theta")[:, :2] + 0.0
+    if theta.shape[1:] == (8,):
+        theta = np.concatenate([theta, np.ones((len(theta), 1))], axis=1).reshape(-1, 3, 3)
+    source, target = _frames(input_size, output_size, align_corners)
+    return _scaled(_inverse(source @ theta @ np.linalg.inv(target), "theta"), "theta") + 0.0
 
 
 def theta_from_opencv(matrix, input_size, output_size=None, align_corners=False):
     """The inverse of `theta_to_opencv`: matrices `(2, 3)` or `(B, 2, 3)` as theta `(B, 6)`; same errors.
 
+    Homographies `(3, 3)` or `(B, 3, 3)`, those of `cv2.findHomography` say, become projective theta `(B, 8)`; where
+    the last row of each is 0 0 1, affine theta `(B, 6)`.
+
     >>> theta_from_opencv([[1, 0, -1], [0, 1, 0]], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
     """
+    matrix = _array(matrix, "matrix")
+    if matrix.shape[-2:] == (3, 3) and (matrix[..., 2, :] != (0, 0, 1)).any():
+        source, target = _frames(input_size, output_size, align_corners)
+        pixels = _inverse(matrix.reshape(-1, 3, 3), "matrix")
+        return _scaled(np.linalg.inv(source) @ pixels @ target, "matrix").reshape(-1, 9)[:, :8]
     return _from_pixels(_inverse(_square(matrix, "matrix"), "matrix"), input_size, output_size, align_corners)
 
 
@@ -174,6 +189,16 @@ def _inverse(matrices, argument):
     if (np.linalg.det(matrices) == 0).any():
         _checks.fail(argument, "a singular matrix", "a matrix with an inverse")
     return np.linalg.inv(matrices)
+
+
+def _scaled(homographies, argument):
+    """Homographies with last entry 1."""
+    last = homographies[:, 2:, 2:]
+    if (np.abs(last) < 1e-12 * np.abs(homographies).max(axis=(1, 2), keepdims=True)).any():
+        _checks.fail(
+            argument, "a homography that sends the centre to infinity", "one that can be scaled to last entry 1"
+        )
+    return homographies / last
 
 
 def _swap(matrices):

@@ -108,7 +108,7 @@ class Health:
         points with the true ones, over images; NaN without truth.
 
     >>> Health("eye", 0.0, 1.0, 0.0, 0.0, 30, 32, 0.0)
-    eye: outside 0 %, zoom 1.00, spread 0.000, live features 30 of 32: asleep (identity)
+    eye: outside 0 %, zoom 1, spread 0, live features 30 of 32: asleep (identity)
     """
 
     name: str
@@ -145,7 +145,7 @@ class Health:
 
     def __repr__(self):
         """All of it on one line."""
-        parts = [f"outside {100 * self.outside:.0f} %", f"zoom {self.zoom:.2f}", f"spread {self.spread:.3f}"]
+        parts = [f"outside {100 * self.outside:.0f} %", f"zoom {self.zoom:.3g}", f"spread {self.spread:.3g}"]
         parts.append(f"live features {self.alive} of {self.features}")
         if self.gradient is not None:
             parts.append(f"head's gradient {self.gradient:.1e}")
@@ -167,7 +167,7 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
 
     >>> eye = SpatialTransformer(keras.layers.Flatten(), name="eye")
     >>> health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))
-    [eye: outside 0 %, zoom 1.00, spread 0.000, live features 16 of 16: asleep (identity)]
+    [eye: outside 0 %, zoom 1, spread 0, live features 16 of 16: asleep (identity)]
     >>> print(health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))[0].verdict)
     eye is asleep: theta is the same for all images. Let the distortion grow ...
     """

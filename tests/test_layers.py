@@ -116,7 +116,7 @@ def test_twice_in_one_functional_model_and_on_feature_maps():
     features = layers.Conv2D(5, 3)(first)
     second = SpatialTransformer(localization(), "attention", output_size=(4, 4))(features)
     model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(second)))
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
     model.fit(images(4, (12, 12), 1), np.array([0, 1, 2, 0]), verbose=0)
     assert model.predict(images(2, (12, 12), 1), verbose=0).shape == (2, 3)
 
@@ -147,7 +147,7 @@ def compiling():
 
 
 @pytest.mark.usefixtures("compiling")
-@pytest.mark.parametrize(("transform", "jit_compile"), [("affine", True), ("projective", False), ("tps", True)])
+@pytest.mark.parametrize(("transform", "jit_compile"), [("projective", False), ("tps", True)])
 def test_training_moves_theta(transform, jit_compile):
     if jit_compile and keras.backend.backend() == "torch":
         pytest.skip("Keras compiles nothing on PyTorch by default")
@@ -369,11 +369,10 @@ def test_a_localization_without_build_is_built_without_a_warning(build, tmp_path
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("transform", ["affine", "tps"])
-def test_export_to_savedmodel(transform, tmp_path):
+def test_export_to_savedmodel(tmp_path):
     import tensorflow as tf
 
-    layer = SpatialTransformer(localization(), transform)
+    layer = SpatialTransformer(localization(), "tps")
     model = keras.Sequential([keras.Input((8, 9, 2)), layer])
     bend(layer)
     model.export(tmp_path / "served", verbose=False)

@@ -194,6 +194,34 @@ def test_opencv_reads_the_same_pixels(size, align_corners):
     assert close(warped(images, theta, (7, 4), align_corners)[0, ..., 0], expected, 0.1)  # OpenCV rounds to 1/32 pixel
 
 
+HOMOGRAPHY = [[0.9, 0.2, 0.1, -0.1, 0.8, -0.1, 0.2, -0.15], [1.1, 0, -0.2, 0.1, 0.7, 0, 0, 0.3]]
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_homographies_go_to_opencv_and_back(align_corners):
+    sizes = {"input_size": (9, 12), "output_size": (7, 4), "align_corners": align_corners}
+    matrices = transforms.theta_to_opencv(HOMOGRAPHY, **sizes)
+    assert matrices.shape == (2, 3, 3)
+    assert close(transforms.theta_from_opencv(matrices, **sizes), HOMOGRAPHY)
+    assert close(transforms.theta_from_opencv(5 * matrices[0], **sizes), HOMOGRAPHY[:1])
+    square = np.append(HOMOGRAPHY, np.ones((2, 1)), axis=1).reshape(-1, 3, 3)
+    assert close(transforms.theta_to_opencv(square, **sizes), matrices)
+    affine = transforms.theta_to_opencv(np.append(thetas(3), np.zeros((3, 2)), axis=1), **sizes)
+    assert close(affine[:, :2], transforms.theta_to_opencv(thetas(3), **sizes))
+    assert transforms.theta_from_opencv(np.eye(3), **sizes).shape == (1, 6)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_opencv_warps_a_perspective_alike(align_corners):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is in the backends environment")
+    images, theta = np.random.default_rng(15).normal(size=(1, 9, 12, 1)), np.array(HOMOGRAPHY[:1])
+    matrix = transforms.theta_to_opencv(theta, (9, 12), (7, 5), align_corners)[0]
+    expected = cv2.warpPerspective(images[0, ..., 0], matrix, (5, 7), flags=cv2.INTER_LINEAR)
+    grid = stnlib.projective_grid(theta, (7, 5), align_corners)
+    found = array(stnlib.grid_sample(images, grid, align_corners=align_corners))[0, ..., 0]
+    assert close(found, expected, 0.1)  # OpenCV rounds to 1/32 pixel
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_torch_affine_grid_means_the_same_theta(align_corners):
     torch = pytest.importorskip("torch", reason="PyTorch is in the backends environment")
@@ -215,6 +243,8 @@ def test_torch_affine_grid_means_the_same_theta(align_corners):
         (lambda: transforms.invert(np.zeros((1, 6), "float32")), "theta: expected a matrix with an inverse"),
         (lambda: transforms.theta_to_opencv(np.zeros((1, 6)), (4, 4)), "theta: expected a matrix with an inverse"),
         (lambda: transforms.theta_from_opencv(np.zeros((2, 3)), (4, 4)), "matrix: expected a matrix with an inverse"),
+        (lambda: transforms.theta_from_opencv(np.zeros((3, 3)), (4, 4)), "matrix: expected a matrix with an inverse"),
+        (lambda: transforms.theta_to_opencv([[1, 0, 0, 0, 1, 0, -2, 0]], (2, 2)), "theta: expected a homography"),
         (
             lambda: transforms.theta_from_torch(thetas(0), torch_align_corners="x"),
             "^torch_align_corners: expected True",

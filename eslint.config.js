@@ -7,7 +7,7 @@ module.exports = [
   js.configs.recommended,
   {
     languageOptions: { globals: { ...globals.browser, ...globals.worker } },
-    rules: { eqeqeq: "error", "no-var": "error", "prefer-const": "error", "no-shadow": "error" },
+    rules: { eqeqeq: "error", "no-var": "error", "prefer-const": "error", "no-shadow": ["error", { allow: ["_"] }] },
   },
   { files: ["**/*.test.mjs", "tools/**", "*.config.js"], languageOptions: { globals: globals.node } },
 ];

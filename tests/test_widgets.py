@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stnlib import widgets
+from stnlib import datasets, widgets
 from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope
 from stnlib.widgets.core import images, pack
 from stnlib.widgets.reader import networks
@@ -59,6 +59,8 @@ def test_bad_theta_names_the_argument(bad):
         (AffineExplorer, "output_size", (4.5, 4)),
         (AffineExplorer, "output_size", 28),
         (SamplerMicroscope, "mode", "cubic"),
+        (SamplerMicroscope, "padding_mode", "reflect"),
+        (SamplerMicroscope, "aim", "blue"),
         (SamplerMicroscope, "point", (1, 2, 3)),
         (SamplerMicroscope, "point", (1, float("inf"))),
         (SamplerMicroscope, "patch", np.zeros((1, 6))),
@@ -215,6 +217,16 @@ def test_png_is_read_back_by_another_reader(channels):
 def test_the_embedded_digits_are_those_of_the_data_set():
     stored = json.loads((pack.FOLDER / "shared" / "digits.json").read_text("utf-8"))
     assert stored == make_fixtures.chosen_digits()
+
+
+def test_the_reader_offers_mnist_s_digits():
+    stored = json.loads((pack.FOLDER / "reader" / "digits.json").read_text("utf-8"))
+    assert list(stored) == [f"digit {label}" for label in make_fixtures.MNIST_PLACES]
+    try:
+        mnist = datasets.load("mnist")
+    except (OSError, ValueError):
+        pytest.skip("MNIST is not at hand: set STNLIB_DATA_DIR")
+    assert stored == make_fixtures.reader_digits(mnist)
 
 
 # ---- the page form

@@ -10,6 +10,7 @@ widget instead, and the page shows the same HTML that the cell would have given:
 An option sets the trait of its name.
 """
 
+import html
 import json
 from pathlib import Path
 from typing import ClassVar
@@ -37,20 +38,21 @@ class LiveWidget(SphinxDirective):
         return [nodes.raw("", widget(**dict.fromkeys(self.options, True)).to_page(), format="html")]
 
 
-def data_files():
-    """What pages may ask for beside themselves: the file's name, the global variable that it sets, and its value."""
-    from stnlib.widgets import train_lab
-    from stnlib.widgets.reader import networks
-
-    yield "networks.js", "stnNetworks", networks.packaged()
-    yield "train_digits.js", "stnTrainDigits", train_lab.digits()
+def say_where_data_is(app, pagename, templatename, context, doctree):
+    """A page that shows a widget says in which folder the widgets' large data are."""
+    if 'class="stn-widget"' in (context.get("body") or ""):
+        folder = html.escape(context["pathto"]("_static/networks.css", 1).removesuffix("networks.css"))
+        context["metatags"] = f'{context.get("metatags", "")}\n<meta name="stn-data" content="{folder}">'
 
 
 def write_files(folder):
-    """Write the data files into a folder, as scripts that set one global each."""
-    for file, name, value in data_files():
-        text = json.dumps(value, separators=(",", ":"))
-        (folder / file).write_text(f"globalThis.{name} = {text};\n", "utf-8")
+    """Write the widgets' large data into a folder, as shared/page_file.js reads them."""
+    from stnlib import widgets
+
+    for name in widgets.__all__:
+        for file, value in getattr(widgets, name).page_files().items():
+            text = json.dumps(value, separators=(",", ":")).replace("'", "\\u0027")
+            (folder / f"{file}.css").write_text(f".stn-data-{file} {{ --stn-data: '{text}' }}\n", "utf-8")
 
 
 def write_data(app, exception):
@@ -62,5 +64,6 @@ def write_data(app, exception):
 def setup(app):
     """Register the directive, and the data files."""
     app.add_directive("live-widget", LiveWidget)
+    app.connect("html-page-context", say_where_data_is)
     app.connect("build-finished", write_data)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ from tests.js.acts import late_frames
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>A widget</title>
+<meta name="stn-data" content="_static/">
 <style>body {{ margin: 0 }} main {{ max-width: 48rem; margin: auto; padding: 1rem }}
 html[data-theme="dark"] body {{ background: #14181e; color: #ced6dd }}</style></head>
 <body><main><h1>A widget</h1>{widget}<p style="height: 60rem">Text below</p></main></body></html>"""

@@ -57,7 +57,7 @@ def test_the_centre_moves_only_the_translation_and_an_edge_leaves_the_opposite_o
     np.testing.assert_allclose(np.array(edge)[:, 1], after[:, 1], atol=1e-9)
 
 
-def test_a_corner_turns_and_zooms_about_the_centre(open_widget):
+def test_a_corner_rotates_and_scales_about_the_centre(open_widget):
     page = open_widget(AffineExplorer())
     mouse_drag(page, handle(1, 1), 10, -30)
     (a, b, tx), (c, d, ty) = get(page, "theta")
@@ -68,10 +68,10 @@ def test_a_corner_turns_and_zooms_about_the_centre(open_widget):
 def test_touch_drags_a_handle_and_the_page_stays(open_widget, options):
     page = open_widget(AffineExplorer(), **(options | {"has_touch": True}))
     x, y = centre(page, CENTRE)
-    scroll = page.evaluate("scrollY")
+    scroll, width = page.evaluate("scrollY"), side(page)
     touch_drag(page, x, y, 12, 30)
     moved = np.array(get(page, "theta"))[:, 2]
-    np.testing.assert_allclose(moved, np.array([12, 30]) * 2 / side(page), atol=1e-3)
+    np.testing.assert_allclose(moved, np.array([12, 30]) * 2 / width, atol=1e-3)
     assert page.evaluate("scrollY") == scroll
 
 
@@ -108,7 +108,7 @@ def test_every_handle_is_reached_by_tab_and_shows_its_focus(open_widget):
 
 
 def test_numbers_sliders_and_model_follow_each_other(open_widget):
-    page = open_widget(AffineExplorer())
+    page = open_widget(AffineExplorer(more=True))
     page.locator('[data-theta="2"]').fill("0.3")
     assert get(page, "theta")[0][2] == 0.3
     settle(page)
@@ -154,7 +154,7 @@ def compose(parts):
 def test_presets(open_widget, motion):
     page = open_widget(AffineExplorer(theta=START), reduced_motion=motion)
     expected = {
-        "turn": [[np.sqrt(3) / 2, -0.5, 0], [0.5, np.sqrt(3) / 2, 0]],
+        "rotate": [[np.sqrt(3) / 2, -0.5, 0], [0.5, np.sqrt(3) / 2, 0]],
         "zoom": [[0.5, 0, 0], [0, 0.5, 0]],
         "flip": [[-1, 0, 0], [0, 1, 0]],
         "identity": [[1, 0, 0], [0, 1, 0]],
@@ -207,7 +207,7 @@ def test_the_output_is_what_stnlib_computes(open_widget, traits, size, channels)
 
 
 def test_the_choices_set_the_traits_and_the_picture(open_widget):
-    page = open_widget(AffineExplorer(theta=START))
+    page = open_widget(AffineExplorer(theta=START, more=True))
     clicks = [
         ("photo", "picture", "photo"),
         ("nearest", "mode", "nearest"),
@@ -224,11 +224,90 @@ def test_the_choices_set_the_traits_and_the_picture(open_widget):
         assert (picture(page, "outputCanvas"), picture(page, "inputCanvas")) != before
 
 
-def test_your_own_image_is_on_offer_only_when_there_is_one(open_widget):
-    assert open_widget(AffineExplorer()).locator("[data-ref=own]").is_hidden()
-    page = open_widget(AffineExplorer(image=np.eye(5)))
-    assert page.locator("[data-ref=own]").is_visible()
-    assert page.locator("input[value=own]").is_checked()
+def test_an_image_of_ones_own_is_on_offer_under_its_name(open_widget):
+    assert open_widget(AffineExplorer(more=True)).locator("[data-ref=own]").is_hidden()
+    page = open_widget(AffineExplorer(image=np.eye(5), name="a diagonal", more=True))
+    assert page.get_by_label("a diagonal", exact=True).is_checked()
+    assert text(page, "reduced") == ""
+
+
+def test_a_reduced_image_is_said_to_be_reduced(open_widget):
+    page = open_widget(AffineExplorer(image=np.zeros((300, 600)), more=True))
+    assert text(page, "reduced") == ", reduced from 300\u00d7600 to 128\u00d7256 pixels"
+
+
+def test_at_first_there_are_the_picture_presets_theta_and_the_rest_under_more(open_widget):
+    page = open_widget(AffineExplorer())
+    assert (
+        page.get_by_role("button", name="rotate", exact=True).is_visible()
+        and page.locator("[data-theta]").first.is_visible()
+    )
+    assert page.locator("[data-part=angle]").is_hidden() and page.get_by_label("bicubic").is_hidden()
+    page.get_by_text("more", exact=True).click()
+    assert page.locator("[data-part=angle]").is_visible() and page.get_by_label("bicubic").is_visible()
+    page.wait_for_function("document.querySelector('.stn-widget').model.get('more')")
+
+
+@pytest.mark.parametrize("size", [(1280, 700), (390, 700)])
+def test_the_picture_stays_in_view_while_options_are_used(open_widget, size):
+    page = open_widget(AffineExplorer(more=True), viewport={"width": size[0], "height": size[1]})
+    for control in ("[data-part=moveY]", "[data-ref=align]"):
+        page.locator(control).evaluate("(e) => e.scrollIntoView({ block: 'end' })")
+        settle(page)
+        for canvas in ("inputCanvas", "outputCanvas"):
+            box = page.locator(f"[data-ref={canvas}]").bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
+            middle = (box["x"] + box["width"] / 2, box["y"] + 4)
+            found = page.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('.stn-stage') !== null", middle)
+            assert found, "something lies over the picture"
+
+
+def test_a_large_window_zooms_the_stage_out_and_a_small_one_in_again(open_widget):
+    page = open_widget(AffineExplorer(), reduced_motion="reduce")
+    before = side(page)
+    put(page, "theta", [[2, 0, 0.3], [0, 2, 0]])
+    stage = page.locator("[data-ref=inputStage]").bounding_box()
+    spots = {centre(page, handle(u, v)) for u, v in HANDLES}
+    for x, y in spots:
+        assert stage["x"] + 8 < x < stage["x"] + stage["width"] - 8
+        assert stage["y"] + 8 < y < stage["y"] + stage["height"] - 8
+    assert side(page) < 0.7 * before
+    put(page, "theta", [[1, 0, 0], [0, 1, 0]])
+    assert side(page) == before
+
+
+def test_the_stage_does_not_zoom_under_the_hand(open_widget):
+    page = open_widget(AffineExplorer(), reduced_motion="reduce")
+    before = side(page)
+    x, y = centre(page, handle(1, 1))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 60, steps=4)
+    settle(page)
+    assert side(page) == before
+    page.mouse.up()
+    settle(page)
+    assert side(page) < before
+
+
+# ---- the game
+
+
+def test_the_game_is_won_by_the_target_s_window(open_widget):
+    page = open_widget(AffineExplorer(more=True), reduced_motion="reduce")
+    plain = picture(page, "outputCanvas")
+    page.get_by_role("button", name="match a target").click()
+    settle(page)
+    assert text(page, "score").startswith("Match 0\u00a0%") and picture(page, "outputCanvas") != plain
+    page.locator("[data-part=angle]").fill("180")
+    settle(page)
+    assert "matched" not in text(page, "score")
+    page.get_by_role("button", name="show the answer").click()
+    settle(page)
+    assert text(page, "score").startswith("Match 100\u00a0%: done, 1 matched")
+    page.get_by_role("button", name="end the game").click()
+    settle(page)
+    assert get(page, "theta") == [[1, 0, 0], [0, 1, 0]] and picture(page, "outputCanvas") == plain
 
 
 # ---- the probed pixel
@@ -236,7 +315,7 @@ def test_your_own_image_is_on_offer_only_when_there_is_one(open_widget):
 
 def test_hovering_a_pixel_spells_out_its_product(open_widget):
     theta = np.array([[0.5, -0.25, 0.2], [0.3, 0.8, -0.1]])
-    page = open_widget(AffineExplorer(theta=theta, output_size=(10, 10)))
+    page = open_widget(AffineExplorer(theta=theta, output_size=(10, 10), more=True))
     box = page.locator("[data-ref=outputCanvas]").bounding_box()
     row, column = 2, 7
     page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 10, box["y"] + box["height"] * (row + 0.5) / 10)
@@ -253,14 +332,14 @@ def test_hovering_a_pixel_spells_out_its_product(open_widget):
 
 
 def test_the_probe_goes_by_keys_and_speaks(open_widget):
-    page = open_widget(AffineExplorer(output_size=(10, 10)))
+    page = open_widget(AffineExplorer(output_size=(10, 10), more=True))
     probe = page.locator("[data-ref=probe]")
     probe.focus()
     for _ in range(12):
         probe.press("ArrowLeft")
     probe.press("ArrowDown")
     settle(page)
-    assert re.match(r"row 3, column 0 reads", text(page, "value"))
+    assert re.match(r"Output row 3, column 0 reads", text(page, "value"))
     page.wait_for_function("document.querySelector('[role=status]').textContent.includes('column 0')")
 
 
@@ -285,7 +364,7 @@ def test_the_arrow_runs_from_the_output_pixel_to_its_point_in_the_input(open_wid
 
 
 def test_a_drawing_by_pointer_becomes_the_image_and_goes_to_python(open_widget):
-    explorer = AffineExplorer()
+    explorer = AffineExplorer(more=True)
     page = open_widget(explorer)
     page.get_by_label("draw", exact=True).check()
     blank = picture(page, "outputCanvas")
@@ -301,7 +380,7 @@ def test_a_drawing_by_pointer_becomes_the_image_and_goes_to_python(open_widget):
 
 
 def test_a_drawing_by_keys(open_widget):
-    page = open_widget(AffineExplorer())
+    page = open_widget(AffineExplorer(more=True))
     page.get_by_label("draw", exact=True).check()
     page.locator("[data-ref=padCanvas]").focus()
     page.keyboard.down("Space")

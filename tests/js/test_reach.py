@@ -64,6 +64,11 @@ def test_a_widget_keeps_its_height(open_page, open_widget, widget, width):
     page = open_page(asleep(widget), viewport={"width": width, "height": 900})
     heights = {page.evaluate(HEIGHT)}
     page = open_widget(widget(), viewport={"width": width, "height": 900})
+    heights.add(page.evaluate(HEIGHT))
+    assert max(heights) - min(heights) < 0.5
+    if page.locator("details").count():
+        page.locator("summary").first.click()
+        heights = {page.evaluate(HEIGHT)}
     states = STATES.get(widget, {})
     for i in range(page.locator(CHOICES).count()):
         choice = page.locator(CHOICES).nth(i)

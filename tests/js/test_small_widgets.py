@@ -9,33 +9,36 @@ from scipy import ndimage, signal
 import stnlib
 from stnlib.widgets import PoolingProbe, SamplerMicroscope
 from stnlib.widgets.core import images
+from stnlib.widgets.microscope import contrasting_patch
 from tests.js.acts import centre, get, mouse_drag, picture, put, settle, text, touch_drag
 
 MODES = ("nearest", "bilinear", "bicubic")
+PADDINGS = ("zeros", "border", "reflection")
 POINT = "[data-ref=point]"
 
 
-def read(patch, x, y, mode):
+def read(patch, x, y, mode, padding):
     """stnlib's value at a point in pixels, float64."""
     height, width = patch.shape
     grid = np.array([[[[(2 * x + 1) / width - 1, (2 * y + 1) / height - 1]]]])
-    return np.asarray(stnlib.grid_sample(patch[None, :, :, None], grid, mode=mode)).item()
+    return np.asarray(stnlib.grid_sample(patch[None, :, :, None], grid, mode=mode, padding_mode=padding)).item()
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_value_and_slopes_are_those_of_stnlib(open_widget, mode):
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_value_and_slopes_are_those_of_stnlib(open_widget, mode, padding):
     random = np.random.default_rng(5)
-    patch = random.random((6, 6)).round(3)
-    page = open_widget(SamplerMicroscope(patch, mode=mode))
+    patch = random.random((6, 5)).round(3)
+    page = open_widget(SamplerMicroscope(patch, mode=mode, padding_mode=padding))
     step = 1e-5
-    for x, y in random.uniform(-0.45, 5.45, (12, 2)).round(3) + 0.0004:
+    for x, y in random.uniform(-1.4, (5.4, 6.4), (14, 2)).round(3) + 0.0004:
         put(page, "point", [x, y])
         reading = page.evaluate("document.querySelector('.stn-widget').instrument.reading")
         slopes = [
-            (read(patch, x + step, y, mode) - read(patch, x - step, y, mode)) / (2 * step),
-            (read(patch, x, y + step, mode) - read(patch, x, y - step, mode)) / (2 * step),
+            (read(patch, x + step, y, mode, padding) - read(patch, x - step, y, mode, padding)) / (2 * step),
+            (read(patch, x, y + step, mode, padding) - read(patch, x, y - step, mode, padding)) / (2 * step),
         ]
-        assert reading["value"] == pytest.approx(read(patch, x, y, mode), abs=1e-6)
+        assert reading["value"] == pytest.approx(read(patch, x, y, mode, padding), abs=1e-6)
         assert [reading["dx"], reading["dy"]] == pytest.approx(slopes, abs=1e-5)
         assert sum(term["weight"] for term in reading["terms"]) == pytest.approx(1)
         assert float(text(page, "value")) == pytest.approx(reading["value"], abs=0.00051)
@@ -64,24 +67,78 @@ def test_the_point_is_dragged_by_mouse_touch_and_keys(open_widget):
     np.testing.assert_allclose(get(page, "point"), [1.9, 2.02], atol=1e-9)
 
 
-def test_the_point_stays_on_the_patch(open_widget):
+def test_the_point_stays_within_reach_and_a_number_beyond_it_is_refused(open_widget):
     page = open_widget(SamplerMicroscope(point=(2, 2)))
     mouse_drag(page, POINT, 900, -900)
-    assert get(page, "point") == [5.5, -0.5]
+    assert get(page, "point") == [6.5, -1.5]
+    field = page.locator("[data-ref=x]")
+    field.fill("-2.5")
+    assert get(page, "point") == [6.5, -1.5] and field.get_attribute("aria-invalid") == "true"
+    field.fill("-1.2")
+    assert get(page, "point") == [-1.2, -1.5] and field.get_attribute("aria-invalid") == "false"
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_uphill_the_point_climbs_by_bilinear_and_is_stuck_by_nearest(open_widget, motion):
+@pytest.mark.parametrize("aim", ["brighter", "darker"])
+def test_the_point_follows_the_arrow_of_the_loss_and_is_stuck_by_nearest(open_widget, motion, aim):
     page = open_widget(SamplerMicroscope(point=(2.2, 2.2), mode="nearest"), reduced_motion=motion)
+    page.get_by_label(aim, exact=True).check()
     page.locator("[data-ref=climb]").click()
     page.wait_for_timeout(300)
     assert get(page, "point") == [2.2, 2.2]
     assert "does not move" in text(page, "lesson")
-    low = float(text(page, "value"))
     page.get_by_label("bilinear").check()
+    settle(page)
+    before = float(text(page, "value"))
     page.locator("[data-ref=climb]").click()
-    page.wait_for_timeout(2500 if motion == "no-preference" else 100)
-    assert float(text(page, "value")) > low + 0.2
+    page.wait_for_function("document.querySelector('[data-ref=climbText]').textContent === 'follow the arrow'")
+    settle(page)
+    gain = float(text(page, "value")) - before
+    assert gain > 0.2 if aim == "brighter" else gain < -0.2
+
+
+def test_the_climb_can_be_stopped(open_widget):
+    page = open_widget(SamplerMicroscope([[0, 0.05, 0.1, 0.15, 0.2, 0.25]] * 6, point=(0.5, 2)))
+    page.locator("[data-ref=climb]").click()
+    page.wait_for_function("document.querySelector('.stn-widget').model.get('point')[0] > 0.52")
+    page.get_by_role("button", name="stop").click()
+    there = get(page, "point")
+    page.wait_for_timeout(200)
+    assert get(page, "point") == there and there[0] < 5
+    assert page.get_by_role("button", name="follow the arrow").is_visible()
+
+
+def test_the_arrow_turns_round_with_the_loss(open_widget):
+    page = open_widget(SamplerMicroscope(point=(2.2, 2.2)))
+    before = picture(page, "canvas")
+    page.get_by_label("darker").check()
+    settle(page)
+    assert picture(page, "canvas") != before and "darker" in text(page, "lesson")
+
+
+def test_beyond_the_border_the_padding_is_seen_and_explained(open_widget):
+    page = open_widget(SamplerMicroscope(point=(-1, 2.2)))
+    shown = set()
+    for padding, word in (("zeros", "flat"), ("border", "nearest border pixel"), ("reflection", "mirror")):
+        page.get_by_label(padding, exact=True).check()
+        settle(page)
+        shown.add(picture(page, "canvas"))
+        assert word in text(page, "lesson") or padding == "zeros"
+    assert len(shown) == 3
+
+
+def test_the_thumbnail_says_which_piece_of_which_digit(open_widget):
+    patch, place = contrasting_patch()
+    row, column = place["row"], place["column"]
+    digit = images.digits()[place["picture"]][row : row + 6, column : column + 6, 0] / 255
+    np.testing.assert_allclose(patch, digit, atol=0.0051)
+    page = open_widget(SamplerMicroscope())
+    told = f"rows {row} to {row + 5}, columns {column} to {column + 5} of a {place['picture'][-1]}"
+    assert text(page, "originText") == told
+    assert text(open_widget(SamplerMicroscope(np.eye(4))), "originText") == "your pixels, 4 by 4"
+    changed = SamplerMicroscope()
+    changed.patch = np.eye(3)
+    assert changed.origin is None
 
 
 def test_the_strip_sets_x(open_widget):
@@ -89,7 +146,7 @@ def test_the_strip_sets_x(open_widget):
     box = page.locator("[data-ref=strip]").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
     x, y = get(page, "point")
-    assert 3.5 < x < 5
+    assert 4 < x < 6
     assert y == 2
 
 

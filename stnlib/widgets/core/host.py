@@ -38,6 +38,11 @@ class Instrument(anywidget.AnyWidget):
         """The state with all data that a page would otherwise have to ask for."""
         return self.state()
 
+    @classmethod
+    def page_files(cls):
+        """The data that pages of the book have in files of their own, by the files' names; plain JSON values."""
+        return {}
+
     def fallback(self):
         """The picture (SVG) and the sentence (plain text) for a page without JavaScript."""
         raise NotImplementedError

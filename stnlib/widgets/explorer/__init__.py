@@ -38,8 +38,9 @@ class AffineExplorer(Pictured):
         digit); `theta` 2x3 or 6 numbers; `output_size` `(H_out, W_out)` or None for the image's size.
     :Convention: theta maps output to input, normalised coordinates, x right, y down, as in `affine_grid`.
         All traits sync both ways: `theta` (a nested list), `image`, `drawing`, `picture` ("digit 2", "photo",
-        "drawing", "own", ...), `mode`, `padding_mode`, `align_corners`, `output_size`. The page gets images in
-        8 bits, larger ones reduced to 256 pixels a side, and says so.
+        "drawing", "own", ...), `mode`, `padding_mode`, `align_corners`, `output_size`; `name`, what the page calls
+        `image`; `more`, whether sliders, options and the game are unfolded. The page gets images in 8 bits, larger
+        ones reduced to 256 pixels a side, and says so.
     :Errors: ValueError names the argument, what is expected and what came.
     :Source: Jaderberg et al. 2015, sections 3.2 and 3.3.
 
@@ -57,6 +58,8 @@ class AffineExplorer(Pictured):
     padding_mode = traits.Checked(traits.choice("padding_mode", PADDINGS))
     align_corners = traitlets.Bool(False).tag(sync=True)
     output_size = traits.Checked(output_size, allow_none=True)
+    name = traitlets.Unicode("own image").tag(sync=True)
+    more = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, image=None, theta=None, **options):
         """See the class; further traits by name, such as `mode="nearest"` or `picture="photo"`."""

@@ -4,7 +4,9 @@ import { affineGrid, gridSample, toPixels, toNormalised, axisCoordinates, clamp 
 import { makeStage, toBitmap, drawPixels, makeView, strokeCased, drawRing } from "../shared/draw.js";
 import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText, prefersCalm } from "../shared/controls.js";
 import { NEUTRAL, PRESETS, thetaOf, partsOf, applyTheta, moveCentre, moveCorner, moveEdge, rollDice, describe } from "../shared/affine.js";
-import { makeBackdrop, paintBackdrop, paintGrid, arrowPaths } from "./grid_view.js";
+import { makeBackdrop, paintBackdrop } from "../shared/backdrop.js";
+import { paintGrid, arrowPaths } from "./grid_view.js";
+import { MATCHED, newTarget, difference, matchShare, overlay } from "./game.js";
 import { makeLibrary, encodeImage } from "../shared/pictures.js";
 import { makePhoto } from "../shared/photo.js";
 import { makePad } from "../shared/pad.js";
@@ -12,8 +14,8 @@ import { Instrument } from "../shared/instrument.js";
 import DIGITS from "../shared/digits.json";
 import TEMPLATE from "./explorer.html";
 
-const TRAITS = ["theta", "picture", "mode", "padding_mode", "align_corners", "output_size", "image", "drawing"];
-const MARGIN = 1.5;
+const TRAITS = ["theta", "picture", "mode", "padding_mode", "align_corners", "output_size", "image", "drawing", "name", "more"];
+const MARGINS = [1.5, 4]; // of the stage around the image: as a rule, and for the largest windows
 const STEP = 0.05;
 const FINE_STEP = 0.01;
 
@@ -24,6 +26,8 @@ class Explorer extends Instrument {
     this.parts = NEUTRAL;
     this.shown = [];
     this.pixel = [0.27, 0.56];
+    this.margin = MARGINS[0];
+    this.matched = 0;
     this.input = makeStage(this.refs.inputCanvas, (context) => this.paintInput(context));
     this.output = makeStage(this.refs.outputCanvas, (context, width, height) => {
       drawPixels(context, this.bitmap, 0, 0, width, height);
@@ -31,6 +35,7 @@ class Explorer extends Instrument {
     this.bindTheta();
     this.bindOptions();
     this.bindProbe();
+    this.bindGame();
     this.listen("image", () => this.library.forget("own"));
     this.listen("drawing", () => this.pad.drawing || this.library.forget("drawing"));
     this.live(TRAITS, [this.input, this.output]);
@@ -45,7 +50,7 @@ class Explorer extends Instrument {
     if (!this.ownParts) this.parts = partsOf(this.theta, this.parts);
     this.image = this.library(get("picture"));
     this.outputSize = get("output_size") || [this.image.height, this.image.width];
-    const shown = [...Object.values(this.options), get("picture"), get("image"), get("drawing"), get("output_size")];
+    const shown = [...Object.values(this.options), get("picture"), get("image"), get("drawing"), get("output_size"), get("name"), get("more")];
     if (shown.some((value, i) => value !== this.shown[i])) {
       this.shown = shown;
       this.backdrop = null;
@@ -100,7 +105,10 @@ class Explorer extends Instrument {
       button.addEventListener("click", () => this.preset(button.dataset.preset));
     }
     this.handles = [...this.el.querySelectorAll(".stn-handle")];
-    bindHandles(this.refs.inputStage, this.handles, { move: (handle, x, y) => this.dragHandle(handle, x, y) });
+    bindHandles(this.refs.inputStage, this.handles, {
+      move: (handle, x, y) => this.dragHandle(handle, x, y),
+      end: () => this.request(),
+    });
     for (const handle of this.handles) bindArrows(handle, (dx, dy, fine) => this.nudge(handle, dx, dy, fine));
   }
 
@@ -135,7 +143,10 @@ class Explorer extends Instrument {
     const { choices, refs, options } = this;
     const size = this.model.get("output_size");
     const square = size && size[0] === size[1] && [7, 14, 56].includes(size[0]);
+    refs.more.open = this.model.get("more");
     refs.own.hidden = !this.model.get("image");
+    setText(refs.ownName, this.model.get("name"));
+    setText(refs.reduced, this.reducedInWords());
     refs.otherSize.hidden = !size || square;
     if (size && !square) refs.otherSize.querySelector("span").textContent = `${size[0]}\u00d7${size[1]}`;
     choices.size.show(!size ? "same" : square ? size[0] : "other");
@@ -147,6 +158,55 @@ class Explorer extends Instrument {
     if (!refs.pad.hidden) this.pad.paint();
     refs.inputStage.style.setProperty("--stn-ratio", clamp(this.image.width / this.image.height, 0.5, 2));
     refs.outputStage.style.setProperty("--stn-ratio", clamp(this.outputSize[1] / this.outputSize[0], 0.5, 2));
+  }
+
+  // What the page shows of an image that was too large for it.
+  reducedInWords() {
+    const { width, height, size = [height, width] } = this.image;
+    if (size[0] === height && size[1] === width) return "";
+    return `, reduced from ${size[0]}\u00d7${size[1]} to ${height}\u00d7${width} pixels`;
+  }
+
+  // ---- the game
+
+  bindGame() {
+    const { play, solve, more } = this.refs;
+    play.addEventListener("click", () => this.play());
+    solve.addEventListener("click", () => this.glideTo(this.target.parts));
+    more.addEventListener("toggle", () => more.open !== this.model.get("more") && this.set("more", more.open));
+  }
+
+  play() {
+    this.target = this.target ? null : { parts: newTarget(), start: null, done: false };
+    setText(this.refs.play, this.target ? "end the game" : "match a target");
+    this.refs.solve.disabled = !this.target;
+    if (!this.target) this.say("The game is over");
+    this.writeTheta(thetaOf(NEUTRAL), NEUTRAL);
+    this.request();
+  }
+
+  // The target's output beside the reader's, in one picture, and how well they match.
+  showMatch() {
+    const { target, image, options, outputSize, result } = this;
+    if (!target) return setText(this.refs.score, "Move the window until the output looks like a hidden window's output.");
+    const grid = affineGrid(thetaOf(target.parts), outputSize, options.alignCorners);
+    const wanted = { ...result, data: gridSample(image, grid, options) };
+    const now = difference(result, wanted);
+    if (target.image !== image) [target.image, target.start] = [image, this.startingDifference(wanted)];
+    const share = matchShare(now, target.start);
+    if (share >= MATCHED && !target.done) this.matched += 1;
+    target.done ||= share >= MATCHED;
+    this.bitmap = toBitmap(overlay(result, wanted, image.low, image.high), 0, 1, this.bitmap);
+    const text = `Match ${Math.round(100 * share)}\u00a0%${target.done ? `: done, ${this.matched} matched.` : "."} `;
+    setText(this.refs.score, text + (target.done ? "Your window lies where the target's does." : "Blue: the target. Orange: your output. White: both."));
+    if (target.done && !target.said) this.say(text);
+    target.said = target.done;
+  }
+
+  // How far the identity is from the target.
+  startingDifference(wanted) {
+    const grid = affineGrid(thetaOf(NEUTRAL), this.outputSize, this.options.alignCorners);
+    return difference({ data: gridSample(this.image, grid, this.options) }, wanted);
   }
 
   // ---- handles on the input
@@ -229,16 +289,32 @@ class Explorer extends Instrument {
   frame() {
     const { image, theta, options, outputSize, input } = this;
     if (!input.width) return;
-    this.view = makeView(image.width, image.height, input.width, input.height, MARGIN);
+    this.followWindow();
+    this.view = makeView(image.width, image.height, input.width, input.height, this.margin);
     this.grid = affineGrid(theta, outputSize, options.alignCorners, this.grid);
     const data = gridSample(image, this.grid, { ...options, into: this.result?.data });
     this.result = { data, height: outputSize[0], width: outputSize[1], channels: image.channels };
     this.bitmap = toBitmap(this.result, image.low, image.high, this.bitmap);
+    this.showMatch();
     this.output.paint();
     this.input.paint();
     this.placeHandles();
     this.showNumbers();
     this.showProbe();
+  }
+
+  // Zoom the stage out until the window is in it, and back in again; not while a handle is held.
+  followWindow() {
+    if (this.el.querySelector(".stn-held")) return;
+    const [a, b, x, c, d, y] = this.theta;
+    const reach = Math.max(Math.abs(a) + Math.abs(b) + Math.abs(x), Math.abs(c) + Math.abs(d) + Math.abs(y));
+    const wanted = clamp(1.1 * reach, ...MARGINS);
+    const far = wanted - this.margin;
+    if (Math.abs(far) < 0.01 || prefersCalm()) this.margin = wanted;
+    else {
+      this.margin += 0.25 * far;
+      this.request();
+    }
   }
 
   paintInput(context) {
@@ -272,7 +348,7 @@ class Explorer extends Instrument {
       if (input.ariaValueText !== text) input.ariaValueText = text;
     }
     const [grid, output] = describe(this.parts, this.theta);
-    setText(this.refs.storyGrid, grid || "in place. Drag a handle, or try a preset below.");
+    setText(this.refs.storyGrid, grid ? `${grid}.` : "in place. Drag a handle, or try a preset below.");
     setText(this.refs.storyOutput, output ? `shows the input ${output}.` : "is a copy of the input.");
   }
 
@@ -305,7 +381,7 @@ class Explorer extends Instrument {
     const { low, high } = this.image;
     const bytes = values.map((v) => Math.round((255 * (v - low)) / (high - low)));
     this.refs.swatch.style.background = `rgb(${channels === 3 ? bytes : [bytes[0], bytes[0], bytes[0]]})`;
-    setText(this.refs.value, `row ${row}, column ${column} reads ${values.map((v) => format(v)).join(", ")}`);
+    setText(this.refs.value, `Output row ${row}, column ${column} reads ${values.map((v) => format(v)).join(", ")}`);
   }
 
   placeProbe(row, column, inX, inY) {

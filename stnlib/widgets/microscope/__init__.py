@@ -1,25 +1,32 @@
 """SamplerMicroscope: the value at one sampling point, its weights and its gradient."""
 
 import numpy as np
+import traitlets
 
 from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Instrument
 
 MODES = ("nearest", "bilinear", "bicubic")
+PADDINGS = ("zeros", "border", "reflection")
+AIMS = ("brighter", "darker")
 SIDE = 6
 small = images.grey("patch", "(H, W) with 2 to 12 pixels a side", lambda h, w: 2 <= min(h, w) <= max(h, w) <= 12)
 
 
 def contrasting_patch():
-    """The 6x6 piece of the first embedded digit whose neighbours differ most, two decimals.
+    """The 6x6 piece of the first embedded digit whose neighbours differ most, two decimals, and where it lies.
 
-    >>> contrasting_patch().shape
-    (6, 6)
+    >>> patch, place = contrasting_patch()
+    >>> patch.shape, place["picture"]
+    ((6, 6), 'digit 2')
     """
-    image = next(iter(images.digits().values()))[..., 0] / 255
-    places = [(row, column) for row in range(image.shape[0] - SIDE) for column in range(image.shape[1] - SIDE)]
-    pieces = [image[row : row + SIDE, column : column + SIDE] for row, column in places]
-    return max(pieces, key=lambda piece: np.abs(np.diff(piece, 2)).sum()).round(2)
+    name, image = next((name, digit[..., 0] / 255) for name, digit in images.digits().items())
+
+    def piece(place):
+        return image[place[0] : place[0] + SIDE, place[1] : place[1] + SIDE]
+
+    row, column = max(np.ndindex(*np.subtract(image.shape, SIDE)), key=lambda at: np.abs(np.diff(piece(at), 2)).sum())
+    return piece((row, column)).round(2), {"picture": name, "row": int(row), "column": int(column)}
 
 
 def patch_rows(value):
@@ -37,9 +44,10 @@ class SamplerMicroscope(Instrument):
     """A small patch of pixels with one sampling point: neighbours, weights, value, gradient, and V along x.
 
     :Shapes: `patch` `(H, W)`, 2 to 12 pixels a side, values as in AffineExplorer (None: a 6x6 piece of a digit);
-        `point` `(x, y)` in pixels, pixel centres at whole numbers; `mode` nearest | bilinear | bicubic.
-    :Convention: zero outside the patch; on the lattice the slope is the one from the right and from below.
-        All three traits sync both ways.
+        `point` `(x, y)` in pixels, pixel centres at whole numbers; `mode` nearest | bilinear | bicubic;
+        `padding_mode` zeros | border | reflection; `aim` brighter | darker, what the loss wants of V.
+    :Convention: `align_corners=False`; on the lattice the slope is the one from the right and from below. The arrow
+        is the negative gradient of the loss. All traits sync both ways.
     :Errors: ValueError names the argument, what is expected and what came.
     :Source: Jaderberg et al. 2015, equations 4 to 7; Keys 1981.
 
@@ -51,13 +59,24 @@ class SamplerMicroscope(Instrument):
     patch = traits.Checked(patch_rows)
     point = traits.Checked(traits.pair("point", "(x, y)"))
     mode = traits.Checked(traits.choice("mode", MODES))
+    padding_mode = traits.Checked(traits.choice("padding_mode", PADDINGS))
+    aim = traits.Checked(traits.choice("aim", AIMS))
+    origin = traitlets.Dict(allow_none=True, default_value=None, read_only=True).tag(sync=True)
 
-    def __init__(self, patch=None, point=None, mode="bilinear", **options):
+    def __init__(self, patch=None, point=None, mode="bilinear", padding_mode="zeros", aim="brighter", **options):
         """See the class."""
-        patch = contrasting_patch() if patch is None else patch
+        origin = None
+        if patch is None:
+            patch, origin = contrasting_patch()
         rows = patch_rows(patch)
         centre = (0.35 * (len(rows[0]) - 1), 0.55 * (len(rows) - 1))
-        super().__init__(patch=patch, point=centre if point is None else point, mode=mode, **options)
+        given = {"patch": patch, "point": centre if point is None else point, "mode": mode}
+        super().__init__(**given, padding_mode=padding_mode, aim=aim, **options)
+        self.set_trait("origin", origin)
+
+    @traitlets.observe("patch")
+    def _forget_origin(self, change):
+        self.set_trait("origin", None)
 
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""

@@ -2,18 +2,22 @@
 
 import { clamp } from "../shared/sampling.js";
 import { makeStage, toBitmap, drawPixels, makeView, strokeCased } from "../shared/draw.js";
-import { bindChoice, bindNumber, bindArrows, bindHandles, format, prefersCalm } from "../shared/controls.js";
+import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText, prefersCalm } from "../shared/controls.js";
 import { bindChart } from "../shared/chart.js";
+import { makeBackdrop, paintBackdrop } from "../shared/backdrop.js";
+import { decodeImage } from "../shared/pictures.js";
 import { magnify } from "./kernels.js";
 import { paintStrip } from "./strip.js";
 import { paintLoupe } from "./loupe.js";
 import { Instrument } from "../shared/instrument.js";
+import DIGITS from "../shared/digits.json";
 import TEMPLATE from "./microscope.html";
 
-const MARGIN = 1.22;
-const REACH = 0.5;
+const REACH = 1.5; // pixels beyond the border pixels' centres that the point may go
+const SIGN = { brighter: 1, darker: -1 };
 const STEP = 0.1;
 const FINE_STEP = 0.02;
+// The way along the arrow: how far a step goes, and when it ends.
 const CLIMB = { steps: 600, rate: 0.06, least: 1e-3, gain: 1e-4, patience: 20 };
 
 class Microscope extends Instrument {
@@ -22,29 +26,48 @@ class Microscope extends Instrument {
     const { canvas, strip, loupe } = this.refs;
     this.stage = makeStage(canvas, (context) => this.paintPixels(context));
     this.bindControls();
-    this.live(["patch", "point", "mode"], [
+    this.reach = REACH;
+    this.live(["patch", "origin", "point", "mode", "padding_mode", "aim"], [
       this.stage,
       makeStage(strip, (...target) => (this.plot = paintStrip(...target, this))),
       makeStage(loupe, (context, width) => paintLoupe(context, width, this)),
+      makeStage(this.refs.origin, (...target) => this.paintOrigin(...target)),
     ]);
   }
 
   // ---- from and to the model
 
   readModel() {
-    const rows = this.model.get("patch");
-    const data = Float64Array.from(rows.flat());
-    const [low, high] = [Math.min(0, ...data), Math.max(1, ...data)];
-    this.stuck = false;
-    this.patch = { data, height: rows.length, width: rows[0].length, channels: 1, low, high };
-    [this.x, this.y] = this.model.get("point");
-    this.mode = this.model.get("mode");
-    this.choice.show(this.mode);
-    this.refs.stage.style.setProperty("--stn-ratio", this.patch.width / this.patch.height);
+    const get = (name) => this.model.get(name);
+    this.takePatch(get("patch"));
+    [this.x, this.y] = get("point");
+    [this.mode, this.padding, this.aim] = [get("mode"), get("padding_mode"), get("aim")];
+    this.origin = get("origin");
+    this.choices.mode.show(this.mode);
+    this.choices.padding.show(this.padding);
+    this.choices.aim.show(this.aim);
+    setText(this.refs.originText, this.originInWords());
     this.request();
   }
 
+  takePatch(rows) {
+    if (rows !== this.rows) {
+      const data = Float64Array.from(rows.flat());
+      const [low, high] = [Math.min(0, ...data), Math.max(1, ...data)];
+      this.patch = { data, height: rows.length, width: rows[0].length, channels: 1, low, high };
+      this.backdrop = null;
+    }
+    this.rows = rows;
+    this.refs.stage.style.setProperty("--stn-ratio", this.patch.width / this.patch.height);
+  }
+
+  // The value, the slopes and the terms at a point.
+  at(x, y) {
+    return magnify(this.patch, x, y, this.mode, this.padding);
+  }
+
   moveTo(x, y) {
+    this.stuck = false;
     this.set("point", [this.within(x, this.patch.width), this.within(y, this.patch.height)]);
   }
 
@@ -56,11 +79,20 @@ class Microscope extends Instrument {
 
   bindControls() {
     const { refs } = this;
-    const halt = () => cancelAnimationFrame(this.moving);
-    this.choice = bindChoice(refs.mode, (mode) => this.set("mode", mode));
+    const halt = () => this.halt();
+    const choose = (trait) => (value) => {
+      halt();
+      this.stuck = false;
+      this.set(trait, value);
+    };
+    this.choices = {
+      mode: bindChoice(refs.mode, choose("mode")),
+      padding: bindChoice(refs.padding, choose("padding_mode")),
+      aim: bindChoice(refs.aim, choose("aim")),
+    };
     this.numbers = [
-      bindNumber(refs.x, (x) => this.moveTo(x, this.y), 2),
-      bindNumber(refs.y, (y) => this.moveTo(this.x, y), 2),
+      bindNumber(refs.x, (x) => this.enter(refs.x, x, this.y), 2),
+      bindNumber(refs.y, (y) => this.enter(refs.y, this.x, y), 2),
     ];
     bindHandles(refs.stage, [refs.point], { move: (_, left, top) => {
       halt();
@@ -79,33 +111,53 @@ class Microscope extends Instrument {
     refs.climb.addEventListener("click", () => this.climb());
   }
 
-  // Gradient ascent on V: what training does to theta, with the brightest place as the aim. It ends where it no
-  // longer gets brighter.
+  // A number that was typed in; one beyond reach is marked, and nothing moves.
+  enter(input, x, y) {
+    const reached = this.within(x, this.patch.width) === x && this.within(y, this.patch.height) === y;
+    input.setAttribute("aria-invalid", String(!reached));
+    if (!reached) return;
+    this.halt();
+    this.moveTo(x, y);
+  }
+
+  // Gradient descent on the loss, -V or V: what training does to theta. It ends where the loss no longer falls.
   climb() {
-    cancelAnimationFrame(this.moving);
+    if (this.moving) return this.halt();
+    const sign = SIGN[this.aim];
     let [left, best, idle] = [CLIMB.steps, -Infinity, 0];
     const step = () => {
-      const { value, dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
+      const { value, dx, dy } = this.at(this.x, this.y);
       left -= 1;
-      [best, idle] = value > best + CLIMB.gain ? [value, 0] : [best, idle + 1];
+      [best, idle] = sign * value > best + CLIMB.gain ? [sign * value, 0] : [best, idle + 1];
       if (Math.hypot(dx, dy) < CLIMB.least || idle > CLIMB.patience || left < 0) return false;
-      this.moveTo(this.x + CLIMB.rate * dx, this.y + CLIMB.rate * dy);
+      this.moveTo(this.x + sign * CLIMB.rate * dx, this.y + sign * CLIMB.rate * dy);
       return true;
     };
-    const animate = () => {
-      if (step()) this.moving = requestAnimationFrame(animate);
-      else this.sayReading();
-    };
-    const { dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
+    const { dx, dy } = this.at(this.x, this.y);
     this.stuck = Math.hypot(dx, dy) < CLIMB.least;
     this.request();
-    if (!prefersCalm()) return animate();
-    while (step());
+    if (prefersCalm()) {
+      while (step());
+      return this.sayReading();
+    }
+    const animate = () => {
+      if (step()) this.moving = requestAnimationFrame(animate);
+      else this.halt();
+    };
+    this.moving = requestAnimationFrame(animate);
+    setText(this.refs.climbText, "stop");
+  }
+
+  halt() {
+    if (!this.moving) return;
+    cancelAnimationFrame(this.moving);
+    this.moving = 0;
+    setText(this.refs.climbText, "follow the arrow");
     this.sayReading();
   }
 
   sayReading() {
-    const { value, dx, dy } = magnify(this.patch, this.x, this.y, this.mode);
+    const { value, dx, dy } = this.at(this.x, this.y);
     this.say(`x ${format(this.x)}, y ${format(this.y)}: value ${format(value)}, slopes ${format(dx)} and ${format(dy)}`);
   }
 
@@ -114,8 +166,9 @@ class Microscope extends Instrument {
   frame() {
     const { patch, stage } = this;
     if (!stage.width) return;
-    this.view = makeView(patch.width, patch.height, stage.width, stage.height, MARGIN);
-    this.reading = magnify(patch, this.x, this.y, this.mode);
+    const margin = 1 + (2 * REACH + 0.4) / Math.min(patch.width, patch.height);
+    this.view = makeView(patch.width, patch.height, stage.width, stage.height, margin);
+    this.reading = this.at(this.x, this.y);
     for (const painted of this.stages) painted.paint();
     const [left, top] = this.view.place(this.x, this.y);
     this.refs.point.style.transform = `translate(${left}px, ${top}px)`;
@@ -123,15 +176,26 @@ class Microscope extends Instrument {
   }
 
   paintPixels(context) {
-    const { view, patch, colours } = this;
-    drawPixels(context, toBitmap(patch, patch.low, patch.high), view.left, view.top, view.width, view.height);
-    this.paintValues(context);
-    context.strokeStyle = colours.input;
-    context.lineWidth = 2;
-    context.strokeRect(view.left - 1, view.top - 1, view.width + 2, view.height + 2);
-    for (const term of this.reading.terms) this.paintTerm(context, term);
+    if (this.backdropOf !== this.padding || !this.backdrop) {
+      [this.backdropOf, this.backdrop] = [this.padding, makeBackdrop(this.patch, this.padding)];
+    }
+    paintBackdrop(context, this.backdrop, this.view, this.stage, this.colours);
     if (this.mode === "bilinear") this.paintBox(context);
+    for (const term of this.reading.terms) this.paintTerm(context, term);
+    this.paintValues(context);
     this.paintArrow(context);
+  }
+
+  // The image that the patch is a piece of, with a frame around the piece; or the patch itself.
+  paintOrigin(context, width, height) {
+    if (!this.origin) return drawPixels(context, toBitmap(this.patch, this.patch.low, this.patch.high), 0, 0, width, height);
+    const { picture, row, column } = this.origin;
+    const image = decodeImage(DIGITS[picture]);
+    drawPixels(context, toBitmap(image), 0, 0, width, height);
+    const scale = width / image.width;
+    const [left, top] = [column * scale, row * scale];
+    const [right, bottom] = [left + this.patch.width * scale, top + this.patch.height * scale];
+    strokeCased(context, [[left, top], [right, top], [right, bottom], [left, bottom]], this.colours.grid, 2, true);
   }
 
   paintValues(context) {
@@ -165,10 +229,11 @@ class Microscope extends Instrument {
     context.stroke();
   }
 
-  // A box of one pixel around the point: its overlap with each pixel is that pixel's weight.
+  // A box of one pixel around the point that is read: its overlap with each pixel is that pixel's weight.
   paintBox(context) {
     const { view, colours } = this;
-    const [x, y] = view.place(this.x, this.y);
+    const [atX, atY] = this.reading.at;
+    const [x, y] = view.place(atX, atY);
     const side = view.scale;
     context.fillStyle = colours.grid;
     context.globalAlpha = 0.45;
@@ -176,18 +241,21 @@ class Microscope extends Instrument {
     context.globalAlpha = 1;
     const [left, right, top, bottom] = [x - side / 2, x + side / 2, y - side / 2, y + side / 2];
     strokeCased(context, [[left, top], [right, top], [right, bottom], [left, bottom]], colours.grid, 2, true);
-    const [cutX, cutY] = view.place(Math.floor(this.x) + 0.5, Math.floor(this.y) + 0.5);
+    const [cutX, cutY] = view.place(Math.floor(atX) + 0.5, Math.floor(atY) + 0.5);
     strokeCased(context, [[cutX, top], [cutX, bottom]], colours.grid, 1.5);
     strokeCased(context, [[left, cutY], [right, cutY]], colours.grid, 1.5);
   }
 
-  // The gradient, from the point towards where V grows fastest.
+  // The way that the loss falls fastest: along the gradient of V for brighter, against it for darker. Where the padding
+  // puts another point in place, a thin line leads there.
   paintArrow(context) {
     const { view, colours } = this;
-    const { dx, dy } = this.reading;
+    const [dx, dy] = [this.reading.dx, this.reading.dy].map((slope) => SIGN[this.aim] * slope);
     const steepness = Math.hypot(dx, dy);
-    if (steepness < 1e-6) return;
     const [x, y] = view.place(this.x, this.y);
+    const there = view.place(...this.reading.at);
+    if (Math.hypot(there[0] - x, there[1] - y) > 1) strokeCased(context, [[x, y], there], colours.grid, 1.5);
+    if (steepness < 1e-6) return;
     const length = view.scale * (0.6 + clamp((1.6 * steepness) / (this.patch.high - this.patch.low), 0, 2));
     const [ux, uy] = [dx / steepness, dy / steepness];
     const [tipX, tipY] = [x + length * ux, y + length * uy];
@@ -204,34 +272,47 @@ class Microscope extends Instrument {
     const { refs, reading, mode } = this;
     this.numbers[0].show(this.x);
     this.numbers[1].show(this.y);
-    refs.value.textContent = format(reading.value, 3);
-    refs.dx.textContent = format(reading.dx, 3);
-    refs.dy.textContent = format(reading.dy, 3);
+    setText(refs.value, format(reading.value, 3));
+    setText(refs.dx, format(reading.dx, 3));
+    setText(refs.dy, format(reading.dy, 3));
     refs.terms.innerHTML = mode === "bicubic"
       ? "<span>sixteen pixels;</span><span>hollow discs are</span><span>negative weights</span>"
-      : reading.terms.map(({ weight, pixel }) => `<span>${format(weight, 3)} \u00b7 ${format(pixel)}</span>`).join("");
-    refs.lesson.textContent = this.lesson();
+      : "<span>weight \u00b7 pixel</span>"
+        + reading.terms.map(({ weight, pixel }) => `<span>${format(weight, 3)} \u00b7 ${format(pixel)}</span>`).join("");
+    setText(refs.lesson, this.lesson());
+  }
+
+  originInWords() {
+    const { width, height } = this.patch;
+    if (!this.origin) return `your pixels, ${height} by ${width}`;
+    const { picture, row, column } = this.origin;
+    return `rows ${row} to ${row + height - 1}, columns ${column} to ${column + width - 1} of a ${picture.split(" ")[1]}`;
   }
 
   lesson() {
-    const { mode, reading, x, y } = this;
+    const { mode, reading, x, y, padding, aim } = this;
+    const [atX, atY] = reading.at;
     if (mode === "nearest") {
-      return (this.stuck ? "It does not move: there is no uphill. " : "")
+      return (this.stuck ? "It does not move: there is no gradient to follow. " : "")
         + "Nearest: V is one pixel's value, and stays so until the point crosses into the next pixel. Both slopes are 0 "
         + "everywhere, so no gradient tells the point, or \u03b8 behind it, where to go.";
+    }
+    if (mode === "bilinear" && padding !== "zeros" && (atX !== x || atY !== y)) {
+      return padding === "border"
+        ? "Border: outside the image the nearest border pixel is read. V does not change with the coordinate that is outside, so its slope is 0."
+        : "Reflection: outside, the image is read as in a mirror. The slope is that of the mirrored place, with the opposite sign.";
     }
     if (mode === "bilinear" && (Number.isInteger(x) || Number.isInteger(y))) {
       return "Bilinear, on the lattice: here V has a kink, and the slopes on its two sides differ. The library takes the one "
         + "from the right and from below.";
     }
     if (Math.hypot(reading.dx, reading.dy) < CLIMB.least) {
-      return "Here all neighbours are alike: V is flat, and even this sampler has no gradient to give.";
+      return `${this.stuck ? "It does not move. " : ""}All neighbours are alike here: V is flat, and even this sampler has no gradient to give.`;
     }
     const kind = mode === "bilinear"
       ? "Bilinear: the orange box covers four pixels, and each counts by the area covered."
       : "Bicubic: sixteen pixels take part, and V is smooth across pixel centres.";
-    return `${kind} A small step to the right changes V by ${format(reading.dx)} a pixel, a step down by ${format(reading.dy)}: `
-      + "the arrow points uphill, and through it the loss can move \u03b8.";
+    return `${kind} The arrow shows which way V gets ${aim} fastest: gradient descent on the loss moves the point, and \u03b8, that way.`;
   }
 }
 

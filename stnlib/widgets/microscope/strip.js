@@ -11,8 +11,8 @@ const RIGHT = 10;
 const STEPS = 40;
 
 // Draws on the whole canvas; returns the plot of V, whose `read` turns a canvas position into x.
-export function paintStrip(context, width, height, { patch, x, y, mode, colours, reading }) {
-  const ends = [-0.5, patch.width - 0.5];
+export function paintStrip(context, width, height, { patch, x, y, mode, padding, reach, colours, reading }) {
+  const ends = [-reach, patch.width - 1 + reach];
   const [left, right] = [LEFT, width - RIGHT];
   const range = patch.high - patch.low;
   const steepest = 1.6 * steepestStep(patch);
@@ -21,7 +21,7 @@ export function paintStrip(context, width, height, { patch, x, y, mode, colours,
   paintLattice(context, patch.width, values, slopes, colours);
   paintZero(context, values, colours, "V");
   paintZero(context, slopes, colours, "\u2202V/\u2202x");
-  for (const piece of curvePieces(patch, y, mode, ...ends)) {
+  for (const piece of curvePieces(patch, y, { mode, padding }, ...ends)) {
     paintPiece(context, values, piece.map((p) => [p.x, p.value]), colours.output, mode === "nearest");
     paintPiece(context, slopes, piece.map((p) => [p.x, p.dx]), colours.gradient, mode !== "bicubic");
   }
@@ -31,17 +31,19 @@ export function paintStrip(context, width, height, { patch, x, y, mode, colours,
   return values;
 }
 
-// Points of the curve, cut where V (nearest) or its slope (bilinear) jumps.
-function curvePieces(patch, y, mode, first, last) {
+// Points of the curve, cut where V (nearest) or its slope (bilinear, a mirror) jumps.
+function curvePieces(patch, y, { mode, padding }, first, last) {
   const breaks = [first];
   const offset = mode === "nearest" ? 0.5 : 0;
   for (let b = Math.ceil(first - offset) + offset; b < last; b++) if (b > first) breaks.push(b);
+  if (padding === "reflection" && !offset) breaks.push(-0.5, patch.width - 0.5);
   breaks.push(last);
+  breaks.sort((a, b) => a - b);
   return breaks.slice(1).map((end, i) => {
     const start = breaks[i];
     return Array.from({ length: STEPS + 1 }, (_, k) => {
       const at = start + ((end - start) * clamp(k / STEPS, 1e-6, 1 - 1e-6));
-      return { x: at, ...magnify(patch, at, y, mode) };
+      return { x: at, ...magnify(patch, at, y, mode, padding) };
     });
   });
 }

@@ -7,7 +7,8 @@ from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Pictured
 from stnlib.widgets.reader import networks as packing
 
-PICTURES = (*images.digits(), "drawing", "own")
+DIGITS = "reader/digits.json"
+PICTURES = (*images.digits(DIGITS), "drawing", "own")
 SIDE = packing.SIDE
 digit_pixels = images.grey("image", f"({SIDE}, {SIDE}) or ({SIDE}, {SIDE}, 1)", lambda h, w: h == w == SIDE)
 
@@ -35,10 +36,10 @@ class DigitReader(Pictured):
 
     :Shapes: `networks` a dictionary of Keras models from `(B, 28, 28, 1)` to ten logits, by name (None: the article's
         FCN mixed, CNN, STN+FCN and STN+CNN, trained on MNIST, original and distorted); `image` `(28, 28)` or
-        `(28, 28, 1)` (None: an embedded digit); `shift` `(right, down)` in pixels, at most 14.
+        `(28, 28, 1)` (None: an MNIST digit); `shift` `(right, down)` in pixels, at most 14.
     :Convention: `angle` in degrees, counter-clockwise; `size` 0.3 to 2; `view` names the network whose transformer is
-        shown. Weights are rounded to float16. A drawing is scaled and centred as MNIST's digits are; `image` is
-        taken as it is. All traits sync both ways.
+        shown; `name` is what the page calls `image`. Weights are rounded to float16. A drawing is scaled and centred
+        as MNIST's digits are; `image` is taken as it is. All traits sync both ways.
     :Errors: ValueError names the argument, what is expected and what came; networks may have the layers Dense, Conv2D
         (valid), MaxPooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
     :Source: the networks are those of xeonqq's article.
@@ -48,6 +49,7 @@ class DigitReader(Pictured):
     """
 
     folder = "reader"
+    digits = DIGITS
     image = traits.Image(digit_pixels)
     drawing = traits.Image(digit_pixels)
     picture = traits.Checked(traits.choice("picture", PICTURES))
@@ -56,9 +58,10 @@ class DigitReader(Pictured):
     shift = traits.Checked(traits.pair("shift", "(right, down) in pixels", -14, 14))
     view = traitlets.Unicode("STN+FCN").tag(sync=True)
     networks = traits.Checked(packed_networks, allow_none=True, default_value=None)
+    name = traitlets.Unicode("own image").tag(sync=True)
     wanted = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, image=None, networks=None, angle=40, size=1, shift=(0, 0), **options):
+    def __init__(self, image=None, networks=None, angle=45, size=1, shift=(0, 0), **options):
         """See the class."""
         given = {"networks": networks, "angle": angle, "size": size, "shift": shift}
         super().__init__(**({"image": image} | given | options))
@@ -68,6 +71,11 @@ class DigitReader(Pictured):
         """The page has asked for the networks: they are large, so nobody gets them unasked."""
         if self.networks is None:
             self.networks = packing.packaged()
+
+    @classmethod
+    def page_files(cls):
+        """The packaged networks."""
+        return {"networks": packing.packaged()}
 
     def whole_state(self):
         """The state with the networks in it, a megabyte more."""

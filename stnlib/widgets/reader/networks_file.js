@@ -1,26 +1,43 @@
-// Where a widget's networks come from: a file of the page, or Python.
+// Where a reader's networks come from: its own state, Python, or a file of the page.
 
-import { loadPageFile } from "../shared/page_file.js";
+import { dataFolder, loadPageFile } from "../shared/page_file.js";
 
 const PATIENCE = 20_000;
-const FAILURE = "The networks could not be loaded. Open this page from the book's folder.";
+const FAILURES = {
+  none: "The networks are not part of this page: they answer in the book, or in a notebook with a running kernel.",
+  file: "The networks could not be loaded.",
+  kernel: "Python has sent no networks yet: is the kernel busy?",
+};
 
-// Ask for the networks once the widget comes near the screen; `fail(text)` follows where they do not come.
-// Returns a function that stops waiting.
+// Ask for the networks once the widget comes near the screen; `fail(text, again)` follows where they do not come, and
+// `again()` asks once more, or is null where that cannot help. Returns a function that stops waiting.
 export function fetchNetworks(model, el, fail) {
   if (model.get("networks")) return () => {};
+  let timer = 0;
+  const ask = () => {
+    clearTimeout(timer);
+    if (model.get("networks")) return;
+    if (model.send) timer = askPython(model, () => fail(FAILURES.kernel, ask));
+    else if (dataFolder() === undefined) fail(FAILURES.none, null);
+    else loadPageFile("networks").then((networks) => model.set("networks", networks), () => fail(FAILURES.file, ask));
+  };
   const watcher = new IntersectionObserver((entries) => {
     if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
     watcher.disconnect();
-    if (model.send) askPython(model, fail);
-    else loadPageFile("networks.js", "stnNetworks").then((networks) => model.set("networks", networks), () => fail(FAILURE));
+    ask();
   }, { rootMargin: "300px" });
   watcher.observe(el);
-  return () => watcher.disconnect();
+  return () => {
+    clearTimeout(timer);
+    watcher.disconnect();
+  };
 }
 
+// `wanted` goes off and on, so that a kernel that was restarted hears it again.
 function askPython(model, fail) {
-  model.set("wanted", true);
-  model.save_changes();
-  setTimeout(() => model.get("networks") || fail("Python has sent no networks yet: is the kernel busy?"), PATIENCE);
+  for (const wanted of [false, true]) {
+    model.set("wanted", wanted);
+    model.save_changes();
+  }
+  return setTimeout(() => model.get("networks") || fail(), PATIENCE);
 }

@@ -1,4 +1,4 @@
-// A digit's pose: how it is turned, zoomed and moved in the picture; and the frame that MNIST gives its digits.
+// A digit's pose: how it is rotated, scaled and shifted in the picture; and the frame that MNIST gives its digits.
 
 import { affineGrid, gridSample } from "../shared/sampling.js";
 
@@ -6,10 +6,10 @@ export const PIXELS = 28; // a side of the picture
 export const HALF_BOX = 10; // half the side of the box that holds an upright digit, in pixels
 export const UPRIGHT = { angle: 0, size: 1, shift: [0, 0] };
 
-// theta that shows a digit turned anticlockwise by `angle` degrees, `size` times as large, moved by `shift` pixels.
+// theta that shows a digit rotated counter-clockwise by `angle` degrees, scaled by `size`, shifted by `shift` pixels.
 function poseTheta({ angle, size, shift }) {
-  const turn = (angle * Math.PI) / 180;
-  const [cos, sin] = [Math.cos(turn) / size, Math.sin(turn) / size];
+  const radians = (angle * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(radians) / size, Math.sin(radians) / size];
   const [x, y] = shift.map((pixels) => (2 * pixels) / PIXELS);
   return [cos, -sin, sin * y - cos * x, sin, cos, -sin * x - cos * y];
 }

@@ -1,8 +1,9 @@
-// DigitReader: a digit that the reader turns, zooms, moves or draws, and what four networks read.
+// DigitReader: a digit to rotate, scale, shift or draw, and what up to four networks predict.
 
 import { clamp } from "../shared/sampling.js";
-import { makeStage, toBitmap, drawPixels, strokeCased } from "../shared/draw.js";
+import { makeStage, toBitmap, drawPixels, makeView, strokeCased } from "../shared/draw.js";
 import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText } from "../shared/controls.js";
+import { makeBackdrop, paintBackdrop } from "../shared/backdrop.js";
 import { applyTheta, rollDice, wrap } from "../shared/affine.js";
 import { makeLibrary, encodeImage, blankImage } from "../shared/pictures.js";
 import { makePad } from "../shared/pad.js";
@@ -11,12 +12,13 @@ import { unpackNetwork, runNetwork, softmax } from "../shared/network.js";
 import { fetchNetworks } from "./networks_file.js";
 import { paintShares, paintTicks, paintCurve, paintCursor, bindChart } from "../shared/chart.js";
 import { Instrument } from "../shared/instrument.js";
-import DIGITS from "../shared/digits.json";
+import DIGITS from "./digits.json";
 import TEMPLATE from "./reader.html";
 
 const REACH = 14;
+const MARGIN = 1.4;
 const SIZES = [0.3, 2];
-const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "networks"];
+const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "networks", "name"];
 const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
 const LOADING = "The networks are on their way: about a megabyte, once.";
 const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
@@ -37,15 +39,29 @@ class Reader extends Instrument {
     });
     this.chart = makeStage(chart, (...target) => this.paintChart(...target));
     this.live(TRAITS, [this.input, this.output, this.chart]);
-    this.waiting = fetchNetworks(model, el, (failure) => {
-      this.failed = true;
-      setText(this.refs.verdict, failure);
-    });
+    this.waiting = fetchNetworks(model, el, (failure, again) => this.showFailure(failure, again));
   }
 
   stop() {
     this.waiting();
+    window.removeEventListener("online", this.onOnline);
     super.stop();
+  }
+
+  // The networks did not come: say so, and offer to ask again where that may help.
+  showFailure(failure, again) {
+    const { retry } = this.refs;
+    const ask = () => {
+      this.showFailure(null, null);
+      again();
+    };
+    this.failure = failure;
+    retry.hidden = !again;
+    retry.onclick = ask;
+    window.removeEventListener("online", this.onOnline);
+    this.onOnline = again && ask;
+    if (again) window.addEventListener("online", ask, { once: true });
+    this.request();
   }
 
   // ---- from and to the model
@@ -62,6 +78,7 @@ class Reader extends Instrument {
     }
     this.label = /^digit \d$/.test(picture) ? Number(picture.at(-1)) : null;
     this.refs.own.hidden = !get("image");
+    setText(this.refs.ownName, get("name"));
     this.choices.picture.show(picture);
     this.choices.view.show(get("view"));
     this.refs.pad.hidden = picture !== "drawing";
@@ -72,6 +89,8 @@ class Reader extends Instrument {
   takeNetworks(packed) {
     if (!packed || packed === this.packed) return;
     this.packed = packed;
+    this.failure = null;
+    this.refs.retry.hidden = true;
     this.networks = Object.entries(packed).map(([name, network]) => ({ name, layers: unpackNetwork(network) }));
     this.trained = Math.min(...Object.values(packed).map(({ turns }) => turns || 0));
     this.writeRows();
@@ -90,7 +109,10 @@ class Reader extends Instrument {
   bindControls() {
     const { refs } = this;
     this.choices = {
-      picture: bindChoice(refs.picture, (name) => this.set("picture", name)),
+      picture: bindChoice(refs.picture, (name) => {
+        if (name === "drawing") this.setPose(UPRIGHT);
+        this.set("picture", name);
+      }),
       view: bindChoice(refs.view, (name) => this.set("view", name)),
     };
     this.numbers = {
@@ -100,7 +122,7 @@ class Reader extends Instrument {
       down: bindNumber(refs.down, (down) => this.setPose({ shift: [this.pose.shift[0], down] }), 1),
     };
     bindHandles(refs.inputStage, [refs.centre, refs.corner], {
-      move: (handle, x, y) => (handle === refs.centre ? this.moveTo(x, y) : this.turnTo(x, y)),
+      move: (handle, x, y) => (handle === refs.centre ? this.moveTo(x, y) : this.rotateTo(x, y)),
     });
     bindArrows(refs.centre, (dx, dy, fine) => {
       const step = fine ? 0.25 : 1;
@@ -113,6 +135,7 @@ class Reader extends Instrument {
     refs.reset.addEventListener("click", () => this.setPose(UPRIGHT));
     refs.dice.addEventListener("click", () => this.roll());
     bindChart(refs.chart, () => this.plot, (angle) => this.setPose({ angle }));
+    refs.wipe.addEventListener("click", () => this.setPose(UPRIGHT));
     this.pad = makePad(refs.padCanvas, refs.wipe, () => this.library("drawing"), {
       change: () => this.showDrawing(),
       end: () => this.set("drawing", encodeImage(this.library("drawing"))),
@@ -139,19 +162,21 @@ class Reader extends Instrument {
 
   // Canvas position of a point that lies (x, y) pixels from the picture's centre, and back.
   place(x, y) {
-    const { width, height } = this.input;
-    return [width * (0.5 + x / PIXELS), height * (0.5 + y / PIXELS)];
+    const { left, top, width, height } = this.view;
+    return [left + width * (0.5 + x / PIXELS), top + height * (0.5 + y / PIXELS)];
+  }
+
+  fromCentre(at, down) {
+    const { left, top, width, height } = this.view;
+    return [((at - left) / width - 0.5) * PIXELS, ((down - top) / height - 0.5) * PIXELS];
   }
 
   moveTo(left, top) {
-    const { width, height } = this.input;
-    this.setPose({ shift: [(left / width - 0.5) * PIXELS, (top / height - 0.5) * PIXELS] });
+    this.setPose({ shift: this.fromCentre(left, top) });
   }
 
-  turnTo(left, top) {
-    const { width, height } = this.input;
-    const x = (left / width - 0.5) * PIXELS - this.pose.shift[0];
-    const y = (top / height - 0.5) * PIXELS - this.pose.shift[1];
+  rotateTo(left, top) {
+    const [x, y] = this.fromCentre(left, top).map((v, axis) => v - this.pose.shift[axis]);
     const size = Math.hypot(x, y) / (HALF_BOX * Math.SQRT2);
     if (size > 0.05) this.setPose({ angle: (Math.atan2(-y, x) * 180) / Math.PI - 45, size });
   }
@@ -173,7 +198,7 @@ class Reader extends Instrument {
     return looking.find(({ name }) => name === this.model.get("view")) || looking.at(-1);
   }
 
-  // The digit that the curves are about: the picture's own, or what the last network reads in the picture as it is.
+  // The digit that the curves are about: the picture's own, or what the last network predicts for the picture as it is.
   target() {
     return this.label ?? this.read(UPRIGHT).at(-1)?.digit;
   }
@@ -200,21 +225,20 @@ class Reader extends Instrument {
   frame() {
     if (!this.input.width) return;
     this.shown = placed(this.image, this.pose);
-    this.answers = this.networks.length ? this.read(this.pose) : null;
+    this.blank = !this.image.data.some(Boolean);
+    this.answers = this.networks.length && !this.blank ? this.read(this.pose) : null;
     if (this.answers) this.advanceCurves();
+    else this.curves = null;
+    this.view = makeView(PIXELS, PIXELS, this.input.width, this.input.height, MARGIN);
     for (const stage of this.stages) stage.paint();
     this.placeHandles();
     const { angle, size, shift } = this.pose;
     Object.entries({ angle, size, right: shift[0], down: shift[1] }).forEach(([name, value]) => this.numbers[name].show(value));
-    if (this.answers) this.showAnswers();
-    else if (!this.failed) setText(this.refs.verdict, LOADING);
+    this.showAnswers();
   }
 
-  paintInput(context, width, height) {
-    drawPixels(context, toBitmap(this.shown, this.image.low, this.image.high), 0, 0, width, height);
-    context.strokeStyle = this.colours.input;
-    context.lineWidth = 3;
-    context.strokeRect(1.5, 1.5, width - 3, height - 3);
+  paintInput(context) {
+    paintBackdrop(context, makeBackdrop(this.shown, "zeros"), this.view, this.input, this.colours);
     const { theta } = this.seen() || {};
     if (!theta) return;
     const half = PIXELS / 2;
@@ -228,17 +252,17 @@ class Reader extends Instrument {
 
   placeHandles() {
     const { angle, size, shift: [x, y] } = this.pose;
-    const turn = ((angle + 45) * Math.PI) / 180;
+    const corner = ((angle + 45) * Math.PI) / 180;
     const reach = size * HALF_BOX * Math.SQRT2;
-    const put = (handle, [left, top]) => {
-      const { width, height } = this.input;
-      handle.style.transform = `translate(${clamp(left, 6, width - 6)}px, ${clamp(top, 6, height - 6)}px)`;
+    const put = (handle, at) => {
+      const [left, top] = this.view.keepInside(...at, 6);
+      handle.style.transform = `translate(${left}px, ${top}px)`;
     };
     put(this.refs.centre, this.place(x, y));
-    put(this.refs.corner, this.place(x + reach * Math.cos(turn), y - reach * Math.sin(turn)));
+    put(this.refs.corner, this.place(x + reach * Math.cos(corner), y - reach * Math.sin(corner)));
   }
 
-  // How sure each network is of one digit, against the angle; the angles of the training data are shaded.
+  // The probability that each network gives one digit, against the angle; the angles of the training data are shaded.
   paintChart(context, width, height) {
     const { colours, trained } = this;
     const style = getComputedStyle(this.el);
@@ -286,34 +310,36 @@ class Reader extends Instrument {
   }
 
   showAnswers() {
-    this.answers.forEach(({ digit, shares }, i) => {
-      const { digit: cell, bar, share } = this.rows[i];
-      const percent = `${Math.round(100 * shares[digit])}\u00a0%`;
-      setText(cell, this.label === null ? `${digit}` : `${digit} ${digit === this.label ? "\u2713" : "\u2717"}`);
-      setText(share, percent);
-      bar.style.setProperty("--stn-share", `${100 * shares[digit]}%`);
+    this.rows?.forEach(({ digit: cell, bar, share }, i) => {
+      const { digit, shares } = this.answers?.[i] || {};
+      const sign = this.label === null ? "" : digit === this.label ? " \u2713" : " \u2717";
+      setText(cell, this.answers ? `${digit}${sign}` : "\u2013");
+      setText(share, this.answers ? `${Math.round(100 * shares[digit])}\u00a0%` : "\u2013");
+      bar.style.setProperty("--stn-share", this.answers ? `${100 * shares[digit]}%` : "0%");
     });
-    setText(this.refs.target, `${this.curves.digit}`);
+    setText(this.refs.target, this.curves ? `${this.curves.digit}` : "the digit");
     setText(this.refs.verdict, this.story());
   }
 
   story() {
+    if (this.failure) return this.failure;
+    if (this.blank) return "Nothing is drawn yet.";
     if (!this.answers) return LOADING;
     const { digit } = this.curves;
     const right = this.answers.filter((answer) => answer.digit === digit).length;
     const all = this.answers.length;
-    const count = right === 0 ? "No network reads" : right === all ? "All networks read" : `${right} of ${all} networks read`;
-    return `${count} a ${digit}.${this.viewInWords()}`;
+    const count = right === 0 ? "No network predicts" : right === all ? "All networks predict" : `${right} of ${all} networks predict`;
+    return `${count} ${digit}.${this.viewInWords()}`;
   }
 
-  // What the transformer that is shown does to the picture: the inverse of its window's turn and size.
+  // What the transformer that is shown does to the picture: the inverse of its window's rotation and scale.
   viewInWords() {
     const { theta: [a, b, , c, d] = [], name } = this.seen() || {};
     if (a === undefined) return "";
-    const turn = (Math.atan2(c - b, a + d) * 180) / Math.PI;
+    const angle = (Math.atan2(c - b, a + d) * 180) / Math.PI;
     const size = Math.sqrt(Math.abs(a * d - b * c));
-    const way = turn > 0 ? "anticlockwise" : "clockwise";
-    return ` ${name} shows it turned by ${format(Math.abs(turn), 0)}\u00b0 ${way}, ${format(1 / Math.max(size, 0.01), 2)} times as large.`;
+    const way = angle > 0 ? "counter-clockwise" : "clockwise";
+    return ` ${name} rotates it by ${format(Math.abs(angle), 0)}\u00b0 ${way} and scales it by ${format(1 / Math.max(size, 0.01), 2)}.`;
   }
 }
 

@@ -1,6 +1,6 @@
 // What an affine theta means: rotation, scales, shear and translation, in normalised coordinates.
 //
-// The linear part is rotation . shear . scale; as y points down, positive angles turn clockwise on the screen.
+// The linear part is rotation . shear . scale; as y points down, positive angles rotate clockwise on the screen.
 
 const DEGREE = Math.PI / 180;
 
@@ -54,7 +54,7 @@ export function moveCentre([a, b, , c, d], x, y) {
   return [a, b, x, c, d, y];
 }
 
-// The corner (u, v), u and v = -1 or 1, moves to (x, y): the window turns and zooms about its centre.
+// The corner (u, v), u and v = -1 or 1, moves to (x, y): the window is rotated and scaled about its centre.
 export function moveCorner(theta, u, v, x, y) {
   const [a, b, tx, c, d, ty] = theta;
   const [fromX, fromY] = [a * u + b * v, c * u + d * v];
@@ -66,7 +66,7 @@ export function moveCorner(theta, u, v, x, y) {
   return [re * a - im * c, re * b - im * d, tx, im * a + re * c, im * b + re * d, ty];
 }
 
-// The middle of the edge on axis u (or v), sign -1 or 1, moves to (x, y): the window is stretched and slanted;
+// The middle of the edge on axis u (or v), sign -1 or 1, moves to (x, y): the window is stretched and sheared;
 // the opposite edge stays.
 export function moveEdge(theta, u, v, x, y) {
   const [a, b, , c, d] = theta;
@@ -82,7 +82,7 @@ export function moveEdge(theta, u, v, x, y) {
 
 export const PRESETS = {
   identity: NEUTRAL,
-  turn: { ...NEUTRAL, angle: 30 },
+  rotate: { ...NEUTRAL, angle: 30 },
   zoom: { ...NEUTRAL, scaleX: 0.5, scaleY: 0.5 },
   flip: { ...NEUTRAL, scaleX: -1 },
   shear: { ...NEUTRAL, shear: 25 },
@@ -108,23 +108,23 @@ export function rollDice() {
 // What the grid does and what the output therefore shows, in plain words; empty where nothing happens.
 export function describe(parts, theta) {
   const { angle, scaleX, scaleY, shear, moveX, moveY } = parts;
-  const turn = Math.abs(wrap(scaleX < 0 && scaleY < 0 ? angle + 180 : angle));
+  const rotation = Math.abs(wrap(scaleX < 0 && scaleY < 0 ? angle + 180 : angle));
   const clockwise = angle > 0 !== (scaleX < 0 && scaleY < 0);
-  const degrees = `${turn.toFixed(0)}\u00b0`;
+  const degrees = `${rotation.toFixed(0)}\u00b0`;
   const size = Math.sqrt(Math.abs(scaleX * scaleY));
   const grid = [];
   const output = [];
-  if (turn >= 0.5) {
-    grid.push(`turned ${degrees} ${clockwise ? "clockwise" : "anticlockwise"}`);
-    output.push(`turned ${degrees} ${clockwise ? "anticlockwise" : "clockwise"}`);
+  if (rotation >= 0.5) {
+    grid.push(`rotated ${degrees} ${clockwise ? "clockwise" : "counter-clockwise"}`);
+    output.push(`rotated ${degrees} ${clockwise ? "counter-clockwise" : "clockwise"}`);
   }
   if (Math.abs(size - 1) >= 0.005) {
     grid.push(`${size.toFixed(2)} times as large`);
     output.push(size < 0.005 ? "squeezed to a line or a point" : `${(1 / size).toFixed(2)} times as large`);
   }
   if (Math.abs(shear) >= 0.5) {
-    grid.push("slanted");
-    output.push("slanted the other way");
+    grid.push("sheared");
+    output.push("sheared the other way");
   }
   grid.push(...direction(moveX, moveY));
   if (size >= 0.005) output.push(...direction(...contentShift(theta)));
@@ -141,7 +141,7 @@ function contentShift([a, b, tx, c, d, ty]) {
 function direction(x, y) {
   const way = (v, back, on) => (Math.abs(v) < 0.005 ? "" : v < 0 ? back : on);
   const words = [way(y, "up", "down"), way(x, "left", "right")].filter(Boolean);
-  return words.length ? [`moved ${words.join(" and ")}`] : [];
+  return words.length ? [`shifted ${words.join(" and ")}`] : [];
 }
 
 function inWords(clauses) {

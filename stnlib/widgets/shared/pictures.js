@@ -3,7 +3,7 @@
 const DRAWN_SIDE = 28;
 
 // {shape, range, data} as Python writes it, 8 bits a value, to an image; `low` and `high` are shown as black and white.
-function decodeImage({ shape: [height, width, channels], size, range: [low, high] = [0, 1], data }) {
+export function decodeImage({ shape: [height, width, channels], size, range: [low, high] = [0, 1], data }) {
   const text = atob(data);
   const values = Float32Array.from(text, (c) => low + (c.charCodeAt(0) / 255) * (high - low));
   return { data: values, height, width, channels, low, high, size: size || [height, width] };

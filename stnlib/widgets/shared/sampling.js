@@ -78,7 +78,7 @@ function cubicFar(s) {
 }
 
 // Fold a coordinate back into the image, as a mirror at the border pixels (alignCorners) or edges.
-function reflect(x, size, alignCorners) {
+export function reflect(x, size, alignCorners) {
   const low = alignCorners ? 0 : -0.5;
   const span = alignCorners ? size - 1 : size;
   if (span === 0) return 0;

@@ -62,6 +62,11 @@ class TrainLab(Instrument):
         """The state without the digits: pages of the book have them in a file."""
         return {name: value for name, value in super().state().items() if name != "digits"}
 
+    @classmethod
+    def page_files(cls):
+        """The digits."""
+        return {"train_digits": digits()}
+
     def whole_state(self):
         """The state with the digits in it, 80 kB more."""
         return self.state() | {"digits": self.digits}

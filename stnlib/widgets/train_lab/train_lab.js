@@ -59,7 +59,7 @@ class Lab extends Instrument {
   // The digits come with the widget's state, or else in a file of the page.
   async hire() {
     try {
-      const digits = this.model.get("digits") || (await loadPageFile("train_digits.js", "stnTrainDigits"));
+      const digits = this.model.get("digits") || (await loadPageFile("train_digits"));
       const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
       this.worker = new Worker(url);
       this.worker.onmessage = ({ data }) => {

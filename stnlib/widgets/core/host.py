@@ -78,11 +78,12 @@ class Instrument(anywidget.AnyWidget):
 class Pictured(Instrument):
     """An instrument that shows the user's own image or one of the embedded pictures.
 
-    A subclass defines the traits `image` and `picture` with its own checks. A new image is shown at once, unless the
-    constructor was given a `picture` beside it.
+    A subclass defines the traits `image` and `picture` with its own checks; `name` is what the page calls the image.
+    A new image is shown at once, unless the constructor was given a `picture` beside it.
     """
 
     digits = "shared/digits.json"
+    name = traitlets.Unicode("own image").tag(sync=True)
 
     def __init__(self, **traits):
         """Set the traits, at first with the first embedded picture."""

@@ -58,7 +58,6 @@ class AffineExplorer(Pictured):
     padding_mode = traits.Checked(traits.choice("padding_mode", PADDINGS))
     align_corners = traitlets.Bool(False).tag(sync=True)
     output_size = traits.Checked(output_size, allow_none=True)
-    name = traitlets.Unicode("own image").tag(sync=True)
     more = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, image=None, theta=None, **options):

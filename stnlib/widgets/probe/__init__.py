@@ -14,7 +14,8 @@ class PoolingProbe(Pictured):
     :Shapes: `image` `(H, W)` or `(H, W, 1)`, values as in AffineExplorer (None: an embedded digit); `shift`
         `(right, down)` in whole and half pixels; `edge` left | right | top | bottom; `pool` 2 | 4.
     :Convention: half pixels by the bilinear sampler, zeros outside; a cell counts as active above a tenth of the
-        largest activation, and stays when it changes by no more than a fifth. All traits sync both ways.
+        largest activation, and stays when it changes by no more than a fifth. `name` is what the page calls `image`.
+        All traits sync both ways.
     :Errors: ValueError names the argument, what is expected and what came.
     :Source: the edge filters are Sobel and Feldman's (1968).
 

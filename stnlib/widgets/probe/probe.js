@@ -23,7 +23,7 @@ class Probe extends Instrument {
     const { inputCanvas, edgesCanvas, pooledCanvas, chart } = this.refs;
     this.bindControls();
     this.listen("image", () => this.library.forget("own"));
-    this.live(["image", "picture", "shift", "edge", "pool"], [
+    this.live(["image", "name", "picture", "shift", "edge", "pool"], [
       makeStage(inputCanvas, (...target) => this.paintInput(...target)),
       makeStage(edgesCanvas, (...target) => this.paintCells(...target, "edges")),
       makeStage(pooledCanvas, (...target) => this.paintCells(...target, "pooled")),
@@ -40,6 +40,7 @@ class Probe extends Instrument {
     this.edge = get("edge");
     this.pool = get("pool");
     this.refs.own.hidden = !get("image");
+    setText(this.refs.ownName, get("name"));
     this.choices.picture.show(get("picture"));
     this.choices.edge.show(this.edge);
     this.choices.pool.show(this.pool);

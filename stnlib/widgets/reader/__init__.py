@@ -58,7 +58,6 @@ class DigitReader(Pictured):
     shift = traits.Checked(traits.pair("shift", "(right, down) in pixels", -14, 14))
     view = traitlets.Unicode("STN+FCN").tag(sync=True)
     networks = traits.Checked(packed_networks, allow_none=True, default_value=None)
-    name = traitlets.Unicode("own image").tag(sync=True)
     wanted = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, image=None, networks=None, angle=45, size=1, shift=(0, 0), **options):

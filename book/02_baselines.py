@@ -47,7 +47,7 @@ plotting.use_style()
 SEED = 0
 TRAIN_SIZE = 1_500  # at most this many different digits to learn from
 TEST_SIZE = 1_000  # and at most this many to be examined on
-COPIES = 14  # distorted copies of each training digit
+COPIES = 9  # distorted copies of each training digit
 EPOCHS = 3
 
 # %% [markdown]
@@ -614,7 +614,7 @@ assert blurred < pooled < plain
 # :label: ex-copies
 #
 # Train the dense network with only 4 distorted copies of each digit, for as many steps as above
-# with 14. How much of the gain is there already?
+# with 9. How much of the gain is there already?
 # :::
 #
 # :::{solution-start} ex-copies
@@ -638,7 +638,7 @@ assert gained - none > all_copies - gained
 assert fitted < 0.9
 
 # %% [markdown]
-# The first four copies bring most of the gain, the next ten much less. Look at the last line: the network
+# The first four copies bring most of the gain, the next five much less. Look at the last line: the network
 # misreads many of the very images that it was trained on. So it lacks steps or size, too, not only data.
 #
 # :::{solution-end}

@@ -52,7 +52,7 @@ plotting.use_style()
 
 # %%
 SEED = 0
-EPOCHS = 15
+EPOCHS = 10
 FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its results
 
 # %% [markdown]

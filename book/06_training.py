@@ -49,7 +49,7 @@ plotting.use_style()
 # %%
 SEED = 0
 EPOCHS = 3
-TRAIN_SIZE = 1408  # at most this many digits to train on; with it all batches are full
+TRAIN_SIZE = 1408  # at most this many digits to train on: all batches are full
 COPIES = 9         # and so many bent copies of each
 TEST_SIZE = 2000   # at most this many to be examined on
 

@@ -50,7 +50,7 @@ plotting.use_style()
 # %%
 SEED = 0
 EPOCHS = 3
-TRAIN_SIZE = 1408  # at most this many digits to train on; with it all batches are full
+TRAIN_SIZE = 1408  # at most this many digits to train on: all batches are full
 COPIES = 6         # each placed so many times among other scraps
 TEST_SIZE = 1800   # canvases to be examined on
 CROP = 20          # side of the transformer's output, in pixels

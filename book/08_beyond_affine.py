@@ -58,7 +58,7 @@ plotting.use_style()
 # %%
 SEED = 0
 EPOCHS = 4
-TRAIN_SIZE = 1408  # at most this many digits to train on; with it all batches are full
+TRAIN_SIZE = 1408  # at most this many digits to train on: all batches are full
 COPIES = 6         # and so many bent copies of each
 TEST_SIZE = 1800   # bent digits to be examined on
 STRONG = 3         # pixels: how far control points move in the last experiment

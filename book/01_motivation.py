@@ -294,7 +294,7 @@ def half_gone(values, result, centre):
     start = result[values == centre, 0][0]
     lost = values[result[:, 0] < start / 2]
     below, above = lost[lost < centre], lost[lost > centre]
-    return below.max(initial=-np.inf), above.min(initial=np.inf)
+    return below.max(initial=values.min()), above.min(initial=values.max())
 
 
 angles, pixels = half_gone(ANGLES[::3], rotation, 0), half_gone(SHIFTS, shift, 0)

@@ -26,7 +26,7 @@
 # - show, pixel by pixel, what a convolution and a max-pool do to a shifted digit;
 # - say what pooling buys, what it costs, and why that is not yet a cure.
 #
-# *Reading: about 15 minutes. Running: about a minute on two processor cores.*
+# *Reading: about 15 minutes. Running: under a minute on two processor cores.*
 
 # %%
 import keras

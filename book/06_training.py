@@ -22,7 +22,7 @@
 # - name what no spatial transformer can undo;
 # - recognise three ways in which it goes wrong, and mend them.
 #
-# *Reading: about 25 minutes. Running: about two minutes on two processor cores.*
+# *Reading: about 25 minutes. Running: about a minute on two processor cores.*
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter trains the whole chain: the loss's gradient flows back through the sampler and the grid to the six numbers and the network that predicts them.", "name": "fig-pipeline-training"}}
 from stnlib.pipeline import pipeline

@@ -23,7 +23,7 @@
 # - say when a small output misrepresents its input, and which cure to choose;
 # - name what a single window cannot do.
 #
-# *Reading: about 20 minutes. Running: about a minute and a half on two processor cores.*
+# *Reading: about 20 minutes. Running: about a minute on two processor cores.*
 
 # %%
 import keras

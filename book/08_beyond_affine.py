@@ -25,7 +25,7 @@
 # - compare affine, projective and spline transformers on bent digits without fooling yourself;
 # - look at learned grids, and say when the extra freedom pays.
 #
-# *Reading: about 25 minutes. Running: about a minute and a half on two processor cores.*
+# *Reading: about 25 minutes. Running: about a minute on two processor cores.*
 
 # %%
 from functools import partial

@@ -23,7 +23,7 @@
 # - say where a spatial transformer pays, and where it does not;
 # - list what we did otherwise than the paper, and what the paper leaves open.
 #
-# *Reading: about 25 minutes. Running: about a minute on two processor cores.*
+# *Reading: about 25 minutes. Running: under a minute on two processor cores.*
 
 # %%
 import shlex

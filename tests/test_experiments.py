@@ -253,6 +253,16 @@ def test_a_checkpoint_of_another_run_is_not_used(digits, tmp_path):
     assert measure.resume(tiny(), model, path)["errors"] == []
 
 
+@pytest.mark.parametrize("together", [1, pytest.param(16, marks=pytest.mark.tensorflow)])
+def test_the_bar_counts_every_step_once(together):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", steps_per_execution=together)
+    counted = []
+    bar = type("Bar", (), {"update": lambda self, steps: counted.append(steps)})()
+    model.fit(np.ones((37, 2)), np.ones((37, 1)), batch_size=1, verbose=0, callbacks=[measure.Progress(bar)])
+    assert sum(counted) == 37
+
+
 def record_of(run, error, **more):
     errors = {"distorted": error, "original": error / 2}
     cost = {"parameters": 5, "train_images": 1437, "test_images": 360, "seconds": 70.0, "cpu_seconds": 7.0}

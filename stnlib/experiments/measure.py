@@ -141,8 +141,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Count the steps up to this one."""
-        self.bar.update(batch + 1 - self.taken)
-        self.taken = batch + 1
+        done = min(batch + 1, self.params["steps"])  # Keras rounds the last batch's number up
+        self.bar.update(done - self.taken)
+        self.taken = done
 
 
 def describe(procedure: Classification, model: keras.Model, state: dict, tests: dict) -> dict:

@@ -8,9 +8,9 @@ export MAKE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .NOTPARALLEL:
-.PHONY: help book serve notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
+.PHONY: help book serve zip notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
 	test-backends test-export bench bench-training bench-widgets experiments page-networks fixtures \
-	screenshot clean
+	screenshot pipeline clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ book: .venv/stamp ## execute the chapters and build _build/html
 
 serve: book ## build, then serve the book on this machine, on PORT
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+zip: book ## pack the built book for reading offline
+	@$(BIN)/python tools/zip_book.py
 
 notebooks: .venv/stamp ## regenerate book/*.ipynb from book/*.py
 	@$(BIN)/python tools/notebooks.py
@@ -98,6 +101,11 @@ fixtures: .venv/stamp ## what the widgets' scripts must reproduce, and the digit
 
 screenshot: book ## the picture of the README
 	$(BIN)/python tools/screenshot.py
+
+pipeline: .venv/stamp ## the numbers of the pipeline figure, and the picture that links to the book show
+	$(BIN)/python tools/pipeline_pass.py
+	@$(BIN)/python tools/site_assets.py
+	$(BIN)/python tools/social_card.py
 
 clean: ## remove what the targets above built, environments aside
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

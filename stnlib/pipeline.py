@@ -246,9 +246,8 @@ def _theta(run):
     return f'<g>{_matrix(run.theta, 52, 22, "")}</g><g class="slopes">{slopes}</g>'
 
 
-def _grid(run):
-    """The sampling grid over the digit that it reads; a dot marks its first point. It may leave the image."""
-    side, top = 80, 50
+def grid_over(run, side, top):
+    """The sampling grid, which may leave the image, over the digit, `side` wide; a dot marks its first point."""
     points = (run.grid + 1) / 2 * side + ((CARD - side) / 2, top)
     lines = [path for way in (points, points.swapaxes(0, 1)) for path in way[::3, ::3]]
     edge = [points[0, 0], points[0, -1], points[-1, -1], points[-1, 0], points[0, 0]]
@@ -302,7 +301,7 @@ PICTURES = {
     "input": lambda run: _pixels(run.image),
     "localization": _network,
     "theta": _theta,
-    "grid": _grid,
+    "grid": lambda run: grid_over(run, 80, 50),
     "sampler": lambda run: _pixels(run.result),
     "classifier": _bars,
     "loss": _loss,

@@ -30,7 +30,7 @@ def pages(folder=FOLDER):
 
 def chapters(folder=FOLDER):
     """The pages that are notebooks."""
-    return [path for path in pages(folder) if path.removeprefix("book/")[:2].isdigit()]
+    return [path for path in pages(folder) if path.startswith("book/") and path[5:7].isdigit()]
 
 
 def missing(reason):

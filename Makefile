@@ -88,7 +88,7 @@ bench-training: .venv/stamp ## time a training step of each network: results/ben
 	$(BIN)/python benchmarks/training.py
 
 bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/bench-widgets.json
-	$(BIN)/python benchmarks/widgets.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/widgets.py
 
 experiments: .venv/stamp ## measure the tables; stop and start it at any time
 	$(BIN)/python -m stnlib.experiments all

@@ -1,6 +1,6 @@
 """Times a frame of each widget while it is dragged, and writes `results/bench-widgets.json`.
 
-    python benchmarks/widgets.py [--frames N] [--output FILE]
+    PYTHONPATH=tools python benchmarks/widgets.py [--frames N] [--output FILE]
 
 A frame is everything that one move of a handle costs the page: theta, grid, samples, bitmaps, canvases, the numbers
 and words, and the browser's style and layout. Frames are spaced as on a screen; the browser is headless Chromium.
@@ -10,12 +10,11 @@ The reader's frame holds four networks' answers, and a slice of its curves, whic
 
 import argparse
 import pathlib
-import shutil
 import statistics
 import sys
 
+import chromium
 import common
-from playwright.sync_api import sync_playwright
 
 from stnlib import widgets
 from stnlib.widgets import AffineExplorer, DigitReader
@@ -96,8 +95,7 @@ def measure(browser, widget, width, scale, frames):
 
 def run(frames=FRAMES):
     """The whole benchmark as a JSON-ready dictionary."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    with chromium.started() as browser:
         width = page_width(browser)
         results = {}
         for name, make in cases().items():
@@ -105,7 +103,6 @@ def run(frames=FRAMES):
                 results[f"{name}, {scale}x"] = entry = measure(browser, make(), width, scale, frames)
                 print(f"{name}, {scale}x: {entry['median_ms']} ms (95 %: {entry['p95_ms']} ms)", flush=True)
         version = browser.version
-        browser.close()
     unit = "ms a frame while dragging; 1x and 2x are device pixels for each CSS pixel"
     return common.report("widgets", unit, {"chromium": version}, results, output_shown_px=SHOWN)
 

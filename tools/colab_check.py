@@ -175,7 +175,7 @@ def main() -> None:
     chosen = [path for path in notebooks.sources() if path.stem in sys.argv[1:] or not sys.argv[1:]]
     workers = ThreadPoolExecutor(min(os.cpu_count() or 1, 4))
     with times.stage(f"{len(chosen)} chapters on {dataset()['STNLIB_DATASET']}"), workers:
-        found = [problem for of_one in list(workers.map(problems, chosen)) for problem in of_one]
+        found = [problem for of_one in list(workers.map(problems, reversed(chosen))) for problem in of_one]
     if found:
         sys.exit("\n".join(found))
     with times.stage("widgets"):

@@ -16,17 +16,16 @@ pytestmark = pytest.mark.repository
 def tools():
     sys.path.insert(0, str(ROOT / "tools"))
     import site_assets
-    import site_docstrings
     import site_outputs
     import site_pages
     import site_slim
 
-    modules = (site_assets, site_docstrings, site_outputs, site_pages, site_slim)
+    modules = (site_assets, site_outputs, site_pages, site_slim)
     yield {module.__name__: module for module in modules}
     sys.path.remove(str(ROOT / "tools"))
 
 
-@pytest.mark.parametrize("name", ["site_assets", "site_docstrings", "site_outputs", "site_pages", "site_slim"])
+@pytest.mark.parametrize("name", ["site_assets", "site_outputs", "site_pages", "site_slim"])
 def test_the_examples_of_a_tool_run(tools, name):
     outcome = doctest.testmod(tools[name])
     assert outcome.attempted > 0

@@ -98,7 +98,7 @@ export function paintLoss(context, width, height, { moments, shown, colours }) {
 // The end of the axis: it grows in steps, so that the curves do not shrink with every moment.
 function lastStep(moments) {
   const now = moments.at(-1)?.step || 0;
-  return [200, 500, 1000, 2000, 4000].find((end) => now <= end) || 6000;
+  return [200, 500, 1000, 2000].find((end) => now <= end) || 3000;
 }
 
 function paintPair(context, plot, moments, key, shown, colours) {

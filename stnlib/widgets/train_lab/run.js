@@ -81,7 +81,7 @@ export class Run {
     const seen = new Uint8Array(this.watched.length * PIXELS);
     const thetas = [], predictions = [];
     const right = [0, 0];
-    let flat = 0, ink = 0;
+    let flat = 0, black = 0;
     for (const { start, batch } of parts(this.test)) {
       right[1] += crossEntropy(rival.forward(batch), batch.labels, batch.count, rival.gradient).right;
       const logits = transformed.forward(batch);
@@ -91,7 +91,7 @@ export class Run {
         means.add(batch.labels[n], outputs, n);
         const [low, high] = extent(outputs, n);
         if (high - low < FLAT) flat += 1;
-        ink += high;
+        if (high < FLAT) black += 1;
         const place = this.watched.indexOf(start + n);
         if (place < 0) continue;
         write(seen, place, outputs, n);
@@ -102,7 +102,7 @@ export class Run {
     const { count } = this.test;
     return {
       step: this.step, images: this.images, range: this.range, accuracy: right.map((number) => number / count), losses: [...this.losses],
-      meanOutputs: means.bytes(), agreement: means.agreement(), seen, thetas, predictions, blind: flat / count, dark: ink / count < FLAT,
+      meanOutputs: means.bytes(), agreement: means.agreement(), seen, thetas, predictions, blind: flat / count, dark: black > flat / 2,
     };
   }
 }

@@ -17,7 +17,7 @@ const SETTINGS = {
   rotation: "rotation", growing: "growing", lean: "lean", rival: "rival",
 };
 const TRAITS = [...Object.keys(SETTINGS), "seed", "speed", "playing"];
-const SPEEDS = { slow: 20, normal: 120, full: null }; // steps a second
+const SPEEDS = { slow: 20, normal: 150, full: null }; // steps a second
 const GUESS_AFTER = 10; // seconds of watching
 const SPACING = 0.02; // of the steps so far, between recorded moments
 const PARSE = { headRate: Number, lean: Number, rotation: Number, growing: (text) => text === "true" };

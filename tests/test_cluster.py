@@ -11,13 +11,12 @@ from stnlib.experiments import __main__ as command_line
 from stnlib.experiments import files
 
 distributed = pytest.importorskip("distributed")
-OPTIONS = ["--model", "fcn_mixed", "--distortion", "article", "--dataset", "uci", "--train-size", "64"]
+OPTIONS = ["--model", "fcn_mixed", "--dataset", "uci", "--train-size", "64"]  # two runs
 
 
 def finish(folder, epochs, address):
-    words = ["plan", "article", *OPTIONS, "--epochs", str(epochs), "--out", str(folder)]
-    todo = command_line.chosen("article", vars(command_line.parser().parse_args(words)), every_seed=True)
-    command_line.on_cluster(address, todo, folder)
+    words = ["article", *OPTIONS, "--epochs", str(epochs), "--out", str(folder), "--scheduler", address]
+    command_line.main(words)
 
 
 @pytest.mark.slow
@@ -49,24 +48,25 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_doubled(tmp_path):
         work.join(300)
         assert not work.is_alive() and not failed
     records = files.read_results(tmp_path)
-    assert sorted(record["seed"] for record in records) == [0, 1, 2]
+    assert sorted(record["distortion"] for record in records) == ["article", "article_clutter"]
     assert all(len(record["error_per_epoch"]) == epochs for record in records)
     assert [record["name"] for record in records if record["seconds"] > marked] == [name]
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("stop", [ValueError, SystemExit])
+def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys, monkeypatch, stop):
     def measured(run, out):
-        if run.seed == 1:
-            raise ValueError("no such thing")
+        if run.distortion == "article":
+            raise stop("no such thing")
         return {"error": {"distorted": 0.1}, "parameters": 1, "cpu_seconds": 1.0}
 
     monkeypatch.setattr(command_line, "measured", measured)
     cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
-    with cluster, pytest.raises(SystemExit, match="1 of 3 runs failed"):
+    with cluster, pytest.raises(SystemExit, match="1 of 2 runs failed"):
         finish(tmp_path, 2, cluster.scheduler_address)
     shown = capsys.readouterr()
-    assert "no such thing" in shown.err and shown.out.count("error distorted 10.00 %") == 2
+    assert "no such thing" in shown.err and shown.out.count("error distorted 10.00 %") == 1
 
 
 def test_nobody_at_the_address(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stnlib.experiments import files, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
-from stnlib.experiments.measure import measure
+from stnlib.experiments.measure import measured
 
 EPILOG = """A run that was stopped, in whatever way, goes on from its last epoch and ends with the same numbers.
 Finished runs are skipped. Examples:
@@ -162,17 +162,6 @@ def here(todo: list[runs.Run], out: Path, progress: bool = True) -> None:
     """Measure the runs in this process, one after the other."""
     for run in todo:
         report(run, measured(run, out, progress))
-
-
-def measured(run: runs.Run, out: Path, progress: bool = False) -> dict | None:
-    """Measure a run unless that is done, and return its record, None where it was there already."""
-    if (out / f"{run.name}.json").exists():
-        return None
-    try:
-        source = run.plan.procedure.load(run)
-    except OSError as error:
-        raise SystemExit(str(error)) from error
-    return measure(run, source, out, progress)
 
 
 def report(run: runs.Run, record: dict | None) -> None:

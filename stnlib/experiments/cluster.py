@@ -39,6 +39,9 @@ def results(
 
 
 def one(measured: Callable[[Run, Path], dict | None], run: Run, out: Path) -> dict | None:
-    """Do one run in a worker, after those that it has begun."""
+    """Do one run in a worker, after those that it has begun; what would end a program is an error of this run only."""
     with ONE_AT_A_TIME:
-        return measured(run, out)
+        try:
+            return measured(run, out)
+        except SystemExit as error:
+            raise RuntimeError(str(error)) from error

@@ -49,6 +49,20 @@ def measure(run: Run, source, out: Path, progress: bool = True) -> dict:
     return record
 
 
+def measured(run: Run, out: Path, progress: bool = False) -> dict | None:
+    """Load what a run needs, measure it and return its record; None where that was done before.
+
+    :Errors: SystemExit with one line where its data set cannot be had.
+    """
+    if (out / f"{run.name}.json").exists():
+        return None
+    try:
+        source = run.plan.procedure.load(run)
+    except OSError as error:
+        raise SystemExit(str(error)) from error
+    return measure(run, source, out, progress)
+
+
 def compiled(run: Run, source) -> keras.Model:
     """Build and compile the run's network, its optimizer's variables in place."""
     make_deterministic()

@@ -136,7 +136,7 @@ class Recipes(Classification):
     def teach_pose(self, model: keras.Model) -> None:
         """Regress the theta that shows each training image's object upright and full."""
         training.set_seed(self.run.seed)
-        images, corners = self.source.x_train, self.source.corners_train
+        images, corners = (part[: self.run.train_size] for part in (self.source.x_train, self.source.corners_train))
         target = fitting.from_corners(corners, transform=self.run.transform)
         training.fit_pose(model.get_layer("transformer"), images, target, self.recipe.pose_epochs)
 

@@ -103,7 +103,7 @@ def test_an_image_and_a_drawing_cross():
         assert {"picture": "own"} in states
         assert sent["shape"] == [2, 2, 1]
         send(client, comm, {"drawing": sent})
-        assert printed(client, "widget.drawing[..., 0].tolist()") == "[[1.0, 0.0], [0.0, 1.0]]"
+        assert printed(client, "widget.drawing[..., 0].tolist()") == "[[255, 0], [0, 255]]"
 
 
 def test_the_networks_come_when_the_page_wants_them():

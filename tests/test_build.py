@@ -25,6 +25,7 @@ LIBRARY = {
     "stnlib/_checks.py": "def check():\n    pass\n",
     "stnlib/sampling.py": "from stnlib import _checks\n\n\ndef sample():\n    return _checks.check()\n",
     "stnlib/plotting.py": "def strip():\n    from stnlib import sampling\n",
+    "stnlib/plotting.json": "{}",
     "stnlib/unused.py": "x = 1\n",
     "stnlib/tables/__init__.py": '"""Tables."""\n',
     "stnlib/tables/files.py": "from pathlib import Path\n\nFOLDER = Path('results')\n",
@@ -80,6 +81,8 @@ class TestWhatRunsAgain:
             ("stnlib/__init__.py", "sampler figures explorer probe tables"),
             ("stnlib/_checks.py", "sampler figures"),  # through another module, and through a function
             ("stnlib/plotting.py", "figures"),
+            ("stnlib/plotting.json", "figures"),
+            ("stnlib/digits.json", "sampler figures"),  # of no module in particular: of all that lie beside it
             ("results/a.json", "tables"),
             ("results/new.json", "tables"),
             ("stnlib/widgets/core/widget.css", "explorer probe"),

@@ -107,11 +107,15 @@ class Library:
         return found | {name[: dot.start()] for name in found for dot in re.finditer(r"\.", name)}
 
     def beside(self, module: str) -> set[Path]:
-        """The files that are no Python in a module's folder, and in folders there without Python; scripts' imports."""
+        """The files that are no Python in a module's folder, and in folders there without Python; scripts' imports.
+
+        A file that bears the name of another module there is that one's.
+        """
         found, folders = set(), [self.paths[module].parent]
         while folders:
             inside = [path for path in folders.pop().iterdir() if path.name != "__pycache__"]
-            found |= {path for path in inside if path.is_file() and path.suffix != ".py"}
+            names = {path.stem for path in inside if path.suffix == ".py"} - {self.paths[module].stem}
+            found |= {path for path in inside if path.is_file() and path.suffix != ".py" and path.stem not in names}
             folders += [path for path in inside if path.is_dir() and not any(path.rglob("*.py"))]
         scripts = {path for path in found if path.suffix == ".js"}
         while scripts:

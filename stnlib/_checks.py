@@ -1,10 +1,11 @@
-"""Checks of arguments at the public edges: one line that names the argument, what came, what is expected."""
+"""Checks of arguments at the public edges: one line that names the argument, what came, what is expected.
+
+Keras is imported where tensors are met, so that the widgets, which have none, share these checks without it.
+"""
 
 import numbers
 
-import keras
 import numpy as np
-from keras import ops
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -54,16 +55,20 @@ def sizes(value, argument, least=1):
 
 def is_symbolic(*tensors):
     """True when a Keras model is being drawn: at least one of the tensors is a KerasTensor."""
+    import keras
+
     return any(isinstance(tensor, keras.KerasTensor) for tensor in tensors)
 
 
 def floating(value, argument, rank=None):
     """Return `value` as a floating backend tensor, of `rank` axes when given."""
+    import keras
+
     if isinstance(value, keras.KerasTensor):
         tensor = value
     else:
         try:
-            tensor = ops.convert_to_tensor(value)
+            tensor = keras.ops.convert_to_tensor(value)
         except Exception as error:  # each backend raises its own kinds
             raise ValueError(f"{argument}: expected an array of numbers, got {type(value).__name__}") from error
     dtype = keras.backend.standardize_dtype(tensor.dtype)
@@ -83,7 +88,9 @@ def from_list(value, argument):
         return value
     try:
         if value and not isinstance(value[0], (list, tuple, numbers.Number)):
-            return ops.stack(value)
+            import keras
+
+            return keras.ops.stack(value)
         return np.asarray(value, "float32")
     except Exception as error:  # each backend raises its own kinds
         raise ValueError(f"{argument}: expected an array of numbers, got {value!r:.80}") from error
@@ -91,16 +98,20 @@ def from_list(value, argument):
 
 def precision(*tensors):
     """The dtype to compute in: float64 when one of the tensors has it, else float32."""
+    import keras
+
     names = [keras.backend.standardize_dtype(tensor.dtype) for tensor in tensors]
     return "float64" if "float64" in names else "float32"
 
 
 def known(tensor):
     """The values of a tensor as float64 NumPy where they are known now; None for a traced or symbolic one."""
+    import keras
+
     if is_symbolic(tensor):
         return None
     try:
-        return ops.convert_to_numpy(tensor).astype("float64")
+        return keras.ops.convert_to_numpy(tensor).astype("float64")
     except (TypeError, NotImplementedError, AttributeError, RuntimeError):
         return None
 

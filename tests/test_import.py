@@ -1,0 +1,48 @@
+"""What an import costs, and that Keras knows the library's classes in whatever order the two are imported."""
+
+import subprocess
+import sys
+
+import keras
+import pytest
+
+import stnlib
+from stnlib.optimizers import SlowAdam
+
+pytestmark = pytest.mark.repository
+HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "scipy", "sklearn")
+LOADED = f"import sys; print([name for name in {HEAVY} if name in sys.modules])"
+
+
+def run(program):
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["stnlib", "stnlib.widgets"])
+def test_an_import_loads_no_framework(module):
+    assert run(f"import {module}; {LOADED}") == "[]"
+
+
+def test_all_widgets_are_made_and_shown_without_a_framework():
+    program = "from stnlib import widgets\nfor name in widgets.__all__: getattr(widgets, name)().to_html()\n"
+    assert run(program + LOADED) == "[]"
+
+
+def test_public_names_and_modules_are_there():
+    for name in stnlib.__all__:
+        assert callable(getattr(stnlib, name)) and name in dir(stnlib)
+    assert stnlib.transforms.__name__ == "stnlib.transforms"
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        stnlib.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("order", ["stnlib, keras", "keras, stnlib", "stnlib.widgets, keras", "stnlib.layers, keras"])
+def test_saved_models_load_in_either_order(tmp_path, order):
+    features = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
+    net = keras.Sequential([keras.Input((6, 6, 1)), stnlib.SpatialTransformer(features, name="transformer")])
+    net.compile(SlowAdam(net.get_layer("transformer")), "mse")
+    net.save(tmp_path / "net.keras")
+    program = f"import {order}\nprint(keras.models.load_model({str(tmp_path / 'net.keras')!r}).optimizer.name)"
+    assert run(program).endswith("slow_adam")

@@ -102,7 +102,7 @@ class Health:
 
     :Convention: `outside`: share of the sampling points beyond the image's edges. `zoom`: area of the window that is
         sampled, by the image's (median over images). `spread`: standard deviation of the sampling points over images,
-        normalised units (the image is 2 wide). `flipped`: share of images mirrored or turned by more than 90 degrees.
+        normalised units (the image is 2 wide). `flipped`: share of images mirrored or rotated by more than 90 degrees.
         `alive` of `features` vary over the images. `away`: distance of the mean sampling points from the identity's.
         `gradient`: norm of the loss's gradient in the head, None without labels. `correlation`: that of the sampling
         points with the true ones, over images; NaN without truth.

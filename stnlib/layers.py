@@ -142,7 +142,7 @@ class SpatialTransformer(ImageLayer):
         self.head = identity_head(transform, control_points)
 
     def theta(self, images):
-        """The parameters `(B, P)`, float32, that the images `(B, H, W, C)` ask for.
+        """theta `(B, P)`, float32, for images `(B, H, W, C)`.
 
         Ask a layer or a subclassed model for it. A functional model whose output it is does not load again from its
         file: there, take the second output of a layer with `return_theta`.
@@ -150,7 +150,7 @@ class SpatialTransformer(ImageLayer):
         return self.head(self.localization(self.checked(images)))
 
     def call(self, images):
-        """Resample the images `(B, H, W, C)` where their own theta says."""
+        """Resample the images `(B, H, W, C)`, each at the points that its own theta gives."""
         theta = self.theta(images)
         size = self.size_for(images.shape)
         points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners, self.aspect)

@@ -43,7 +43,7 @@ def set_seed(seed: int) -> None:
 
 
 def compile(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
-    """Compile a classifier that answers with logits: Adam, cross-entropy, accuracy; returns the model.
+    """Compile a classifier that outputs logits: Adam, cross-entropy, accuracy; returns the model.
 
     :Convention: labels are integers, one an image or several. `learning_rate` is a number, a schedule, or a whole
         optimizer, `SlowAdam` say. On TensorFlow nothing is XLA-compiled, and 16 steps run at a time: faster on CPUs.
@@ -112,7 +112,7 @@ class ProgressLine(keras.callbacks.Callback):
 
 
 class ThetaHistory(keras.callbacks.Callback):
-    """Keeps what a transformer says about some images: before training, then after each epoch.
+    """Keeps the theta that a transformer gives for some images: before training, then after each epoch.
 
     :Convention: `thetas` is a list of NumPy arrays `(N, P)`. `layer` is the transformer, or its name in the model; a
         transformer that lies inside another model, or behind other layers, is given itself, with the images that
@@ -142,7 +142,7 @@ class ThetaHistory(keras.callbacks.Callback):
 
 
 def probabilities(model: keras.Model, x: Any) -> np.ndarray:
-    """Ask the model for its confidence in each class.
+    """The probabilities that a model gives to each class.
 
     :Shapes: x `(N, ...)` to NumPy `(N, classes)`, or `(N, K, classes)` for K labels an image; rows sum to 1.
     :Convention: the model gives logits.
@@ -192,7 +192,7 @@ def fit_pose(
         that yields such pairs, a `PosePairs` say.
     :Convention: trains the localization and the head, by the mean squared error of theta, with Adam and a cosine
         decay. Corners become thetas by `stnlib.fitting.from_corners`.
-    :Errors: ValueError for a layer that has none of its own theta, or is frozen, and for thetas of another shape.
+    :Errors: ValueError for what is no `SpatialTransformer` or is frozen, and for thetas of another shape.
 
     >>> layer = SpatialTransformer(keras.layers.Flatten())
     >>> images, thetas = np.ones((8, 4, 4, 1), "float32"), np.tile([1, 0, 0.5, 0, 1, 0], (8, 1))
@@ -257,8 +257,9 @@ def random_quads(
         quad = fitting.CORNERS / 2 + rng.normal(0, perspective, (4, 2))
         quad = quad * frame * rng.uniform(*scale)
         quad[:, 0] += rng.uniform(-shear, shear) * quad[:, 1]
-        turn = np.radians(rng.uniform(-angle, angle))
-        quad = quad @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        rotation = np.radians(rng.uniform(-angle, angle))
+        cos, sin = np.cos(rotation), np.sin(rotation)
+        quad = quad @ np.array([[cos, sin], [-sin, cos]])
         room = frame - np.ptp(quad, axis=0)
         if (room >= 0).all():
             found.append(2 * (quad - quad.min(axis=0) + rng.uniform(0, room)) / frame - 1)

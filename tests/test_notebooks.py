@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import types
 
@@ -61,6 +62,10 @@ class TestChapters:
     def test_keeps_the_house_style(self, script, rule):
         assert rule(read(script)) == []
 
+    def test_a_chapter_has_exercises_and_the_quick_start_has_none(self, script):
+        asked = re.findall(r"\{exercise", rules.prose(read(script)))
+        assert asked == [] if script.stem == "quickstart" else rules.exercises(read(script)) == []
+
     def test_its_claims_are_beside_what_readers_run(self, script):
         assert rules.claims(run_notebooks.with_claims(script)) == []
 
@@ -73,6 +78,12 @@ class TestChapters:
 
 def test_no_notebook_is_stale_or_without_source():
     assert notebooks.stale() == []
+
+
+def test_the_quick_start_is_a_screen_of_code():
+    code = "\n".join(cell.source for cell in rules.code_cells(read(SCRIPTS[0])))
+    assert SCRIPTS[0].stem == "quickstart"
+    assert len([line for line in code.splitlines() if line.strip()]) <= 25
 
 
 class TestGenerator:
@@ -261,7 +272,7 @@ class TestRulesCanFail:
         ],
     )
     def test_structure(self, text, count):
-        assert len(rules.structure(prose_of(text))) == count
+        assert len(rules.structure(prose_of(text)) + rules.exercises(prose_of(text))) == count
 
     def test_executed_outputs(self):
         book = book_of("1")

@@ -128,19 +128,28 @@ def alternatives(book: nbformat.NotebookNode) -> list[str]:
     ]
 
 
+def prose(book: nbformat.NotebookNode) -> str:
+    """The text of a chapter."""
+    return "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+
+
 def structure(book: nbformat.NotebookNode) -> list[str]:
-    """One title, first; two to four exercises, each with its solution."""
-    prose = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
-    titles = re.findall(r"^# ", prose, re.M)
-    exercises = re.findall(FENCE + r"exercise(?:-start)?\}", prose, re.M)
-    solutions = re.findall(FENCE + r"solution(?:-start)?\}", prose, re.M)
-    problems = [] if prose.startswith("# ") else ["the first cell is not the title"]
-    if len(titles) != 1:
-        problems.append(f"{len(titles)} titles")
-    if not 2 <= len(exercises) <= 4:
-        problems.append(f"{len(exercises)} exercises, not 2 to 4")
-    if len(solutions) != len(exercises):
-        problems.append(f"{len(solutions)} solutions of {len(exercises)} exercises")
+    """One title, first."""
+    text = prose(book)
+    titles = re.findall(r"^# ", text, re.M)
+    problems = [] if text.startswith("# ") else ["the first cell is not the title"]
+    return problems if len(titles) == 1 else [*problems, f"{len(titles)} titles"]
+
+
+def exercises(book: nbformat.NotebookNode) -> list[str]:
+    """Two to four exercises, each with its solution."""
+    text, problems = prose(book), []
+    asked = re.findall(FENCE + r"exercise(?:-start)?\}", text, re.M)
+    solved = re.findall(FENCE + r"solution(?:-start)?\}", text, re.M)
+    if not 2 <= len(asked) <= 4:
+        problems.append(f"{len(asked)} exercises, not 2 to 4")
+    if len(solved) != len(asked):
+        problems.append(f"{len(solved)} solutions of {len(asked)} exercises")
     return problems
 
 

@@ -56,8 +56,8 @@ def version(root: Path = ROOT) -> str:
 
 
 def sources(root: Path = ROOT) -> list[Path]:
-    """The chapters' percent scripts, in the book's order."""
-    return sorted((root / "book").glob("[0-9][0-9]_*.py"))
+    """The percent scripts of the quick start and of the chapters, in the book's order."""
+    return [*(root / "book").glob("quickstart.py"), *sorted((root / "book").glob("[0-9][0-9]_*.py"))]
 
 
 def cell_id(kind: str, source: str, seen: dict[str, int]) -> str:

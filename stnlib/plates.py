@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from stnlib import _checks
 from stnlib.poses import CORNERS, homography
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"  # no I, O, Q
@@ -46,11 +48,14 @@ def make(count: int, seed: int | Sequence[int] = 0) -> Plates:
 
     :Shapes: see `Plates`.
     :Convention: `images` are whole multiples of 1/255; labels index `ALPHABET`.
+    :Errors: ValueError for a count that is no whole number of at least 0.
 
     >>> plates = make(2, seed=1)
     >>> plates.images.shape, text(plates.labels[0])
-    ((2, 48, 188, 3), 'GHRZ1')
+    ((2, 48, 188, 3), 'FGRY1')
     """
+    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or count < 0:
+        _checks.fail("count", repr(count), "a whole number of at least 0")
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, len(ALPHABET), (count, LENGTH)).astype("int32")
     corners = np.array([draw_corners(rng) for _ in range(count)]).reshape(count, 4, 2)

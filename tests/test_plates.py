@@ -65,3 +65,9 @@ def test_plates_are_rotated_sheared_shifted_and_seen_from_aside(made):
 
 def test_labels_as_text():
     assert plates.text([0, 9, 10, 32]) == "09AZ"
+
+
+@pytest.mark.parametrize("count", [-1, 2.5, True, "9"])
+def test_a_count_that_is_none(count):
+    with pytest.raises(ValueError, match="count: expected a whole number of at least 0"):
+        plates.make(count)

@@ -54,7 +54,7 @@ const LESSONS = {
     30: "A smaller range is easier: the means become sharp sooner.",
     90: "Up to a quarter either way: harder, and the means stay less sharp. Then let this range grow, and compare.",
   },
-  growing: { true: "The range of rotations grows from 0 to its whole in the first half of the run, so that each step asks for little more than what is learned already." },
+  growing: { true: "The range of rotations grows from 0 to its whole in the first half of the run, so that each step asks for little more than what is learned already. With 90\u00b0 this helped in every run that we measured." },
   rival: {
     dense: "Beside the transformer a dense network of the same number of weights, with no transformer.",
     convolution: "Beside the transformer a small convolutional network of about as many weights.",

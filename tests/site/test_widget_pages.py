@@ -1,25 +1,28 @@
 """The widgets on the pages of the built book."""
 
+import re
+
 import pytest
 
-from tests.js.acts import centre, get, mouse_drag, picture, settle, touch_drag
+from stnlib.widgets.core import pack
+from tests.js.acts import centre, mouse_drag, settle, touch_drag
 from tests.js.test_reach import SHIFTS
-from tests.site.conftest import DESKTOP, PHONE
+from tests.site.conftest import DESKTOP, FOLDER, PHONE, pages
 
 pytestmark = pytest.mark.site
-PAGES = [
-    ("book/intro.html", "explorer"),
-    ("book/02_baselines.html", "probe"),
-    ("book/04_grid_generator.html", "explorer"),
-    ("book/05_sampler.html", "microscope"),
-]
-HANDLE = {
-    "explorer": '.stn-handle[data-u="1"][data-v="1"]',
-    "probe": "[data-ref=handle]",
-    "microscope": "[data-ref=point]",
-}
-CANVAS = {"explorer": "outputCanvas", "probe": "pooledCanvas", "microscope": "canvas"}
-TRAIT = {"explorer": "theta", "probe": "shift", "microscope": "point"}
+
+
+def first_widgets():
+    """The pages that show a widget with a handle to drag, each with the name of its first widget."""
+    for path in pages():
+        found = re.search(r'data-widget="(\w+)"', (FOLDER / path).read_text("utf-8"))
+        if found and "stn-handle" in pack.template(found[1]):
+            yield path, found[1]
+
+
+PAGES = list(first_widgets()) or [("book/intro.html", "explorer")]
+HANDLE = ".stn-corner, .stn-handle:not(.stn-edge)"
+PICTURES = "[...document.querySelector('.stn-widget').querySelectorAll('canvas')].map((canvas) => canvas.toDataURL())"
 MOBILE = {"size": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
 
@@ -42,34 +45,33 @@ def test_the_page_has_its_widget_and_a_dragged_handle_changes_the_picture(widget
     opened = widget_page(path, over=over)
     page = opened.page
     assert page.locator(".stn-widget").first.get_attribute("data-widget") == widget
-    before = picture(page, CANVAS[widget]), get(page, TRAIT[widget])
-    mouse_drag(page, HANDLE[widget], 21, -18)
-    assert picture(page, CANVAS[widget]) != before[0]
-    assert get(page, TRAIT[widget]) != before[1]
+    before = page.evaluate(PICTURES)
+    mouse_drag(page, HANDLE, 21, -18)
+    assert page.evaluate(PICTURES) != before
     assert opened.errors == []
 
 
 @pytest.mark.parametrize(("path", "widget"), PAGES)
-def test_touch_drags_a_handle_and_a_swipe_beside_it_scrolls(widget_page, path, widget):
+def test_a_swipe_over_a_picture_scrolls_and_touch_drags_a_handle(widget_page, path, widget):
     page = widget_page(path, **MOBILE).page
-    before = picture(page, CANVAS[widget])
-    x, y = centre(page, HANDLE[widget])
+    box = page.locator(".stn-widget canvas").first.bounding_box()
     scroll = page.evaluate("scrollY")
-    touch_drag(page, x, y, -18, -18)
-    assert picture(page, CANVAS[widget]) != before
-    assert page.evaluate("scrollY") == scroll
-    box = page.locator(f"[data-ref={CANVAS[widget]}]").first.bounding_box()
-    touch_drag(page, box["x"] + box["width"] * 0.5, box["y"] + 8, 0, -140)
+    touch_drag(page, box["x"] + 0.03 * box["width"], box["y"] + 0.66 * box["height"], 0, -140)
     page.wait_for_function(f"Math.abs(scrollY - {scroll}) > 20")
+    x, y = centre(page, HANDLE)
+    before, scroll = page.evaluate(PICTURES), page.evaluate("scrollY")
+    touch_drag(page, x, y, -18, -18)
+    assert page.evaluate(PICTURES) != before
+    assert page.evaluate("scrollY") == scroll
 
 
 @pytest.mark.parametrize(("path", "widget"), PAGES)
 def test_keys_change_the_picture(widget_page, path, widget):
     page = widget_page(path).page
-    before = picture(page, CANVAS[widget])
-    page.locator(HANDLE[widget]).first.press("ArrowRight")
+    before = page.evaluate(PICTURES)
+    page.locator(HANDLE).first.press("ArrowRight")
     settle(page)
-    assert picture(page, CANVAS[widget]) != before
+    assert page.evaluate(PICTURES) != before
 
 
 @pytest.mark.parametrize(("path", "widget"), PAGES)

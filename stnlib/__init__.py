@@ -8,6 +8,7 @@ import importlib
 import importlib.abc
 import importlib.util
 import sys
+import types
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -35,9 +36,29 @@ def __dir__():
 
 
 def _register():
-    """Import the modules whose classes Keras has to know when it loads a model."""
-    for name in ("layers", "optimizers"):
-        importlib.import_module(f"{__name__}.{name}")
+    """Import the modules whose classes Keras has to know when it loads a model, or leave that for later.
+
+    While a module of the package is being imported, which is why Keras is, they cannot be: they need that module.
+    """
+    if "keras" in sys.modules and not _under_way():
+        for name in ("layers", "optimizers"):
+            importlib.import_module(f"{__name__}.{name}")
+
+
+def _under_way():
+    """Whether a module of the package is being imported; when it is there, Python binds it to the package."""
+    parts = [name.split(".") for name in list(sys.modules) if name.startswith(f"{__name__}.")]
+    return any(part[1] not in vars(sys.modules[__name__]) for part in parts)
+
+
+class _Package(types.ModuleType):
+    """The package; it notices when one of its modules has been imported."""
+
+    def __setattr__(self, name, value):
+        """Set an attribute; a module that is bound here may have been the one to wait for."""
+        super().__setattr__(name, value)
+        if isinstance(value, types.ModuleType):
+            _register()
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
@@ -60,7 +81,7 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
         return spec
 
 
-if "keras" in sys.modules:
-    _register()
-else:
+sys.modules[__name__].__class__ = _Package
+_register()
+if "keras" not in sys.modules:
     sys.meta_path.insert(0, _AfterKeras())

@@ -38,7 +38,10 @@ def test_public_names_and_modules_are_there():
         stnlib.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("order", ["stnlib, keras", "keras, stnlib", "stnlib.widgets, keras", "stnlib.layers, keras"])
+@pytest.mark.parametrize(
+    "order",
+    ["stnlib, keras", "keras, stnlib", "stnlib.widgets, keras", "stnlib.layers, keras", "stnlib.sampling, keras"],
+)
 def test_saved_models_load_in_either_order(tmp_path, order):
     features = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
     net = keras.Sequential([keras.Input((6, 6, 1)), stnlib.SpatialTransformer(features, name="transformer")])

@@ -100,7 +100,7 @@ class SpatialTransformer(ImageLayer):
     def theta(self, images):
         return self.head(self.localization(self.checked(images)))
 
-    def call(self, images):
+    def call(self, images, training=False):
         theta = self.theta(images)
         size = self.size_for(images.shape)
         points = transform_points(theta, self.transform, *size,
@@ -108,8 +108,8 @@ class SpatialTransformer(ImageLayer):
                                   self.aspect)
         if self.data_format == "channels_first":
             images = ops.transpose(images, (0, 2, 3, 1))
-        output = sample(images, points,
-                        self.mode, self.padding_mode, self.align_corners)
+        output = sample(images, points, self.mode, self.padding_mode,
+                        self.align_corners, training)
         if self.data_format == "channels_first":
             output = ops.transpose(output, (0, 3, 1, 2))
         return (output, theta) if self.return_theta else output

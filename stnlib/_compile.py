@@ -1,10 +1,12 @@
-"""The one seam to a backend: on TensorFlow, XLA compiles the sampler inside a graph. Elsewhere this does nothing.
+"""The one seam to a backend: on TensorFlow, XLA compiles the sampler of a model that trains; elsewhere, nothing.
 
-Eager calls are not compiled (each new shape would cost a compilation), nor are those on a machine with a GPU, nor
-images whose size is unknown. benchmarks/README.md tells what each step below gained.
+What is exported or only asked for values is never compiled: other runtimes have no XLA. Nor are eager calls (each new
+shape would cost a compilation), those on a machine with a GPU, nor images whose size is unknown.
+benchmarks/README.md tells what each step below gained.
 """
 
 import functools
+import types
 
 import keras
 
@@ -13,14 +15,19 @@ if TENSORFLOW:
     import tensorflow as tf
 
 
-def run(function, *tensors, **options):
-    """`function(*tensors, compiled=False, **options)`; in a graph on the CPU XLA compiles it, then `compiled` is True.
+def pays(*tensors):
+    """True inside a graph on the CPU, for tensors of known size, batch aside."""
+    if not TENSORFLOW or tf.executing_eagerly() or _has_gpu():
+        return False
+    return not any(None in tuple(tensor.shape[1:]) for tensor in tensors)
+
+
+def compiled(function, *tensors, **options):
+    """`function(*tensors, mode, **options)` compiled by XLA, with the bilinear core below as mode.
 
     The value and the gradient with respect to each tensor are programs of their own: one that nobody asks for is
     never run, and none has to keep in memory what another computes again in less time.
     """
-    if not TENSORFLOW or tf.executing_eagerly() or _has_gpu() or any(None in tuple(t.shape[1:]) for t in tensors):
-        return function(*tensors, compiled=False, **options)
     value, gradients = _programs(function, len(tensors), tuple(options.items()))
 
     @tf.custom_gradient
@@ -40,7 +47,7 @@ def _programs(function, count, options):
     compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
 
     def value(*tensors):
-        return function(*tensors, compiled=True, **dict(options))
+        return function(*tensors, mode=BILINEAR, **dict(options))
 
     def gradient(index):
         def of_one(upstream, *tensors):
@@ -138,3 +145,6 @@ def _scatter(upstream, places, weights, count):
     for place, weight in zip(places, weights, strict=True):
         total = tf.tensor_scatter_nd_add(total, place[:, None], weight[:, None] * upstream)
     return total
+
+
+BILINEAR = types.SimpleNamespace(core=bilinear, pads=False)

@@ -28,7 +28,7 @@ class CoreOperation(keras.Operation):
         return {"function": self.function, "options": self.options, "name": self.name}
 
 
-def run(function, *tensors, **options):
+def draw(function, *tensors, **options):
     """Call `function` on tensors now, or add it to the model being drawn when one of them is symbolic."""
     if not _checks.is_symbolic(*tensors):
         return function(*tensors, **options)

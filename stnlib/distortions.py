@@ -9,7 +9,7 @@ from keras import ops
 
 from stnlib import _checks, poses, transforms
 from stnlib.grid import transform_points
-from stnlib.sampling import PADDING_MODES, sample
+from stnlib.sampling import PADDINGS, sample
 
 CHUNK = 4096
 SIDE = 28  # the size for which the distortions were described; others follow in proportion
@@ -105,7 +105,7 @@ def warp(
     count = transforms.parameter_count(transform)
     if theta.shape != (len(images), count):
         _checks.fail("theta", f"shape {theta.shape}", f"{count} numbers for each of {len(images)} images")
-    _checks.choice(padding_mode, "padding_mode", PADDING_MODES)
+    _checks.choice(padding_mode, "padding_mode", PADDINGS)
     size = images.shape[1:3] if output_size is None else _checks.sizes(output_size, "output_size")
     result = np.empty((len(images), *size, images.shape[-1]), "float32")
     for start in range(0, len(images), CHUNK):

@@ -73,11 +73,9 @@ def tps_points(theta, height, width, control_points=(4, 4), align_corners=False)
     [[[[-0.5, 0.0], [0.5, 0.0]]]]
     """
     weights, base = _tps_weights(height, width, tuple(control_points), align_corners)
-    weights = ops.convert_to_tensor(weights, theta.dtype)
-    base = ops.convert_to_tensor(base, theta.dtype)
-    shifts = ops.reshape(theta, (-1, weights.shape[1], 2))
-    moved = ops.einsum("nk,bkc->bnc", weights, shifts)
-    return ops.reshape(base + moved, (-1, height, width, 2))
+    weights, base = (ops.convert_to_tensor(array, theta.dtype) for array in (weights.T, base.T))
+    x, y = (base[axis] + ops.matmul(theta[:, axis::2], weights) for axis in (0, 1))
+    return ops.reshape(ops.stack([x, y], axis=-1), (-1, height, width, 2))
 
 
 def spline_weights(points, control_points=(4, 4)):
@@ -184,7 +182,7 @@ def _theta(theta, shapes, expected):
 def _grid(transform, theta, output_size, control_points, align_corners):
     height, width = _checks.sizes(output_size, "output_size")
     align_corners = _checks.flag(align_corners, "align_corners")
-    return _symbolic.run(
+    return _symbolic.draw(
         transform_points,
         theta,
         transform=transform,

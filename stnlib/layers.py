@@ -6,7 +6,7 @@ from keras.saving import deserialize_keras_object, serialize_keras_object
 
 from stnlib import _checks, transforms
 from stnlib.grid import transform_points
-from stnlib.sampling import MODES, PADDING_MODES, sample
+from stnlib.sampling import MODES, PADDINGS, sample
 
 OPTIONS = (
     "transform",
@@ -46,7 +46,7 @@ class ImageLayer(keras.layers.Layer):
         self.output_size = None if output_size is None else _checks.sizes(output_size, "output_size")
         self.control_points = _checks.sizes(control_points, "control_points", least=2)
         self.mode = _checks.choice(mode, "mode", MODES)
-        self.padding_mode = _checks.choice(padding_mode, "padding_mode", PADDING_MODES)
+        self.padding_mode = _checks.choice(padding_mode, "padding_mode", PADDINGS)
         self.align_corners = _checks.flag(align_corners, "align_corners")
         self.return_theta = _checks.flag(return_theta, "return_theta")
         data_format = keras.config.image_data_format() if data_format is None else data_format
@@ -78,7 +78,7 @@ class ImageLayer(keras.layers.Layer):
         shape = (*input_shape[:2], *size) if first else (input_shape[0], *size, input_shape[3])
         return (shape, (input_shape[0], self.head.units)) if self.return_theta else shape
 
-    def compute_output_spec(self, images):
+    def compute_output_spec(self, images, training=False):
         """What Keras draws models with: the shapes, in the dtype of the images, theta in float32."""
         shape = self.compute_output_shape(self.checked(images).shape)
         if not self.return_theta:
@@ -149,14 +149,14 @@ class SpatialTransformer(ImageLayer):
         """
         return self.head(self.localization(self.checked(images)))
 
-    def call(self, images):
+    def call(self, images, training=False):
         """Resample the images `(B, H, W, C)`, each at the points that its own theta gives."""
         theta = self.theta(images)
         size = self.size_for(images.shape)
         points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners, self.aspect)
         if self.data_format == "channels_first":
             images = ops.transpose(images, (0, 2, 3, 1))
-        output = sample(images, points, self.mode, self.padding_mode, self.align_corners)
+        output = sample(images, points, self.mode, self.padding_mode, self.align_corners, training)
         if self.data_format == "channels_first":
             output = ops.transpose(output, (0, 3, 1, 2))
         return (output, theta) if self.return_theta else output

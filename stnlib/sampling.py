@@ -3,19 +3,24 @@
 Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, x right, y down.
 """
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
 import keras
-import numpy as np
+import numpy as np  # noqa: F401 (for the examples)
 from keras import ops
+from numpy.typing import ArrayLike
 
-from stnlib import _checks, _compile, _cubic, _symbolic
+from stnlib import _checks, _compile, _symbolic
 
-PADDING_MODES = ("zeros", "border", "reflection")
+SHARPNESS = -0.75  # of the cubic kernel, Keys's a
 
 
 def to_pixels(coordinate, size, align_corners=False):
     """A normalised coordinate in [-1, 1] as a position in pixels along an axis of `size` pixels.
 
-    `align_corners=False`: -1 is the outer edge of pixel 0, at -0.5; `True`: -1 is its centre, at 0.
+    :Convention: `align_corners=False`: -1 is the outer edge of pixel 0, at -0.5; `True`: -1 is its centre, at 0.
 
     >>> to_pixels(-1.0, 4), to_pixels(-1.0, 4, align_corners=True)
     (-0.5, 0.0)
@@ -26,7 +31,9 @@ def to_pixels(coordinate, size, align_corners=False):
 
 
 def read(images, column, row):
-    """Pixels at whole-number positions: images `(B, H, W, C)`, column and row `(B, H_out, W_out)`; zero outside.
+    """Pixels at whole-number positions; zero outside.
+
+    :Shapes: images `(B, H, W, C)`, column and row `(B, H_out, W_out)`, to `(B, H_out, W_out, C)`.
 
     >>> np.asarray(read(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 2)), ops.full((1, 1, 2), -1.0))).ravel().tolist()
     [0.0, 0.0]
@@ -42,10 +49,11 @@ def read(images, column, row):
 
 
 def bilinear(images, x, y):
-    """The bilinear core: images `(B, H, W, C)` at x, y `(B, H_out, W_out)` in pixels; zero outside.
+    """The bilinear core: each point mixes its four neighbours, weighted by (1 - distance in x) (1 - distance in y).
 
-    Each point mixes its four neighbours, weighted by 1 - distance along x times 1 - distance along y
-    (Jaderberg et al. 2015, equation 5). One pixel beyond the border and farther, the value is zero.
+    :Shapes: images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels, to `(B, H_out, W_out, C)`.
+    :Convention: pixels outside count as zero, so one pixel beyond the border and farther the value is zero.
+    :Source: Jaderberg et al. 2015, equation 5.
 
     >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0]), (1, 1, 2, 1))
     >>> np.asarray(bilinear(image, ops.full((1, 1, 1), 0.25), ops.zeros((1, 1, 1)))).item()
@@ -65,10 +73,11 @@ def bilinear(images, x, y):
 
 
 def nearest(images, x, y):
-    """The nearest pixel's value: images `(B, H, W, C)` at x, y `(B, H_out, W_out)` in pixels; zero outside.
+    """The nearest pixel's value; zero outside.
 
-    Half way between two pixels the even one is taken. The gradient with respect to x and y is zero everywhere
-    (Jaderberg et al. 2015, equation 4).
+    :Shapes: images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels, to `(B, H_out, W_out, C)`.
+    :Convention: half way between two pixels the even one is taken. The gradient with respect to x and y is zero.
+    :Source: Jaderberg et al. 2015, equation 4.
 
     >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0]), (1, 1, 2, 1))
     >>> np.asarray(nearest(image, ops.full((1, 1, 1), 0.75), ops.zeros((1, 1, 1)))).item()
@@ -77,15 +86,16 @@ def nearest(images, x, y):
     _, height, width, _ = ops.shape(images)
     column = ops.round(ops.clip(x, -1, ops.cast(width, x.dtype)))
     row = ops.round(ops.clip(y, -1, ops.cast(height, y.dtype)))
-    undefined = ops.isnan(x) | ops.isnan(y)
-    pixels = read(images, column, row)
-    return ops.where(undefined[..., None], ops.full_like(pixels, np.nan), pixels)
+    place = (column + row)[..., None]
+    return ops.where(ops.isnan(place), place, read(images, column, row))
 
 
 def bicubic(images, x, y, padding_mode="zeros", align_corners=False):
-    """Cubic convolution over 4 x 4 neighbours (Keys 1981, a = -0.75); each neighbour outside is padded by itself.
+    """Cubic convolution over 4 x 4 neighbours; each neighbour outside is padded by itself.
 
-    images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels. May overshoot the range of the image.
+    :Shapes: images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels, to `(B, H_out, W_out, C)`.
+    :Convention: may overshoot the range of the image.
+    :Source: Keys 1981, with a = -0.75.
 
     >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0, 20.0, 30.0]), (1, 1, 4, 1))
     >>> np.asarray(bicubic(image, ops.full((1, 1, 1), 1.5), ops.zeros((1, 1, 1)), "border")).item()
@@ -105,36 +115,75 @@ def bicubic(images, x, y, padding_mode="zeros", align_corners=False):
 
 def _cubic_taps(x, size, padding_mode, align_corners):
     """The four neighbours along one axis, padded, and their weights."""
-    if padding_mode != "reflection":
+    if not PADDINGS[padding_mode].folds:
         x = ops.clip(x, -3, ops.cast(size + 2, x.dtype))
     first = ops.floor(x)
     taps = [pad(first + k, size, padding_mode, align_corners) for k in (-1, 0, 1, 2)]
-    return taps, _cubic.weights(x - first)
+    return taps, cubic_weights(x - first)
+
+
+def cubic_weights(t):
+    """The weights of the four neighbours at -1, 0, 1 and 2 of a point at t in [0, 1]; they sum to 1.
+
+    :Source: Keys 1981, with a = -0.75.
+
+    >>> cubic_weights(0.0), sum(cubic_weights(0.25))
+    ((0.0, 1.0, 0.0, 0.0), 1.0)
+    """
+    return _far(t + 1), _near(t), _near(1 - t), _far(2 - t)
+
+
+def _near(t):
+    return ((SHARPNESS + 2) * t - (SHARPNESS + 3)) * t * t + 1
+
+
+def _far(t):
+    return ((SHARPNESS * t - 5 * SHARPNESS) * t + 8 * SHARPNESS) * t - 4 * SHARPNESS
+
+
+def _leave(x, size, align_corners):
+    return x
+
+
+def _clip(x, size, align_corners):
+    """Positions kept on the image; those on the first or last centre or beyond pass no gradient, on any backend."""
+    last = ops.cast(size - 1, x.dtype)
+    inside = (x > 0) & (x < last)
+    return ops.where(inside, x, ops.stop_gradient(ops.clip(x, 0, last)))
+
+
+def _reflect(x, size, align_corners):
+    """Positions folded back at the mirrors, which stand on the outer centres or half a pixel farther out."""
+    last = ops.cast(size - 1, x.dtype)
+    low, span = (0.0, ops.where(last > 0, last, ops.ones_like(last))) if align_corners else (-0.5, last + 1)
+    beyond = ops.mod(ops.abs(x - low), 2 * span)
+    return _clip(ops.where(beyond > span, 2 * span - beyond, beyond) + low, size, align_corners)
+
+
+@dataclasses.dataclass(frozen=True)
+class Padding:
+    """What lies outside the image: `move(x, size, align_corners)` says which position is read instead of x.
+
+    `folds`: a position far outside may be read anywhere in the image.
+    """
+
+    move: Callable
+    folds: bool = False
+
+
+PADDINGS = {"zeros": Padding(_leave), "border": Padding(_clip), "reflection": Padding(_reflect, folds=True)}
 
 
 def pad(x, size, padding_mode, align_corners=False):
     """Positions in pixels, moved by the padding: zeros leaves them, border clips, reflection folds back and clips.
 
-    Reflection mirrors at the centres of the outer pixels (`align_corners=True`) or at their outer edges (`False`).
-    A position on the centre of the first or last pixel, or beyond, has no gradient.
+    :Convention: reflection mirrors at the centres of the outer pixels (`align_corners=True`) or at their outer edges
+        (`False`). A position on the centre of the first or last pixel, or beyond, has no gradient.
 
     >>> np.asarray(pad(ops.convert_to_tensor([-2.0, 4.0]), 4, "reflection")).tolist()
     [1.0, 3.0]
     """
-    if padding_mode == "zeros":
-        return x
-    last = ops.cast(size - 1, x.dtype)
-    if padding_mode == "border":
-        return _hold(x, last)
-    low, span = (0.0, ops.where(last > 0, last, 1.0)) if align_corners else (-0.5, last + 1)
-    beyond = ops.mod(ops.abs(x - low), 2 * span)
-    return _hold(ops.where(beyond > span, 2 * span - beyond, beyond) + low, last)
-
-
-def _hold(x, last):
-    """Positions kept in [0, last]; those on an end or beyond pass no gradient, on any backend."""
-    inside = (x > 0) & (x < last)
-    return ops.where(inside, x, ops.stop_gradient(ops.clip(x, 0, last)))
+    return PADDINGS[padding_mode].move(x, size, align_corners)
 
 
 def _locate(coordinate, size, padding_mode, align_corners):
@@ -144,7 +193,7 @@ def _locate(coordinate, size, padding_mode, align_corners):
     if keras.backend.standardize_dtype(x.dtype) == "float64":
         x = _to_pixels_rounded_once(coordinate, size, align_corners)
     edge = ops.where(coordinate > 0, size - 1, ops.zeros_like(x))
-    beyond = edge if padding_mode == "reflection" else coordinate
+    beyond = edge if PADDINGS[padding_mode].folds else coordinate
     return ops.where(ops.isinf(coordinate) | ops.isinf(x), beyond, x)
 
 
@@ -160,48 +209,65 @@ def _to_pixels_rounded_once(coordinate, size, align_corners):
     return to_pixels(leading - 1, size, align_corners) + (distance - leading) * scale
 
 
-def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
-    """`grid_sample` without its checks, for the layer: the result has the images' dtype.
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """How a point is read between pixels: `core(images, x, y)`; one that pads for itself takes the padding as well."""
 
-    Float16 and bfloat16 are computed in float32.
+    core: Callable
+    pads: bool = False
+
+
+MODES = {"bilinear": Mode(bilinear), "nearest": Mode(nearest), "bicubic": Mode(bicubic, pads=True)}
+
+
+def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False, training=False):
+    """`grid_sample` without its checks, for the layer.
+
+    :Convention: the result has the images' dtype; float16 and bfloat16 are computed in float32. `training`: gradients
+        will be asked for; on TensorFlow, bilinear is then compiled, with the same values.
 
     >>> np.asarray(sample(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 1, 2)))).item()
     1.0
     """
-    if mode == "bilinear":
-        return _compile.run(_sample, images, grid, padding_mode=padding_mode, align_corners=align_corners)
-    return _sample(images, grid, mode, padding_mode, align_corners)
+    if training and mode == "bilinear" and _compile.pays(images, grid):
+        return _compile.compiled(_sample, images, grid, padding_mode=padding_mode, align_corners=align_corners)
+    return _sample(images, grid, MODES[mode], padding_mode, align_corners)
 
 
-def _sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False, compiled=False):
+def _sample(images, grid, mode, padding_mode, align_corners):
     dtype = _checks.precision(images, grid)
     pixels, grid = ops.cast(images, dtype), ops.cast(grid, dtype)
     _, height, width, _ = ops.shape(images)
     x, y = ops.unstack(grid, 2, axis=-1)
     x = _locate(x, width, padding_mode, align_corners)
     y = _locate(y, height, padding_mode, align_corners)
-    if mode == "bicubic":
-        values = bicubic(pixels, x, y, padding_mode, align_corners)
+    if mode.pads:
+        values = mode.core(pixels, x, y, padding_mode, align_corners)
     else:
         x = pad(x, width, padding_mode, align_corners)
         y = pad(y, height, padding_mode, align_corners)
-        values = (_compile.bilinear if compiled else CORES[mode])(pixels, x, y)
+        values = mode.core(pixels, x, y)
     return ops.cast(values, images.dtype)
 
 
-CORES = {"bilinear": bilinear, "nearest": nearest}
-MODES = ("bilinear", "nearest", "bicubic")
+def grid_sample(
+    images: ArrayLike,
+    grid: ArrayLike,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = False,
+) -> Any:
+    """The images read at the points of a grid.
 
-
-def grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
-    """The images read at the points of a grid: `(B, H, W, C)` and `(B, H_out, W_out, 2)` to `(B, H_out, W_out, C)`.
-
-    The grid holds (x, y) in [-1, 1], float32 or better (float16 is raised to float32). `mode` bilinear | nearest |
-    bicubic, `padding_mode` zeros | border | reflection and `align_corners` mean what they mean in
-    `torch.nn.functional.grid_sample`, channels last. An infinite entry lies outside the image; a NaN entry gives NaN
-    under every padding. On the lattice the gradient of bilinear is the one from the right and from below.
-    Raises ValueError for another rank or last axis, numbers that are not floating, an empty image, batch sizes that
-    differ, an unknown mode or padding. Source: Jaderberg et al. 2015, section 3.3.
+    :Shapes: images `(B, H, W, C)` and grid `(B, H_out, W_out, 2)` to `(B, H_out, W_out, C)`.
+    :Convention: the grid holds (x, y) in [-1, 1], float32 or better (float16 is raised to float32). `mode` bilinear |
+        nearest | bicubic, `padding_mode` zeros | border | reflection and `align_corners` mean what they mean in
+        `torch.nn.functional.grid_sample`, channels last. An infinite entry lies outside the image; a NaN entry gives
+        NaN under every padding. On the lattice the gradient of bilinear is the one from the right and from below; on
+        the border it is zero where the padding clips.
+    :Errors: ValueError for another rank or last axis, numbers that are not floating, an empty image, batch sizes that
+        differ, an unknown mode or padding.
+    :Source: Jaderberg et al. 2015, section 3.3.
 
     >>> image = np.arange(4.0, dtype="float32").reshape(1, 2, 2, 1)
     >>> np.asarray(grid_sample(image, np.zeros((1, 1, 1, 2), "float32"))).item()
@@ -216,7 +282,7 @@ def grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corne
     _checks.same_batch(images, grid, "grid", "images")
     options = {
         "mode": _checks.choice(mode, "mode", MODES),
-        "padding_mode": _checks.choice(padding_mode, "padding_mode", PADDING_MODES),
+        "padding_mode": _checks.choice(padding_mode, "padding_mode", PADDINGS),
         "align_corners": _checks.flag(align_corners, "align_corners"),
     }
-    return _symbolic.run(sample, images, grid, **options)
+    return _symbolic.draw(sample, images, grid, **options)

@@ -49,7 +49,7 @@ IDENTITIES = {
     "affine": (1, 0, 0, 0, 1, 0),
     "projective": (1, 0, 0, 0, 1, 0, 0, 0),
 }
-NAMES = (*PARAMETERS, "tps")
+NAMES = TRANSFORMS = (*PARAMETERS, "tps")
 
 
 def parameter_names(transform, control_points=(4, 4)):

@@ -49,3 +49,9 @@ def test_saved_models_load_in_either_order(tmp_path, order):
     net.save(tmp_path / "net.keras")
     program = f"import {order}\nprint(keras.models.load_model({str(tmp_path / 'net.keras')!r}).optimizer.name)"
     assert run(program).endswith("slow_adam")
+
+
+@pytest.mark.parametrize("module", ["grid", "sampling", "layers", "transforms", "optimizers"])
+def test_any_module_may_be_the_first_to_be_imported(module):
+    known = "import keras; print(keras.saving.get_registered_object('stnlib>SpatialTransformer').__name__)"
+    assert run(f"import stnlib.{module}; {known}") == "SpatialTransformer"

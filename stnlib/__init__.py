@@ -62,31 +62,23 @@ class _Package(types.ModuleType):
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Calls `_register` when Keras is imported and no module of the package is half way through its own import."""
-
-    depth = 0
+    """Calls `_register` when Keras has been imported."""
 
     def find_spec(self, name, path=None, target=None):
-        """The usual spec of Keras or of a module of the package, with a loader that counts; None for any other."""
-        if name != "keras" and not name.startswith(f"{__name__}."):
+        """Keras's own spec, with a loader that registers at its end; None for any other module."""
+        if name != "keras":
             return None
-        others = (finder.find_spec(name, path, target) for finder in list(sys.meta_path) if finder is not self)
-        spec = next((spec for spec in others if spec), None)
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
         if spec and spec.loader:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self.count(execute, module)
-        return spec
 
-    def count(self, execute, module):
-        """Execute a module; after the outermost one, register if Keras is there."""
-        self.depth += 1
-        try:
-            execute(module)
-        finally:
-            self.depth -= 1
-        if not self.depth and "keras" in sys.modules and self in sys.meta_path:
-            sys.meta_path.remove(self)
-            _register()
+            def execute_and_register(module):
+                execute(module)
+                _register()
+
+            spec.loader.exec_module = execute_and_register
+        return spec
 
 
 sys.modules[__name__].__class__ = _Package

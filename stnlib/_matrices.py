@@ -18,11 +18,13 @@ def rows(*rows):
 
 def as_theta(theta, argument):
     """A checked theta in one of the four forms that have a matrix."""
-    theta = _checks.floating(_checks.from_list(theta, argument), argument)
+    given = _checks.from_list(theta, argument)
+    theta = _checks.floating(given, argument)
     if tuple(theta.shape[1:]) not in ((6,), (8,), (2, 3), (3, 3)):
         expected = "(B, 6), (B, 2, 3), (B, 8) or (B, 3, 3)"
         _checks.fail(argument, f"shape {tuple(theta.shape)}", expected)
-    return _checks.finite(theta, argument)
+    _checks.finite(given, argument)
+    return theta
 
 
 def is_affine(theta):

@@ -3,14 +3,18 @@
 Grids are `(B, H_out, W_out, 2)`, last axis (x, y), normalised to [-1, 1] over the input, x right, y down.
 """
 
+import collections
 import functools
+from typing import Any
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from stnlib import _checks, _symbolic, transforms
 
 HORIZON = 1e-6
+KEPT_BYTES = 2**26
 
 
 def axis_coordinates(size, align_corners=False):
@@ -92,7 +96,22 @@ def spline_weights(points, control_points=(4, 4)):
     return _tps_basis(points, lattice) @ np.linalg.solve(system, np.eye(count + 3, count))
 
 
-@functools.lru_cache(maxsize=64)
+def _kept(function):
+    """Cache a function of hashable arguments that gives arrays: the latest ones, up to KEPT_BYTES together."""
+    results = collections.OrderedDict()
+
+    @functools.wraps(function)
+    def call(*key):
+        found = results.pop(key, None) or function(*key)
+        results[key] = found
+        while sum(array.nbytes for arrays in results.values() for array in arrays) > KEPT_BYTES:
+            results.popitem(last=False)
+        return found
+
+    return call
+
+
+@_kept
 def _tps_weights(height, width, control_points, align_corners):
     """The matrix `(H W, K)` from displacements to pixels, and the identity points `(H W, 2)`, float64 NumPy."""
     base = _lattice(axis_coordinates(height, align_corners), axis_coordinates(width, align_corners))
@@ -118,20 +137,22 @@ def transform_points(theta, transform, height, width, control_points=(4, 4), ali
     >>> np.asarray(transform_points(theta, "rigid", 1, 2)).tolist()
     [[[[-0.25, 0.0], [0.75, 0.0]]]]
     """
-    if transform == "tps":
+    if transforms.TRANSFORMS[transform].matrix is None:
         return tps_points(theta, height, width, control_points, align_corners)
     matrices = transforms.to_matrix(transform, theta, aspect)
-    if transform == "projective":
-        return projective_points(matrices, height, width, align_corners)
-    return affine_points(matrices, height, width, align_corners)
+    points = affine_points if matrices.shape[1] == 2 else projective_points
+    return points(matrices, height, width, align_corners)
 
 
-def affine_grid(theta, output_size, align_corners=False):
-    """The sampling grid of an affine map: theta `(B, 2, 3)` or `(B, 6)` row-major to `(B, H_out, W_out, 2)`.
+def affine_grid(theta: ArrayLike, output_size: tuple[int, int], align_corners: bool = False) -> Any:
+    """The sampling grid of an affine map.
 
-    theta maps output to input, in normalised coordinates; `output_size` is (H_out, W_out). The grid is float64 for a
-    float64 theta, else float32. Raises ValueError for another shape, a theta that is not floating or not finite, a
-    size under 1. Source: Jaderberg et al. 2015, section 3.2; same values as `torch.nn.functional.affine_grid`.
+    :Shapes: theta `(B, 2, 3)` or `(B, 6)` row-major to `(B, H_out, W_out, 2)`; `output_size` is (H_out, W_out).
+    :Convention: theta maps output to input, in normalised coordinates. The grid is float64 for a float64 theta, else
+        float32. The same values as `torch.nn.functional.affine_grid`.
+    :Errors: ValueError for another shape, a theta that is not floating, a size under 1, and for NaN or infinity in a
+        list or a NumPy array. A tensor that holds them gives NaN points: nothing waits for a device to look.
+    :Source: Jaderberg et al. 2015, section 3.2.
 
     >>> np.asarray(affine_grid([[1.0, 0, 0, 0, 1, 0]], (1, 2))).tolist()
     [[[[-0.5, 0.0], [0.5, 0.0]]]]
@@ -140,11 +161,12 @@ def affine_grid(theta, output_size, align_corners=False):
     return _grid("affine", theta, output_size, (4, 4), align_corners)
 
 
-def projective_grid(theta, output_size, align_corners=False):
-    """The sampling grid of a homography: theta `(B, 8)`, the 3x3 matrix row by row without its last entry, 1.
+def projective_grid(theta: ArrayLike, output_size: tuple[int, int], align_corners: bool = False) -> Any:
+    """The sampling grid of a homography: theta is the 3x3 matrix row by row without its last entry, 1.
 
-    Returns `(B, H_out, W_out, 2)` as `affine_grid`. Points on the horizon land far outside, never on NaN.
-    Raises ValueError for another shape, a theta that is not floating or not finite, a size under 1.
+    :Shapes: theta `(B, 8)` to `(B, H_out, W_out, 2)`.
+    :Convention: as `affine_grid`. Points on the horizon land far outside, never on NaN.
+    :Errors: as `affine_grid`.
 
     >>> np.asarray(projective_grid([[1.0, 0, 0, 0, 1, 0, 0, 0]], (1, 2))).tolist()
     [[[[-0.5, 0.0], [0.5, 0.0]]]]
@@ -152,13 +174,20 @@ def projective_grid(theta, output_size, align_corners=False):
     return _grid("projective", _theta(theta, ((8,),), "(B, 8)"), output_size, (4, 4), align_corners)
 
 
-def tps_grid(theta, output_size, control_points=(4, 4), align_corners=False):
-    """The sampling grid of a thin-plate spline: theta `(B, 2 rows columns)`, (dx, dy) of each control point.
+def tps_grid(
+    theta: ArrayLike,
+    output_size: tuple[int, int],
+    control_points: tuple[int, int] = (4, 4),
+    align_corners: bool = False,
+) -> Any:
+    """The sampling grid of a thin-plate spline: theta is (dx, dy) of each control point.
 
-    `control_points` (rows, columns), each >= 2, is a regular lattice over [-1, 1]^2, row by row; the point at lattice
-    position p reads the input at p + (dx, dy), and the spline r^2 log r^2 with an affine part passes through them all.
-    Zeros are the exact identity. Returns `(B, H_out, W_out, 2)`. Raises ValueError for another shape, a theta that
-    is not floating or not finite, a size under 1, a lattice under 2 x 2. Source: Bookstein 1989.
+    :Shapes: theta `(B, 2 rows columns)` to `(B, H_out, W_out, 2)`.
+    :Convention: `control_points` (rows, columns), each >= 2, is a regular lattice over [-1, 1]^2, row by row; the
+        point at lattice position p reads the input at p + (dx, dy), and the spline r^2 log r^2 with an affine part
+        passes through them all. Zeros are the exact identity.
+    :Errors: as `affine_grid`, and ValueError for a lattice under 2 x 2.
+    :Source: Bookstein 1989.
 
     >>> np.asarray(tps_grid(np.zeros((1, 32), "float32"), (1, 2))).tolist()
     [[[[-0.5, 0.0], [0.5, 0.0]]]]
@@ -171,10 +200,11 @@ def tps_grid(theta, output_size, control_points=(4, 4), align_corners=False):
 
 def _theta(theta, shapes, expected):
     """A checked theta, flat `(B, P)`, in the grid's dtype: float64 stays, all else becomes float32."""
-    theta = _checks.floating(_checks.from_list(theta, "theta"), "theta")
+    given = _checks.from_list(theta, "theta")
+    theta = _checks.floating(given, "theta")
     if tuple(theta.shape[1:]) not in shapes:
         _checks.fail("theta", f"shape {tuple(theta.shape)}", expected)
-    _checks.finite(theta, "theta")
+    _checks.finite(given, "theta")
     theta = ops.reshape(theta, (-1, int(np.prod(theta.shape[1:]))))
     return ops.cast(theta, _checks.precision(theta))
 

@@ -3,8 +3,13 @@
 Every theta maps **output to input** coordinates, both normalised to [-1, 1], x to the right and y down.
 """
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from stnlib import _checks, _matrices
 from stnlib.conventions import (
@@ -35,45 +40,80 @@ __all__ = [
     "theta_to_torch",
 ]
 
-PARAMETERS = {
-    "attention": ("s", "tx", "ty"),
-    "rigid": ("angle", "tx", "ty"),
-    "similarity": ("s", "angle", "tx", "ty"),
-    "affine": ("a", "b", "tx", "c", "d", "ty"),
-    "projective": ("a", "b", "tx", "c", "d", "ty", "g", "h"),
-}
-IDENTITIES = {
-    "attention": (1, 0, 0),
-    "rigid": (0, 0, 0),
-    "similarity": (1, 0, 0, 0),
-    "affine": (1, 0, 0, 0, 1, 0),
-    "projective": (1, 0, 0, 0, 1, 0, 0, 0),
-}
-NAMES = TRANSFORMS = (*PARAMETERS, "tps")
+
+def _attention(theta, aspect):
+    s, tx, ty = _matrices.columns(theta)
+    return _matrices.rows((s, ops.zeros_like(s), tx), (ops.zeros_like(s), s, ty))
 
 
-def parameter_names(transform, control_points=(4, 4)):
+def _rigid(theta, aspect):
+    angle, tx, ty = _matrices.columns(theta)
+    return _rotation(ops.ones_like(angle), angle, tx, ty, aspect)
+
+
+def _similarity(theta, aspect):
+    return _rotation(*_matrices.columns(theta), aspect)
+
+
+def _rotation(s, angle, tx, ty, aspect):
+    cos, sin = s * ops.cos(angle), s * ops.sin(angle)
+    return _matrices.rows((cos, -sin / aspect, tx), (sin * aspect, cos, ty))
+
+
+def _affine(theta, aspect):
+    return ops.reshape(theta, (-1, 2, 3))
+
+
+def _projective(theta, aspect):
+    return _matrices.homogeneous(theta)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transform:
+    """A kind of map: the names of theta's numbers, their identity, and `matrix(theta, aspect)`.
+
+    A matrix `(B, 2, 3)` makes the map affine, one `(B, 3, 3)` projective. Without one the map is a spline, and names
+    and identity are those of each of its control points.
+    """
+
+    names: tuple[str, ...]
+    identity: tuple[float, ...]
+    matrix: Callable | None = None
+
+
+TRANSFORMS = {
+    "attention": Transform(("s", "tx", "ty"), (1, 0, 0), _attention),
+    "rigid": Transform(("angle", "tx", "ty"), (0, 0, 0), _rigid),
+    "similarity": Transform(("s", "angle", "tx", "ty"), (1, 0, 0, 0), _similarity),
+    "affine": Transform(("a", "b", "tx", "c", "d", "ty"), (1, 0, 0, 0, 1, 0), _affine),
+    "projective": Transform(("a", "b", "tx", "c", "d", "ty", "g", "h"), (1, 0, 0, 0, 1, 0, 0, 0), _projective),
+    "tps": Transform(("dx", "dy"), (0, 0)),
+}
+NAMES = tuple(TRANSFORMS)
+
+
+def parameter_names(transform: str, control_points: tuple[int, int] = (4, 4)) -> tuple[str, ...]:
     """The names of the numbers in theta, in order.
 
-    attention s, tx, ty; rigid angle, tx, ty; similarity s, angle, tx, ty; affine the rows (a, b, tx), (c, d, ty);
-    projective the rows (a, b, tx), (c, d, ty), (g, h, 1); tps dx, dy of each control point, row by row. Angles are
-    in radians, all lengths in normalised units. Raises ValueError for an unknown name or a lattice under 2 x 2.
+    :Convention: attention s, tx, ty; rigid angle, tx, ty; similarity s, angle, tx, ty; affine the rows (a, b, tx),
+        (c, d, ty); projective the rows (a, b, tx), (c, d, ty), (g, h, 1); tps dx, dy of each control point, row by
+        row. Angles are in radians, all lengths in normalised units.
+    :Errors: ValueError for an unknown name or a lattice under 2 x 2.
 
     >>> parameter_names("similarity")
     ('s', 'angle', 'tx', 'ty')
     """
-    _checks.choice(transform, "transform", NAMES)
+    record = TRANSFORMS[_checks.choice(transform, "transform", TRANSFORMS)]
     rows, columns = _checks.sizes(control_points, "control_points", least=2)
-    if transform != "tps":
-        return PARAMETERS[transform]
-    points = [(row, column) for row in range(rows) for column in range(columns)]
-    return tuple(f"d{axis}[{row},{column}]" for row, column in points for axis in "xy")
+    if record.matrix:
+        return record.names
+    return tuple(f"{name}[{i},{j}]" for i in range(rows) for j in range(columns) for name in record.names)
 
 
-def parameter_count(transform, control_points=(4, 4)):
+def parameter_count(transform: str, control_points: tuple[int, int] = (4, 4)) -> int:
     """How many numbers theta holds: 3 (attention, rigid), 4 (similarity), 6 (affine), 8 (projective), 2 K (tps).
 
-    Raises ValueError for an unknown name or a lattice under 2 x 2.
+    :Errors: ValueError for an unknown name or a lattice under 2 x 2.
 
     >>> parameter_count("affine"), parameter_count("tps", control_points=(4, 4))
     (6, 32)
@@ -81,34 +121,40 @@ def parameter_count(transform, control_points=(4, 4)):
     return len(parameter_names(transform, control_points))
 
 
-def identity(transform, control_points=(4, 4)):
-    """The theta `(P,)`, float32 NumPy, that leaves every image as it is.
+def identity(transform: str, control_points: tuple[int, int] = (4, 4)) -> np.ndarray:
+    """The theta that leaves every image as it is.
 
-    Raises ValueError for an unknown name or a lattice under 2 x 2.
+    :Shapes: `(P,)`, float32 NumPy.
+    :Errors: ValueError for an unknown name or a lattice under 2 x 2.
 
     >>> identity("affine").tolist()
     [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     """
     count = parameter_count(transform, control_points)
-    return np.array(IDENTITIES.get(transform, (0,) * count), "float32")
+    return np.resize(np.array(TRANSFORMS[transform].identity, "float32"), count)
 
 
-def matrix(transform, theta, aspect=1.0):
-    """The matrices that theta `(B, P)` stands for: `(B, 2, 3)`, or `(B, 3, 3)` for projective.
+def matrix(transform: str, theta: ArrayLike, aspect: float = 1.0) -> Any:
+    """The matrices that theta stands for.
 
-    attention [[s, 0, tx], [0, s, ty]]; rigid and similarity [[s cos, -s sin, tx], [s sin, s cos, ty]] (rigid: s = 1);
-    the angle turns the sampling grid from x towards y, clockwise on the screen, so the picture turns the other way.
-    On an image that is not square a normalised rotation is not a rotation in pixels, unless `aspect` is the image's
-    width / height: then rigid and similarity are [[s cos, -s sin / aspect, tx], [s sin aspect, s cos, ty]].
-    Raises ValueError for an unknown name, for "tps" (it has no matrix), for a theta of another shape, and for NaN or
-    infinity where known. Source: Jaderberg et al. 2015, section 3.2.
+    :Shapes: theta `(B, P)` to `(B, 2, 3)`, or to `(B, 3, 3)` for projective.
+    :Convention: attention [[s, 0, tx], [0, s, ty]]; rigid and similarity [[s cos, -s sin, tx], [s sin, s cos, ty]]
+        (rigid: s = 1); the angle turns the sampling grid from x towards y, clockwise on the screen, so the picture
+        turns the other way. On an image that is not square a normalised rotation is not a rotation in pixels, unless
+        `aspect` is the image's width / height: then rigid and similarity are
+        [[s cos, -s sin / aspect, tx], [s sin aspect, s cos, ty]].
+    :Errors: ValueError for an unknown name, for "tps" (it has no matrix), for a theta of another shape, and for NaN
+        or infinity in a list or a NumPy array; in a tensor they pass.
+    :Source: Jaderberg et al. 2015, section 3.2.
 
     >>> np.asarray(matrix("attention", [[0.5, 0.1, 0.2]])).round(2).tolist()
     [[[0.5, 0.0, 0.10000000149011612], [0.0, 0.5, 0.20000000298023224]]]
     """
-    _checks.choice(transform, "transform", tuple(PARAMETERS))
-    theta = _checks.finite(_checks.floating(_checks.from_list(theta, "theta"), "theta", rank=2), "theta")
-    count = len(PARAMETERS[transform])
+    _checks.choice(transform, "transform", [name for name, record in TRANSFORMS.items() if record.matrix])
+    given = _checks.from_list(theta, "theta")
+    theta = _checks.floating(given, "theta", rank=2)
+    _checks.finite(given, "theta")
+    count = len(TRANSFORMS[transform].names)
     if theta.shape[1] != count:
         _checks.fail("theta", f"shape {tuple(theta.shape)}", f"(B, {count}) for {transform!r}")
     return to_matrix(transform, theta, _checks.positive(aspect, "aspect"))
@@ -116,29 +162,17 @@ def matrix(transform, theta, aspect=1.0):
 
 def to_matrix(transform, theta, aspect=1.0):
     """`matrix` without its checks, for the layer: theta `(B, P)` to `(B, 2, 3)` or `(B, 3, 3)`."""
-    if transform == "affine":
-        return ops.reshape(theta, (-1, 2, 3))
-    if transform == "projective":
-        return _matrices.homogeneous(theta)
-    if transform == "attention":
-        s, tx, ty = _matrices.columns(theta)
-        return _matrices.rows((s, ops.zeros_like(s), tx), (ops.zeros_like(s), s, ty))
-    if transform == "rigid":
-        angle, tx, ty = _matrices.columns(theta)
-        s = ops.ones_like(angle)
-    else:
-        s, angle, tx, ty = _matrices.columns(theta)
-    cos, sin = s * ops.cos(angle), s * ops.sin(angle)
-    return _matrices.rows((cos, -sin / aspect, tx), (sin * aspect, cos, ty))
+    return TRANSFORMS[transform].matrix(theta, aspect)
 
 
-def compose(a, b):
+def compose(a: ArrayLike, b: ArrayLike) -> Any:
     """One theta that does first `b`, then `a`: the matrix product A B on column vectors (x, y, 1).
 
-    a, b: affine `(B, 6)` or `(B, 2, 3)`, projective `(B, 8)` or `(B, 3, 3)`, same B. Two affine ones give an affine
-    one, else the result is projective with last entry 1; flat when both are flat. Seen from images: sampling
-    with `compose(a, b)` equals sampling with a, then sampling the result with b. Raises ValueError for other shapes
-    and, where the values are known, for a product whose last entry is 0 (it sends the centre to infinity).
+    :Shapes: a, b affine `(B, 6)` or `(B, 2, 3)`, projective `(B, 8)` or `(B, 3, 3)`, same B. Two affine ones give an
+        affine one, else the result is projective with last entry 1; flat when both are flat.
+    :Convention: sampling with `compose(a, b)` equals sampling with a, then sampling the result with b.
+    :Errors: ValueError for other shapes and, where the values are known, for a product whose last entry is 0 (it
+        sends the centre to infinity).
 
     >>> zoom = [[0.5, 0, 0, 0, 0.5, 0]]; shift = [[1, 0, 0.2, 0, 1, 0]]
     >>> np.asarray(compose(zoom, shift)).round(2).tolist()
@@ -152,11 +186,12 @@ def compose(a, b):
     return _matrices.like(product, _matrices.is_affine(a) and _matrices.is_affine(b), flat)
 
 
-def invert(theta):
+def invert(theta: ArrayLike) -> Any:
     """The theta that undoes `theta`, in the same form: affine `(B, 6)`, `(B, 2, 3)`, projective `(B, 8)`, `(B, 3, 3)`.
 
-    float16 is computed in float32. Raises ValueError for other shapes and, where the values are known, for a theta
-    that cannot be undone, or whose inverse has 0 as last entry (it sends the centre to infinity).
+    :Convention: float16 is computed in float32.
+    :Errors: ValueError for other shapes and, where the values are known, for a theta that cannot be undone, or whose
+        inverse has 0 as last entry (it sends the centre to infinity).
 
     >>> np.asarray(invert([[2.0, 0, 0, 0, 2, 1]])).tolist()
     [[0.5, 0.0, 0.0, 0.0, 0.5, -0.5]]

@@ -77,7 +77,7 @@ test-backends: .venv-backends/stamp ## the unit tests on JAX and PyTorch
 	@tools/test_backends.sh
 
 test-export: .venv-export/stamp ## exported models in ONNX Runtime, LiteRT and OpenVINO
-	STNLIB_DATASET=uci .venv-export/bin/python -m pytest tests/export
+	STNLIB_EXPORT=1 STNLIB_DATASET=uci .venv-export/bin/python -m pytest $(PARALLEL) tests/export
 
 # -- what is measured or generated, and committed ----------------------------------------------
 

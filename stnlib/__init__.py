@@ -62,19 +62,25 @@ class _Package(types.ModuleType):
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Calls `_register` when Keras has been imported."""
+    """Calls `_register` when Keras has been imported; to ask where Keras lies is not yet to import it."""
+
+    asked = False
 
     def find_spec(self, name, path=None, target=None):
         """Keras's own spec, with a loader that registers at its end; None for any other module."""
-        if name != "keras":
+        if name != "keras" or self.asked:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self.asked = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.asked = False
         if spec and spec.loader:
             execute = spec.loader.exec_module
 
             def execute_and_register(module):
                 execute(module)
+                sys.meta_path.remove(self)
                 _register()
 
             spec.loader.exec_module = execute_and_register

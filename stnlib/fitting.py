@@ -31,7 +31,10 @@ def fit(
     _checks.choice(transform, "transform", (*FITS, "tps"))
     rows, columns = _checks.sizes(control_points, "control_points", least=2)
     targets = _points(targets, "targets")
-    points = np.broadcast_to(_points(points, "points"), targets.shape)
+    points = _points(points, "points")
+    if points.shape[1] != targets.shape[1] or len(points) not in (1, len(targets)):
+        _checks.fail("points", f"shape {points.shape}", f"a point for each of the targets, {targets.shape}")
+    points = np.broadcast_to(points, targets.shape)
     if transform == "tps":
         return _tps(points, targets, (rows, columns)).astype("float32")
     if transform not in ("rigid", "similarity"):

@@ -188,8 +188,8 @@ def fit_pose(
 ) -> keras.callbacks.History:
     """Teach a transformer poses that are known, before the whole model learns from labels.
 
-    :Shapes: images `(N, H, W, C)` and thetas `(N, P)`; or, with thetas None, anything else that `model.fit` takes and
-        that yields such pairs, a `PosePairs` say.
+    :Shapes: images `(N, H, W, C)` and thetas `(N, P)`; or, with thetas None, a `PyDataset` or anything else of known
+        length that yields such pairs, a `PosePairs` say.
     :Convention: trains the localization and the head, by the mean squared error of theta, with Adam and a cosine
         decay. Corners become thetas by `stnlib.fitting.from_corners`.
     :Errors: ValueError for what is no `SpatialTransformer` or is frozen, and for thetas of another shape.

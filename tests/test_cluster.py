@@ -22,7 +22,7 @@ def finish(folder, epochs, address):
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_worker_is_killed_and_nothing_is_lost_or_doubled(tmp_path):
-    epochs, marked, failed = 12, 1e6, []
+    epochs, marked, failed = 40, 1e6, []
 
     def measure_all(address):
         try:
@@ -51,7 +51,7 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_doubled(tmp_path):
     assert sorted(record["distortion"] for record in records) == ["article", "article_clutter"]
     assert all(len(record["error_per_epoch"]) == epochs for record in records)
     assert [record["name"] for record in records if record["seconds"] > marked] == [name]
-    assert list((tmp_path / "checkpoints").iterdir()) == []
+    assert list((tmp_path / "checkpoints").glob("*.npz")) == []
 
 
 @pytest.mark.parametrize("stop", [ValueError, SystemExit])

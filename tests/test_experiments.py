@@ -399,6 +399,7 @@ def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
         (["paper", "--model", "rnn"], "argument --model: invalid choice"),
         (["books"], "invalid choice: 'books'"),
         (["all", "--model", "cnn"], "argument --model: does not apply to 'all'"),
+        (["all", "clutter"], "argument of: does not apply to 'all'"),
         (["all", "--seed", "0"], "argument --seed: does not apply to 'all'"),
         (["table", "--seed", "1"], "argument --seed: does not apply to 'table'"),
         (["clutter", "paper"], "argument of: does not apply to 'clutter'"),

@@ -51,6 +51,12 @@ def test_saved_models_load_in_either_order(tmp_path, order):
     assert run(program).endswith("slow_adam")
 
 
+def test_asking_where_keras_lies_is_not_importing_it():
+    known = "keras.saving.get_registered_object('stnlib>SpatialTransformer').__name__"
+    program = f"import stnlib, importlib.util\nimportlib.util.find_spec('keras')\nimport keras\nprint({known})"
+    assert run(program) == "SpatialTransformer"
+
+
 @pytest.mark.parametrize("module", ["grid", "sampling", "layers", "transforms", "optimizers"])
 def test_any_module_may_be_the_first_to_be_imported(module):
     known = "import keras; print(keras.saving.get_registered_object('stnlib>SpatialTransformer').__name__)"

@@ -13,7 +13,7 @@ class InstallCommand(SphinxDirective):
     def run(self):
         """Return the block, with the address that _config.yml gives the theme."""
         url = self.config.html_theme_options["repository_url"]
-        command = f'pip install "stnlib @ git+{url}"'
+        command = f'pip install "stnlib[tensorflow,data,plots] @ git+{url}"'
         return [nodes.literal_block(command, command, language="bash")]
 
 

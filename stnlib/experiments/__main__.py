@@ -21,7 +21,7 @@ Finished runs are skipped. Examples:
   python -m stnlib.experiments clutter --scheduler tcp://10.0.0.1:8786         (on the workers of a Dask cluster)"""
 
 NARROWING = ("model", "transform", "distortion", "seed")
-IGNORED = {"all": NARROWING, "table": (*NARROWING, "train_size", "scheduler", "of"), "plan": ("scheduler",)}
+IGNORED = {"all": (*NARROWING, "of"), "table": (*NARROWING, "train_size", "scheduler", "of"), "plan": ("scheduler",)}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         make_folder(out)
         for wave in waves(todo):
             ready = wave if options["epochs"] else [within_budget(run, out) for run in wave]
-            if scheduler:
+            if scheduler and ready:
                 on_cluster(scheduler, ready, out)
             else:
                 here(ready, out, not quiet)

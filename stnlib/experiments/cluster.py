@@ -24,7 +24,7 @@ def results(
     try:
         from distributed import Client, as_completed
     except ImportError:
-        raise SystemExit("--scheduler needs Dask: pip install 'stnlib[distributed]'") from None
+        raise SystemExit("--scheduler needs Dask, which the extra 'distributed' brings") from None
     try:
         client = Client(address)
     except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 
+MODES = ("forward", "theta", "both")
 RESULTS = pathlib.Path(__file__).parents[1] / "results"
 
 

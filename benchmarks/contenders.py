@@ -1,19 +1,21 @@
-"""The samplers that the benchmark compares, each as `(images, theta) -> warped images`, output size = input size."""
+"""The samplers on TensorFlow that the benchmark compares, each as `(images, theta) -> warped images` of equal size."""
 
-import keras
 import tensorflow as tf
-import torch
+from common import MODES
 from keras import ops
 
 import stnlib
-from stnlib.sampling import to_pixels
-
-MODES = ("forward", "theta", "both")
+from stnlib.sampling import sample, to_pixels
 
 
 def stnlib_sampler(images, theta):
     """The library's own functions, as a user calls them."""
     return stnlib.grid_sample(images, stnlib.affine_grid(theta, images.shape[1:3]))
+
+
+def training_sampler(images, theta):
+    """What the layer runs in a step of training: the same values, compiled inside a graph."""
+    return sample(images, stnlib.affine_grid(theta, images.shape[1:3]), training=True)
 
 
 def map_coordinates_sampler(images, theta):
@@ -54,12 +56,6 @@ def plain_sampler(images, theta):
     )
 
 
-def torch_sampler(images, theta):
-    """PyTorch's pair, channels first as it wants them."""
-    grid = torch.nn.functional.affine_grid(theta.reshape(-1, 2, 3), list(images.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(images, grid, align_corners=False)
-
-
 def on_tensorflow(sampler, compile_with):
     """Builder of the three timed calls of a TensorFlow sampler; `compile_with` is what `sampler` runs under."""
 
@@ -82,47 +78,14 @@ def on_tensorflow(sampler, compile_with):
     return build
 
 
-def on_torch(images, theta, upstream):
-    """Builder of the three timed calls on PyTorch."""
-
-    def gradients(images, *wanted):
-        out = torch_sampler(images, wanted[0])
-        return out, *torch.autograd.grad(out, wanted, upstream)
-
-    images, theta, upstream = map(torch.tensor, (images, theta, upstream))
-    images, upstream = (a.permute(0, 3, 1, 2).contiguous() for a in (images, upstream))
-    free, leaf = theta.clone().requires_grad_(), images.clone().requires_grad_()
-    calls = (
-        torch.no_grad()(lambda: (torch_sampler(images, theta),)),
-        lambda: gradients(images, free),
-        lambda: gradients(leaf, free, leaf),
-    )
-    return dict(zip(MODES, calls, strict=True))
-
-
 def _xla(function):
     return tf.function(function, jit_compile=True)
 
 
 CONTENDERS = {
-    "torch": on_torch,
     "stnlib eager": on_tensorflow(stnlib_sampler, lambda function: function),
-    "stnlib graph": on_tensorflow(stnlib_sampler, tf.function),
-    "stnlib XLA": on_tensorflow(stnlib_sampler, _xla),
+    "stnlib graph": on_tensorflow(training_sampler, tf.function),
+    "stnlib XLA": on_tensorflow(training_sampler, _xla),
     "map_coordinates XLA": on_tensorflow(map_coordinates_sampler, _xla),
     "plain graph": on_tensorflow(plain_sampler, tf.function),
-}
-
-
-def build(names, case):
-    """The timed calls of each contender, name -> mode -> call; TensorFlow's share one copy of the images."""
-    shared = tuple(map(tf.constant, case))
-    return {name: CONTENDERS[name](*(case if name == "torch" else shared)) for name in names}
-
-
-VERSIONS = {
-    "keras": keras.__version__,
-    "stnlib": stnlib.__version__,
-    "tensorflow": tf.__version__,
-    "torch": torch.__version__,
 }

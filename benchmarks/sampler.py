@@ -2,15 +2,18 @@
 
     python benchmarks/sampler.py [--quick] [--output FILE] [--only NAME ...] [--show]
 
-One process; the contenders take turns, so that a busy moment of the machine falls on all of them; medians.
+Each contender runs in processes of its own, for another library's threads in the same process slow it down. They take
+turns, several rounds, so that a busy moment of the machine falls on all of them; medians and quartiles.
 """
 
 import argparse
 import ctypes
+import importlib
+import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import time
@@ -18,14 +21,17 @@ import time
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import common
-import contenders
 import numpy as np
+from common import MODES
+
+NAMES = ("torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates XLA", "plain graph")
 
 SHAPES = ((256, 28, 28, 1), (64, 60, 60, 1), (16, 224, 224, 3), (8, 512, 512, 64))
-REPEATS, LARGE, LARGE_REPEATS = 21, 2**26, 5
+ROUNDS, REPEATS, LARGE, LARGE_REPEATS = 3, 15, 2**26, 3  # repeats in each round
 SLOW_SECONDS = 8
 MEMORY_SHARE = 0.72  # of the machine's memory; a contender that takes more is stopped and not timed
 SEED = 0
+VERSIONS = ("keras", "numpy", "stnlib", "tensorflow", "torch")
 OUTPUT = common.RESULTS / "bench-sampler.json"
 
 
@@ -39,6 +45,12 @@ def make_case(shape, seed=SEED):
     theta = np.stack([c, -s, shift[0], s, c, shift[1]], axis=1)
     images = random.random(shape, dtype="float32")
     return images, theta.astype("float32"), random.random(shape, dtype="float32")
+
+
+def builder(name):
+    """What builds a contender's timed calls, mode -> call; its libraries are imported here."""
+    module = importlib.import_module("contender_torch" if name == "torch" else "contenders")
+    return module.CONTENDERS[name]
 
 
 def seconds(call):
@@ -94,42 +106,57 @@ def peak(name, shape):
 
 def print_peak(name, shape):
     """What `peak` reads; a call on tiny images goes before, so that what each process needs once is there."""
-    tiny, call = (contenders.CONTENDERS[name](*make_case(s))["both"] for s in ((2, 3, 4, shape[-1]), shape))
+    tiny, call = (builder(name)(*make_case(s))["both"] for s in ((2, 3, 4, shape[-1]), shape))
     tiny()
     print(json.dumps(peak_megabytes(call)))
 
 
-def measure(calls, repeats):
-    """Median milliseconds of each call, the calls taking turns; the first turn is not counted."""
-    entries = {}
-    for name, call in calls.items():
-        call()
-        turns = 1 if seconds(call) > SLOW_SECONDS else repeats
-        entries[name] = {"repeats": turns, "times": []}
-    for turn in range(repeats):
-        for name, call in calls.items():
-            if turn < entries[name]["repeats"]:
-                time.sleep(0.01)  # lets the worker threads of the previous contender come to rest
-                entries[name]["times"].append(seconds(call))
-    for entry in entries.values():
-        entry["ms"] = round(1000 * statistics.median(entry.pop("times")), 3)
-    return entries
-
-
-def measure_shape(shape, names, repeats):
-    """All contenders at one shape: mode -> contender -> entry."""
-    memory = {name: peak(name, shape) for name in names}
-    fitting = [name for name in names if memory[name] != float("inf")]
-    built = contenders.build(fitting, make_case(shape))
+def times(name, shape, repeats):
+    """Seconds of repeated calls, mode -> list; first calls are not counted, a slow one is timed once."""
     result = {}
-    for mode in contenders.MODES:
-        times = measure({name: built[name][mode] for name in fitting}, repeats)
-        result[mode] = {name: times.get(name, {"skipped": f"more than {memory_limit()} MB"}) for name in names}
-        for name, entry in times.items():
-            entry["peak_mb"] = memory[name] if mode == "both" else None
-            entry["ratio"] = round(entry["ms"] / times["torch"]["ms"], 3)
-        print(table_rows(shape, mode, result[mode]), flush=True)
+    for mode, call in builder(name)(*make_case(shape)).items():
+        call()
+        result[mode] = [seconds(call)]
+        while len(result[mode]) < repeats and result[mode][0] < SLOW_SECONDS:
+            result[mode].append(seconds(call))
     return result
+
+
+def in_process(name, shapes, repeats):
+    """`times` at several shapes, one dictionary for each, in a fresh process."""
+    command = [sys.executable, __file__, "--times", json.dumps([name, shapes, repeats])]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def summary(values):
+    """Median and quartiles of seconds, in milliseconds."""
+    low, middle, high = np.percentile(1000 * np.array(values), (25, 50, 75)).round(3)
+    return {"repeats": len(values), "ms": float(middle), "quartiles": [float(low), float(high)]}
+
+
+def measure(shapes, names, repeats, rounds):
+    """All contenders at all shapes, in turns: shape -> mode -> contender -> entry."""
+    memory = {(name, shape): peak(name, shape) for shape in shapes for name in names}
+    spent = {(name, shape, mode): [] for name, shape in memory for mode in MODES}
+    for _ in range(rounds):
+        for name in names:
+            fitting = [shape for shape in shapes if memory[name, shape] != float("inf")]
+            for shape, found in zip(fitting, in_process(name, fitting, [repeats(s) for s in fitting]), strict=True):
+                for mode, values in found.items():
+                    spent[name, shape, mode] += values
+    results = {}
+    for shape in shapes:
+        entries = {mode: {} for mode in MODES}
+        for mode, name in itertools.product(MODES, names):
+            if memory[name, shape] == float("inf"):
+                entries[mode][name] = {"skipped": f"more than {memory_limit()} MB"}
+                continue
+            entry = summary(spent[name, shape, mode])
+            entry["peak_mb"] = memory[name, shape] if mode == "both" else None
+            entry["ratio"] = round(entry["ms"] / summary(spent["torch", shape, mode])["ms"], 3)
+            entries[mode][name] = entry
+        results["x".join(map(str, shape))] = entries
+    return results
 
 
 def header(names):
@@ -137,9 +164,8 @@ def header(names):
     return " " * 23 + "".join(f"{name:>21}" for name in names)
 
 
-def show(path):
-    """Print the table of a report that was written before."""
-    results = json.loads(path.read_text())["results"]
+def show(results):
+    """Print the table of a report's results."""
     print(header(next(iter(results.values()))["both"]))
     for shape, modes in results.items():
         for mode, entries in modes.items():
@@ -156,32 +182,39 @@ def _memory(megabytes):
     return "     " if megabytes is None else f"{megabytes:5.0f}"
 
 
-def run(shapes, names, repeats=None):
+def repeats_at(shape):
+    """How many timed calls of each mode a round has."""
+    return LARGE_REPEATS if np.prod(shape) >= LARGE else REPEATS
+
+
+def run(shapes, names, repeats=repeats_at, rounds=ROUNDS):
     """The whole benchmark as a JSON-ready dictionary."""
-    print(header(names))
-    results = {}
-    for shape in shapes:
-        turns = repeats or (LARGE_REPEATS if np.prod(shape) >= LARGE else REPEATS)
-        results["x".join(map(str, shape))] = measure_shape(shape, names, turns)
-    unit = "median ms; ratio to torch; peak_mb above the inputs, of a first call with both gradients"
-    return common.report("sampler", unit, {"numpy": np.__version__, **contenders.VERSIONS}, results, seed=SEED)
+    results = measure(shapes, names, repeats, rounds)
+    unit = "median ms and quartiles; ratio to torch; peak_mb above the inputs, of a first call with both gradients"
+    versions = {name: importlib.metadata.version(name) for name in VERSIONS}
+    return common.report("sampler", unit, versions, results, seed=SEED, rounds=rounds)
 
 
 def main(arguments=None):
     """Command line."""
     parser = argparse.ArgumentParser(description="Ratios of time to torch's (peak memory, MB).")
-    parser.add_argument("--quick", action="store_true", help="the two small shapes, five repeats, nothing written")
-    parser.add_argument("--only", nargs="+", choices=contenders.CONTENDERS, help="these and torch; nothing written")
+    parser.add_argument("--quick", action="store_true", help="all but the largest shape, one round, nothing written")
+    parser.add_argument("--only", nargs="+", choices=NAMES, help="these and torch; nothing written")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
     parser.add_argument("--show", action="store_true", help="print the table of the file that is there")
     parser.add_argument("--peak", nargs=5, metavar=("NAME", "B", "H", "W", "C"), help="one contender's peak memory")
+    parser.add_argument("--times", help="one contender's times, for a process of its own")
     options = parser.parse_args(arguments)
+    if options.times:
+        name, shapes, repeats = json.loads(options.times)
+        return print(json.dumps([times(name, tuple(s), n) for s, n in zip(shapes, repeats, strict=True)]))
     if options.peak:
         return print_peak(options.peak[0], tuple(map(int, options.peak[1:])))
     if options.show:
-        return show(options.output)
-    names = [n for n in contenders.CONTENDERS if not options.only or n in ("torch", *options.only)]
-    report = run(SHAPES[:2] if options.quick else SHAPES, names, 5 if options.quick else None)
+        return show(json.loads(options.output.read_text())["results"])
+    names = [n for n in NAMES if not options.only or n in ("torch", *options.only)]
+    report = run(SHAPES[:3] if options.quick else SHAPES, names, rounds=1 if options.quick else ROUNDS)
+    show(report["results"])
     if not options.quick and not options.only:
         common.write(options.output, report)
         print("written:", options.output.name)

@@ -28,19 +28,21 @@ SHAPES = {"256x28x28x1", "64x60x60x1", "16x224x224x3", "8x512x512x64"}
 SCRIPT = """
 import json, sys
 import numpy as np
-import common, contenders, sampler
+import common, sampler
 case = sampler.make_case((2, 5, 6, 2))
-built = {name: contenders.CONTENDERS[name](*case) for name in contenders.CONTENDERS}
+built = {name: sampler.builder(name)(*case) for name in sampler.NAMES}
 def last(result): return np.asarray(result).transpose(0, 2, 3, 1) if result.ndim == 4 else np.asarray(result)
-for mode in contenders.MODES:
+for mode in common.MODES:
     expected = [last(r.detach()) for r in built["torch"][mode]()]
     for name in set(built) - {"torch", "plain graph"}:
         for a, b in zip(built[name][mode](), expected, strict=True):
             np.testing.assert_allclose(np.asarray(a), b, atol=1e-4, err_msg=f"{name} {mode}")
-report = sampler.run(((2, 5, 6, 2),), ["torch", "stnlib graph"], 2)
+report = sampler.run(((2, 5, 6, 2),), ["torch", "stnlib graph"], lambda shape: 2, rounds=2)
+entry = report["results"]["2x5x6x2"]["both"]["stnlib graph"]
+assert entry["repeats"] == 4 and entry["quartiles"][0] <= entry["ms"] <= entry["quartiles"][1]
 measure_memory = sampler.peak
 sampler.peak = lambda name, shape: float("inf") if name == "plain graph" else 1.0
-skipped = sampler.measure_shape((2, 5, 6, 2), ["torch", "plain graph"], 1)
+skipped = sampler.measure(((2, 5, 6, 2),), ["torch", "plain graph"], lambda shape: 1, 1)["2x5x6x2"]
 assert set(skipped["both"]) == {"torch", "plain graph"} and "MB" in skipped["both"]["plain graph"]["skipped"]
 sampler.memory_limit = lambda: 50
 assert measure_memory("torch", (2, 5, 6, 2)) == float("inf")

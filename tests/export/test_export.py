@@ -89,10 +89,3 @@ def test_a_file_that_was_never_called(runtime, tmp_path):
     told = {"input_signature": [keras.InputSpec("float32", (None, *DIGITS))]} if runtime == "onnx" else {}
     found = RUNTIMES[runtime](loaded, images, tmp_path, **told)
     assert np.abs(np.asarray(found) - expected).max() <= BOUND
-
-
-@pytest.mark.parametrize("runtime", ["onnx", "litert"])
-def test_no_point_outside_the_numbers_is_turned_into_nan(runtime, tmp_path):
-    model = transformer((6, 6, 1), mode="nearest")
-    found = RUNTIMES[runtime](model, np.ones((2, 6, 6, 1), "float32"), tmp_path)
-    assert np.isfinite(found).all()

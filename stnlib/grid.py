@@ -78,7 +78,7 @@ def tps_points(theta, height, width, control_points=(4, 4), align_corners=False)
     """
     weights, base = _tps_weights(height, width, tuple(control_points), align_corners)
     weights, base = (ops.convert_to_tensor(array, theta.dtype) for array in (weights.T, base.T))
-    x, y = (base[axis] + ops.matmul(theta[:, axis::2], weights) for axis in (0, 1))
+    x, y = (base[axis] + theta[:, axis::2] @ weights for axis in (0, 1))
     return ops.reshape(ops.stack([x, y], axis=-1), (-1, height, width, 2))
 
 

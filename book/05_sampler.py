@@ -257,7 +257,7 @@ def read(images, column, row):
     batch, height, width, channels = ops.shape(images)
     j, i = ops.cast(column, "int32"), ops.cast(row, "int32")
     inside = (j >= 0) & (j < width) & (i >= 0) & (i < height)
-    j, i = ops.clip(j, 0, width - 1), ops.clip(i, 0, height - 1)
+    j, i = ops.where(inside, j, 0), ops.where(inside, i, 0)
     first = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * height
     pixels = ops.take(ops.reshape(images, (-1, channels)),
                       (first + i) * width + j, axis=0)
@@ -266,8 +266,8 @@ def read(images, column, row):
 
 
 # %% [markdown]
-# Positions outside the image read 0. The indices are clipped all the same, so that the fetch
-# itself never leaves the list, but only *after* `inside` has noted which ones to blank. Try it:
+# Positions outside the image read 0. They fetch the first pixel all the same, so that the fetch
+# itself never leaves the list; the last line then blanks what is not `inside`. Try it:
 # two pixels inside, one outside.
 
 # %%

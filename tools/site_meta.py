@@ -26,8 +26,12 @@ LOST = """\
 <meta name="description" content="This page of the book does not exist: here is the way to its first page.">
 <link rel="icon" href="data:,">
 <title>Page not found: {title}</title>
-<script>document.documentElement.dataset.theme =
-  matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";</script>
+<script>
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => {{ document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; }};
+dark.addEventListener("change", follow);
+follow();
+</script>
 <style>
 :root {{ color-scheme: light dark; }}
 :root {{ background: #fff; color: #22282e; }}

@@ -19,8 +19,14 @@ if not os.environ.get("STNLIB_EXPORT"):  # `make test-export` sets it: there, a 
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 BOUND = 2e-5
+ROUNDING = 3e-7  # of a position in float32, in units of the image's width; it shows where an image meets the zeros
 DIGITS, PLATES = (28, 28, 1), (48, 188, 3)
 everywhere = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda one: one.__name__)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
 
 
 def moved(transformer, seed=0):
@@ -52,7 +58,7 @@ def side_by_side(variants, shape):
 def pictures(batch, shape):
     """Random images as smooth as those of a camera."""
     images = np.random.default_rng(batch).random((batch, *shape), "float32")
-    for _ in range(3):
+    for _ in range(2):
         images = (images + np.roll(images, 1, axis=1)) / 2
         images = (images + np.roll(images, 1, axis=2)) / 2
     return images
@@ -64,8 +70,9 @@ def agrees(model, run, batches=(3, 1, 4)):
         images = pictures(batch, model.input_shape[1:])
         found = {np.shape(one): np.asarray(one) for one in keras.tree.flatten(run(images))}
         for expected in map(np.asarray, keras.tree.flatten(model(images))):
-            assert np.abs(expected).max() > 0.01
-            assert np.abs(found[expected.shape] - expected).max() <= BOUND  # NaN is not
+            assert np.abs(expected).max() > 100 * BOUND
+            bound = max(BOUND, ROUNDING * model.input_shape[2]) if expected.ndim == 4 else BOUND
+            assert np.abs(found[expected.shape] - expected).max() <= bound  # NaN is not
 
 
 @everywhere

@@ -151,7 +151,7 @@ def test_a_run_that_began_anew_by_itself_is_announced(open_lab):
 
 @pytest.mark.parametrize(("guess", "answer"), [("a readable 3", "a readable 3"), ("black", "black")])
 def test_the_guess_is_answered_after_ten_seconds_of_watching(open_lab, guess, answer):
-    page = open_lab({"speed": "full"})
+    page = open_lab()
     page.get_by_role("button", name=guess).click()
     page.evaluate(f"{LAB}.watchedFor = -1000")
     page.locator("[data-ref=play]").click()
@@ -165,8 +165,18 @@ def test_the_guess_is_answered_after_ten_seconds_of_watching(open_lab, guess, an
     assert ("You guessed it." if answer == "a readable 3" else f"You guessed {answer}.") in found
 
 
-def test_every_recorded_moment_can_be_seen_again(open_lab):
+def test_a_run_that_ends_sooner_answers_the_guess_at_its_end(open_lab):
     page = open_lab({"speed": "full"})
+    page.get_by_role("button", name="a readable 3").click()
+    page.evaluate(f"{LAB}.watchedFor = -1000")
+    page.locator("[data-ref=play]").click()
+    page.wait_for_function(f"{LAB}.answered", timeout=120_000)
+    settle(page)
+    assert text(page, "question").startswith("At the end the average 3 is")
+
+
+def test_every_recorded_moment_can_be_seen_again(open_lab):
+    page = open_lab()
     first = picture(page, "meansCanvas")
     page.locator("[data-ref=play]").click()
     reach(page, 300)
@@ -201,7 +211,7 @@ def test_with_reduced_motion_the_pictures_wait_for_the_reader(open_lab):
 
 
 def test_the_digit_whose_theta_is_shown_is_chosen_by_click_or_button(open_lab):
-    page = open_lab({"speed": "full"})
+    page = open_lab()
     page.locator("[data-ref=play]").click()
     reach(page, 200)
     page.locator("[data-ref=play]").click()

@@ -27,7 +27,7 @@ export function outcome(scene, moment, guess) {
   const found = moment.collapsed ? "black" : after > READABLE * before ? "digit" : "blob";
   const words = { black: "black", digit: "a readable 3", blob: "still a blob" };
   const yours = guess === found ? " You guessed it." : guess ? ` You guessed ${guess === "digit" ? "a readable 3" : guess === "blob" ? "a blob" : "black"}.` : "";
-  return `After 10 seconds the average 3 is ${words[found]}: the 3s agree with their mean to ${percent(after)}, before to ${percent(before)}.${yours} No angle was ever given.`;
+  return `${moment.done ? "At the end" : "After 10 seconds"} the average 3 is ${words[found]}: the 3s agree with their mean to ${percent(after)}, before to ${percent(before)}.${yours} No angle was ever given.`;
 }
 
 export function collapseLine({ step, dark }) {

@@ -105,7 +105,7 @@ class Lab extends Instrument {
       this.collapse = collapseLine(message);
       this.say(this.collapse);
     }
-    this.countSeconds();
+    this.countSeconds(message.done);
     this.latest = message;
     if (message.done && this.running) this.finish();
     this.request();
@@ -117,12 +117,12 @@ class Lab extends Instrument {
     this.say(`The run is finished. ${statusLine(this.latest, TOTAL)}`);
   }
 
-  // Seconds that the reader has watched this run play; after ten the guess is answered.
-  countSeconds() {
+  // Seconds that the reader has watched this run play; after ten, or at its end, the guess is answered.
+  countSeconds(done) {
     const now = performance.now();
     if (this.running) this.watchedFor += clamp((now - this.lastTime) / 1000, 0, 0.5);
     this.lastTime = now;
-    if (this.watchedFor < GUESS_AFTER || this.answered) return;
+    if (this.answered || (this.watchedFor < GUESS_AFTER && !done)) return;
     this.answered = outcome(this.scene, this.moments.at(-1), this.guess);
     this.say(this.answered);
   }

@@ -84,3 +84,18 @@ def picture(page, name):
 def text(page, name):
     """The text of a referenced element, with true minus signs made plain."""
     return page.locator(f"[data-ref={name}]").first.inner_text().replace("\u2212", "-")
+
+
+def at_rest(page):
+    """Wait until the page has stopped scrolling: a swipe's momentum outlasts the finger."""
+    page.evaluate(
+        """() => new Promise((resolve) => {
+          let last = scrollY, still = 0;
+          const look = () => {
+            still = scrollY === last ? still + 1 : 0;
+            last = scrollY;
+            still < 10 ? requestAnimationFrame(look) : resolve();
+          };
+          requestAnimationFrame(look);
+        })"""
+    )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stnlib.widgets.core import pack
-from tests.js.acts import centre, mouse_drag, settle, touch_drag
+from tests.js.acts import at_rest, centre, mouse_drag, settle, touch_drag
 from tests.js.test_reach import SHIFTS
 from tests.site.conftest import DESKTOP, FOLDER, PHONE, pages
 
@@ -58,6 +58,9 @@ def test_a_swipe_over_a_picture_scrolls_and_touch_drags_a_handle(widget_page, pa
     scroll = page.evaluate("scrollY")
     touch_drag(page, box["x"] + 0.03 * box["width"], box["y"] + 0.66 * box["height"], 0, -140)
     page.wait_for_function(f"Math.abs(scrollY - {scroll}) > 20")
+    at_rest(page)
+    centre(page, HANDLE)
+    at_rest(page)
     x, y = centre(page, HANDLE)
     before, scroll = page.evaluate(PICTURES), page.evaluate("scrollY")
     touch_drag(page, x, y, -18, -18)

@@ -234,7 +234,7 @@ assert gain_data > 0 and gain_conv > 0 and missing > 0 and abs(on_originals) < 0
 # itself, without distorted digits, we have not tried it.) Even together they are not complete, at least
 # after three epochs: exercise 2.2 will show that the FCN does not even read all of its own training
 # images yet. In the article, after five epochs on all of MNIST, it is the same story: 0.518, then
-# 0.757, then 0.88 on distorted digits {cite}`xeonqq2019article`. And {doc}`chapter 9 <09_paper>` makes
+# 0.757, then 0.88 on distorted digits {cite}`xeonqq2019article`. And {doc}`chapter 13 <13_paper>` makes
 # the CNN wider and trains it for longer; the gap becomes smaller and does not close. So there are two
 # questions left. Which digits are still misread? And what did the pooling do, exactly?
 #

@@ -332,7 +332,7 @@ Markdown(
 # %% [markdown]
 # And it takes time: the lines under the long cell end with the seconds of each training. (One seed and
 # a small test: a few points either way are luck.) Is the gain perhaps only due to the additional
-# parameters? For the FCN, the first exercise answers that; {doc}`chapter 9 <09_paper>` asks it again
+# parameters? For the FCN, the first exercise answers that; {doc}`chapter 13 <13_paper>` asks it again
 # with all of MNIST, for time as well as for parameters, and there a transformer does not always win.
 #
 # Numbers alone do not tell you *why* it works, though. For that, look inside.
@@ -592,7 +592,7 @@ Markdown(
 #
 # So far you have looked at digits that we chose. Now choose. Below are FCN mixed, CNN, STN+FCN and STN+CNN
 # again, this time trained on all of MNIST and one bent copy of each digit (by the command that
-# {doc}`chapter 9 <09_paper>` explains). They run right here, in your browser. Take the 2 by its square handle
+# {doc}`chapter 13 <13_paper>` explains). They run right here, in your browser. Take the 2 by its square handle
 # and turn it. Which network loses it first? Move it, shrink it, then draw a digit of your own.
 
 # %%
@@ -605,7 +605,7 @@ DigitReader()
 # The curves say how sure each network is of the digit, for every turn at once. Look where they leave the top:
 # near the border of the shaded band, or before? And watch the window as you turn. The one of STN+FCN turns with
 # the digit. That of STN+CNN hardly turns; only when you move the digit aside does it follow, at least part of the way. Its
-# network still makes fewer errors than STN+FCN, as chapter 9 will show. One reason may be that a classifier that
+# network still makes fewer errors than STN+FCN, as chapter 13 will show. One reason may be that a classifier that
 # copes with turns by itself asks its transformer for less.
 #
 # In Colab or Jupyter you can put your own networks in, those of this chapter for instance:

@@ -641,7 +641,7 @@ figure.tight_layout(pad=0.3)
 # (STN+FCN, STN+CNN) on *our* canvases of 40 by 40, the paper's (ST-FCN, ST-CNN) on 60 by 60. The
 # **errors** are in percent of 10,000 test canvases: ours, the mean over the seeds that were run (± the
 # spread, where there are several), and what the article or the paper reports. (*FCN clean* has been
-# trained without clutter, all others with it; {doc}`chapter 9 <09_paper>` describes the wide and the
+# trained without clutter, all others with it; {doc}`chapter 13 <13_paper>` describes the wide and the
 # long CNN.) There the transformer is affine and its output as large as the canvas; the paper's networks
 # pool it 2 x 2. The article may have used more clutter than we do, so its figures are for orientation
 # only. "Not run" means just that; nothing is estimated.
@@ -667,7 +667,7 @@ assert 1.3 * full["stn_cnn"] < min(full["cnn_wide"], full["cnn_long"])
 # than about what each can reach. STN+CNN is lower still, and has more weights and more time than the
 # CNN. Is it that, or the transformer? A CNN with as many weights (*wide*) and one with about as much time
 # (*long*) stay above it. Where the table says one seed, keep the spreads of the others in mind.
-# {doc}`Chapter 9 <09_paper>` weighs these differences, and those from the published figures.
+# {doc}`Chapter 13 <13_paper>` weighs these differences, and those from the published figures.
 #
 # ## Recap
 #

@@ -869,12 +869,12 @@ Markdown(report.test_sets_table(families))
 
 # %% [markdown]
 # Compare within a column only: on P our errors lie far above the paper's, on E below, and
-# {doc}`chapter 9 <09_paper>` looks into that. In the paper's figures, compare affine with `tps`, the
+# {doc}`chapter 13 <13_paper>` looks into that. In the paper's figures, compare affine with `tps`, the
 # spline, within ST-FCN and within ST-CNN. On E it brings the dense network three tenths of a point more
 # than the affine map does; everywhere else a tenth or nothing. And in ours? Count digits, and compare
 # with chance as before. (The records keep how many digits a network missed, not which, so there are no
 # disagreements to count. We add the errors instead. For networks that took the same test that rather
-# overrates chance; but it leaves out the luck of the seed, which chapter 9 adds.)
+# overrates chance; but it leaves out the luck of the seed, which chapter 13 adds.)
 
 # %% tags=["hide-input"]
 PAIRS = (("FCN", "ST-FCN, affine"), ("FCN", "ST-FCN, tps"), ("CNN", "ST-CNN, affine"),

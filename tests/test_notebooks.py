@@ -86,6 +86,13 @@ def test_the_quick_start_is_a_screen_of_code():
     assert len([line for line in code.splitlines() if line.strip()]) <= 25
 
 
+def test_appendices_come_after_the_chapters(tmp_path):
+    (tmp_path / "book").mkdir()
+    for name in ("an_appendix", "13_last", "quickstart", "01_first"):
+        (tmp_path / "book" / f"{name}.py").touch()
+    assert [path.stem for path in notebooks.sources(tmp_path)] == ["quickstart", "01_first", "13_last", "an_appendix"]
+
+
 class TestGenerator:
     def test_regenerates_byte_identical_with_distinct_ids(self):
         text = notebooks.generate(SCRIPT, URL)

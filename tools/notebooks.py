@@ -56,8 +56,9 @@ def version(root: Path = ROOT) -> str:
 
 
 def sources(root: Path = ROOT) -> list[Path]:
-    """The percent scripts of the quick start and of the chapters, in the book's order."""
-    return [*(root / "book").glob("quickstart.py"), *sorted((root / "book").glob("[0-9][0-9]_*.py"))]
+    """The percent scripts of the quick start, of the chapters and of the appendices, in this order."""
+    start, found = root / "book" / "quickstart.py", set((root / "book").glob("*.py"))
+    return sorted(found, key=lambda path: (path != start, not path.name[0].isdigit(), path.name))
 
 
 def cell_id(kind: str, source: str, seen: dict[str, int]) -> str:

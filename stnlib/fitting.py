@@ -7,8 +7,8 @@ import numpy as np
 
 from stnlib import _checks
 from stnlib.grid import spline_weights
+from stnlib.poses import CORNERS, bends, homography
 
-CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")
 STEPS = 10
 
 
@@ -68,13 +68,14 @@ def from_corners(
     corners = _points(corners, "corners")
     if corners.shape[1:] != (4, 2):
         _checks.fail("corners", f"shape {corners.shape}", "(B, 4, 2)")
-    if not _convex(corners).all():
+    turning = bends(corners)
+    if not ((turning > 0).all(axis=1) | (turning < 0).all(axis=1)).all():
         _checks.fail("corners", "a shape that is not convex", "four corners in order, of a convex shape")
     if input_size is not None:
         height, width = _checks.sizes(input_size, "input_size", least=2 if align_corners else 1)
         size = np.array([width, height])
         corners = 2 * corners / (size - 1) - 1 if align_corners else (2 * corners + 1) / size - 1
-    theta = _projective(np.broadcast_to(CORNERS, corners.shape), corners)
+    theta = homography(np.broadcast_to(CORNERS, corners.shape), corners)
     if transform == "projective":
         return theta.astype("float32")
     axis = np.linspace(-1, 1, 13)
@@ -106,14 +107,6 @@ def _points(value: Any, argument: str) -> np.ndarray:
     if not np.isfinite(points).all():
         _checks.fail(argument, "NaN or infinity", "finite numbers")
     return points if points.ndim == 3 else points[None]
-
-
-def _convex(corners: np.ndarray) -> np.ndarray:
-    """True where four corners `(B, 4, 2)`, in order, turn the same way everywhere."""
-    edge = np.roll(corners, -1, axis=1) - corners
-    after = np.roll(edge, -1, axis=1)
-    turn = edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0]
-    return np.all(turn > 0, axis=1) | np.all(turn < 0, axis=1)
 
 
 def _least_squares(rows_x: list, rows_y: list, targets: np.ndarray) -> np.ndarray:

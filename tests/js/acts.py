@@ -60,9 +60,15 @@ def touch_drag(page, x, y, dx, dy, steps=8):
     settle(page)
 
 
-def settle(page):
-    """Wait for two frames."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+def settle(page, frames=2):
+    """Wait for some animation frames."""
+    page.evaluate(
+        """(frames) => new Promise((done) => {
+          const next = () => (frames-- > 0 ? requestAnimationFrame(next) : done());
+          next();
+        })""",
+        frames,
+    )
 
 
 def get(page, name):

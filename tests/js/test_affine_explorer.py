@@ -150,6 +150,11 @@ def compose(parts):
     return np.column_stack([linear, [parts["moveX"], parts["moveY"]]])
 
 
+# the motion towards a theta has arrived
+NEAR = """(theta) => theta.every((row, i) => row.every((value, j) =>
+  Math.abs(document.querySelector('.stn-widget').model.get('theta')[i][j] - value) < 1e-12))"""
+
+
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_presets(open_widget, motion):
     page = open_widget(AffineExplorer(theta=START), reduced_motion=motion)
@@ -161,8 +166,7 @@ def test_presets(open_widget, motion):
     }
     for name, theta in expected.items():
         page.locator(f"[data-preset={name}]").click()
-        if motion == "no-preference":
-            page.wait_for_timeout(600)
+        page.wait_for_function(NEAR, arg=theta)
         np.testing.assert_allclose(get(page, "theta"), theta, atol=1e-12)
 
 

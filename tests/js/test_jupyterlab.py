@@ -77,8 +77,9 @@ def run_cell(page, number):
 def theta_in_python(page):
     """What the kernel prints as theta."""
     run_cell(page, 1)
-    page.wait_for_timeout(1000)
-    line = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text()
+    printed = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output", has_text=re.compile(r"\d"))
+    printed.wait_for()
+    line = printed.inner_text()
     return np.array(re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", line), dtype=float).reshape(2, 3)
 
 

@@ -84,7 +84,7 @@ def test_the_point_follows_the_arrow_of_the_loss_and_is_stuck_by_nearest(open_wi
     page = open_widget(SamplerMicroscope(point=(2.2, 2.2), mode="nearest"), reduced_motion=motion)
     page.get_by_label(aim, exact=True).check()
     page.locator("[data-ref=climb]").click()
-    page.wait_for_timeout(300)
+    settle(page, 20)
     assert get(page, "point") == [2.2, 2.2]
     assert "does not move" in text(page, "lesson")
     page.get_by_label("bilinear").check()
@@ -103,7 +103,7 @@ def test_the_climb_can_be_stopped(open_widget):
     page.wait_for_function("document.querySelector('.stn-widget').model.get('point')[0] > 0.52")
     page.get_by_role("button", name="stop").click()
     there = get(page, "point")
-    page.wait_for_timeout(200)
+    settle(page, 20)
     assert get(page, "point") == there and there[0] < 5
     assert page.get_by_role("button", name="follow the arrow").is_visible()
 

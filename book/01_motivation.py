@@ -24,8 +24,6 @@
 # - draw accuracy against rotation, scale and shift, and read off how far a digit may move;
 # - explain, with nine pixels, why a dense layer takes a moved digit for another picture;
 # - say what it would mean for a classifier to be *invariant*.
-#
-# *Reading: about 12 minutes. Running: under half a minute on two processor cores.*
 
 # %%
 import matplotlib.pyplot as plt

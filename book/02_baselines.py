@@ -25,8 +25,6 @@
 # - read a confusion matrix and see whether errors are spread or gather;
 # - show, pixel by pixel, what a convolution and a max-pool do to a shifted digit;
 # - say what pooling buys, what it costs, and why that is not yet a cure.
-#
-# *Reading: about 15 minutes. Running: under a minute on two processor cores.*
 
 # %%
 import keras

@@ -28,8 +28,6 @@
 #   happens without;
 # - tell why zeros do not keep it from learning, and teach it poses to prove that it can;
 # - count its parameters and say where they sit.
-#
-# *Reading: about 15 minutes. Running: under half a minute on two processor cores.*
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the localization network: it looks at the distorted digit and outputs θ, six numbers. The numbers are those of a trained network for this digit.", "name": "fig-pipeline-localization"}}
 from stnlib.pipeline import pipeline

@@ -10,6 +10,7 @@ import chapter_rules as rules
 import nbformat
 import notebooks
 import pytest
+import reading
 import run_notebooks
 
 import stnlib
@@ -61,6 +62,15 @@ class TestChapters:
     )
     def test_keeps_the_house_style(self, script, rule):
         assert rule(read(script)) == []
+
+    @pytest.mark.parametrize("rule", [rules.size, rules.captions])
+    def test_is_short_and_has_captions(self, script, rule):
+        if script.stem not in rules.LONG:
+            assert rule(read(script)) == []
+
+    def test_no_time_is_typed(self, script):
+        if script.stem not in rules.LONG:
+            assert not re.search(r"Reading: |Running: ", script.read_text(encoding="utf-8"))
 
     def test_a_chapter_has_exercises_and_the_quick_start_has_none(self, script):
         asked = re.findall(r"\{exercise", rules.prose(read(script)))
@@ -123,6 +133,25 @@ class TestGenerator:
         alternative = {"image": {"alt": "A line that rises."}}
         assert cell["metadata"] == {"tags": ["hide-input"], "mystnb": alternative}
 
+    def test_the_reading_time_stands_below_the_title(self):
+        script = SCRIPT.replace("# # Why?", "# # Why?\n#\n# " + "word " * 999, 1)
+        longer = script.replace("# word", "# " + "word " * 1000, 1)
+        for text, minutes in ((script, 5), (longer, 10)):
+            title = json.loads(notebooks.generate(text, URL))["cells"][1]["source"]
+            assert "Why?" in title[0]
+            assert title[1:4] == ["\n", f"*Reading: about {minutes} minutes.*\n", "\n"]
+        assert "Reading" not in notebooks.generate(SCRIPT, URL)
+
+    def test_the_reading_time_renames_no_cell(self):
+        """More code elsewhere changes the time, and no id."""
+        script = SCRIPT.replace("# # Why?", "# # Why?\n#\n# " + "word " * 999, 1)
+        before, after = (
+            json.loads(notebooks.generate(text, URL))["cells"]
+            for text in (script, script + "\n# %%\n" + "y = 1\n" * 30)
+        )
+        assert before[1]["source"] != after[1]["source"]
+        assert [cell["id"] for cell in before] == [cell["id"] for cell in after[:-1]]
+
     def test_a_changed_source_or_address_is_noticed(self, tmp_path):
         (tmp_path / "book").mkdir()
         config = tmp_path / "_config.yml"
@@ -153,6 +182,64 @@ class TestGenerator:
         monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
         exec(json_source(notebooks.generate(SCRIPT, URL)), {})
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+
+
+class TestReading:
+    """What counts as read: the text, the code that is shown, and no solution."""
+
+    solved = """Some words.
+
+:::{exercise} One title
+:label: ex-one
+
+A question?
+:::
+
+:::{solution-start} ex-one
+:class: dropdown
+:::"""
+    ended = """An answer in many words.
+
+:::{solution-end}
+:::
+
+:::{solution} ex-two
+:class: dropdown
+
+Another answer.
+:::
+
+Last $x + y$ words.
+
+$$
+a + b
+$$"""
+
+    def cells(self, *parts):
+        first = nbformat.v4.new_code_cell("first")
+        made = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
+        return [first, *(made[kind](text) for kind, text in parts)]
+
+    def test_words(self):
+        cells = self.cells(("markdown", self.solved), ("code", "x = 1"), ("markdown", self.ended))
+        # Some words. One title A question? Last $x y$ words.
+        assert reading.words(cells[1:]) == 10
+
+    def test_lines(self):
+        cells = self.cells(("code", "a = 1\n\nb = 2"), ("markdown", self.solved), ("code", "x = 1\ny = 2"))
+        assert reading.lines(cells[1:]) == 2
+        cells[1].metadata["tags"] = ["hide-input"]
+        assert reading.lines(cells[1:]) == 0
+        cells += self.cells(("markdown", self.ended), ("code", "x = 1"))[1:]
+        assert reading.lines(cells[1:]) == 1
+
+    def test_minutes(self):
+        assert reading.minutes(self.cells(("markdown", "word " * 400), ("code", "x = 1\n" * 45))[1:]) == 5
+
+    def test_what_is_counted_stays_as_it_was(self):
+        cells = self.cells(("markdown", self.solved), ("code", "x = 1"))
+        reading.words(cells)
+        assert cells[1].source == self.solved
 
 
 def json_source(text):
@@ -232,6 +319,48 @@ class TestRulesCanFail:
         assert rules.alternatives(book_of(figure, mystnb={"image": {"alt": "A"}})) == []
         assert rules.alternatives(book_of("def draw():\n    plt.subplots()")) == []
         assert len(rules.alternatives(book_of("report.errors_figure(exams)"))) == 1
+
+    def test_size_in_words(self):
+        assert rules.size(prose_of("word " * rules.WORDS)) == []
+        assert rules.size(prose_of("word " * (rules.WORDS + 1))) == [f"{rules.WORDS + 1} words, at most {rules.WORDS}"]
+
+    @pytest.mark.parametrize(
+        ("source", "counts"),
+        [
+            ("plotting.strip(images)", True),
+            ("Markdown(plotting.markdown_table(head, rows))", True),
+            ('Markdown(f"""\n| a | b |\n|---|--:|\n| 1 | {b} |""")', True),
+            ('print("a | b")', False),
+        ],
+    )
+    def test_size_in_figures_and_tables(self, source, counts):
+        assert rules.size(book_of(*[source] * rules.FIGURES)) == []
+        assert len(rules.size(book_of(*[source] * (rules.FIGURES + 1)))) == counts
+
+    def test_a_table_in_the_text_counts(self):
+        table = "| a | b |\n|---|--:|\n| 1 | 2 |"
+        cells = [nbformat.v4.new_markdown_cell(table) for _ in range(rules.FIGURES + 1)]
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("first"), *cells])
+        assert rules.size(book) == [f"{rules.FIGURES + 1} figures and tables, at most {rules.FIGURES}"]
+
+    @pytest.mark.parametrize(
+        ("figure", "count"),
+        [
+            ({"caption": "A line rises.", "name": "fig-01-line"}, 0),
+            ({"caption": "A line rises.", "name": "fig-quickstart"}, 0),
+            ({"caption": "A line rises."}, 1),
+            ({"name": "fig-01-line"}, 1),
+            ({"caption": "A line rises.", "name": "line"}, 1),
+            ({}, 2),
+        ],
+    )
+    def test_captions(self, figure, count):
+        assert len(rules.captions(book_of("plt.subplots()", mystnb={"figure": figure}))) == count
+        assert rules.captions(book_of("def draw():\n    plt.subplots()")) == []
+
+    def test_captions_of_one_name(self):
+        figure = {"caption": "A line rises.", "name": "fig-01-line"}
+        assert len(rules.captions(book_of("plt.subplots()", "ax.plot(x)", mystnb={"figure": figure}))) == 1
 
     @pytest.mark.parametrize(
         ("source", "count"),

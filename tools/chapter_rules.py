@@ -16,14 +16,31 @@ import textwrap
 
 import nbformat
 import notebooks
+import reading
 
 MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 40
 CHECKS = 5  # assertions that a reader's run may meet in one chapter
 ROUNDING = 1e-3  # and the largest error that one of them may allow for
+WORDS = 2_000  # of prose, the solutions of exercises aside
+FIGURES = 15  # and tables
+# Chapters that are not yet held to `size` and `captions`; each leaves this list when it is rewritten.
+LONG = (
+    "01_motivation",
+    "02_baselines",
+    "03_localization",
+    "04_grid_generator",
+    "05_sampler",
+    "06_training",
+    "07_clutter",
+    "08_beyond_affine",
+    "13_paper",
+)
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 DRAWS = {"figure", "subplots", "subplot_mosaic", "strip", "imshow", "plot", "panels", "errors_figure", "curves_figure"}
+NAME = re.compile(r"fig-[a-z0-9]+(-[a-z0-9]+)*")
+TABLE = re.compile(r"^\s*\|[\s:|-]*-[\s:|-]*\|\s*$", re.M)
 FENCE = r"^\s*(?::{3,}|`{3,})\s*\{"
 
 
@@ -126,6 +143,37 @@ def alternatives(book: nbformat.NotebookNode) -> list[str]:
         for cell in code_cells(book)
         if draws(cell.source) and not cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
     ]
+
+
+def tabulates(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell is, or makes, a table."""
+    return bool(TABLE.search(cell.source) or (cell.cell_type == "code" and re.search(r"_table\(", cell.source)))
+
+
+def size(book: nbformat.NotebookNode) -> list[str]:
+    """A chapter is short: so many words, so many figures and tables, solutions aside."""
+    cells = reading.without_solutions(book.cells[1:])
+    words = reading.words(cells)
+    pictures = sum(tabulates(cell) or (cell.cell_type == "code" and draws(cell.source)) for cell in cells)
+    problems = [f"{words} words, at most {WORDS}"] if words > WORDS else []
+    return problems + ([f"{pictures} figures and tables, at most {FIGURES}"] if pictures > FIGURES else [])
+
+
+def captions(book: nbformat.NotebookNode) -> list[str]:
+    """Every cell that draws has a caption, and a name of its own to refer to."""
+    figures = {cell.id: cell.metadata.get("mystnb", {}).get("figure", {}) for cell in code_cells(book)}
+    drawn = [cell for cell in code_cells(book) if draws(cell.source)]
+    problems = [
+        f"a figure without {part}: {cell.source.splitlines()[0]}"
+        for cell in drawn
+        for part, there in (
+            ("a caption", figures[cell.id].get("caption")),
+            ("a name (fig-NN-topic)", NAME.fullmatch(figures[cell.id].get("name", ""))),
+        )
+        if not there
+    ]
+    names = [figure["name"] for figure in figures.values() if "name" in figure]
+    return problems + [f"two figures are called {name}" for name in sorted(set(names)) if names.count(name) > 1]
 
 
 def prose(book: nbformat.NotebookNode) -> str:

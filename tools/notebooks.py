@@ -4,6 +4,8 @@ usage: python tools/notebooks.py [--check]
 
 --check writes nothing, names the notebooks that differ from their sources and fails if any does.
 
+Below the title it says how long the chapter takes to read (reading.py).
+
 A cell tagged `claim` asserts what was measured. It stays in the source: no reader's run stops at it.
 Tests run the chapters with their claims (tools/run_notebooks.py).
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import reading
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,6 +76,12 @@ def is_claim(cell: nbformat.NotebookNode) -> bool:
     return CLAIM in cell.metadata.get("tags", [])
 
 
+def with_time(title: str, minutes: int) -> str:
+    """The text of a first cell, with the reading time below its title."""
+    head, _, rest = title.partition("\n")
+    return f"{head}\n\n*Reading: about {minutes} minutes.*\n{rest}"
+
+
 def generate(script: str, url: str, claims: bool = False) -> str:
     """The text of the notebook that belongs to a percent script; with `claims`, the one that tests run."""
     read = jupytext.reads(script, fmt="py:percent")
@@ -87,6 +96,9 @@ def generate(script: str, url: str, claims: bool = False) -> str:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         cells.append(cell)
+    title = next((cell for cell in cells if cell.cell_type == "markdown"), None)
+    if title and (minutes := reading.minutes(cells)) >= reading.SHORT:
+        title.source = with_time(title.source, minutes)  # its id stays that of the text in the script
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     book = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.validate(book)

@@ -383,6 +383,20 @@ def test_the_plan_of_everything_ends_with_what_waits_for_the_time_of_others(tmp_
     assert not any("--epochs" in lines[i] for i in waiting)
 
 
+def test_the_plan_leaves_out_a_run_whose_length_the_time_of_others_decided(tmp_path, capsys):
+    for model, transform, seconds in (("stn_cnn", "affine", 40.0), ("cnn", None, 10.0)):
+        run = runs.select("article", model, transform, "article")[0]
+        files.write_json(tmp_path / f"{run.name}.json", record_of(run, 0.1, cpu_seconds=seconds))
+    write_runs(tmp_path, (runs.select("article", "cnn_long", None, "article", seed=1, epochs=20)[0], 0.1))
+    command_line.main(["plan", "article", "--model", "cnn_long", "--distortion", "article", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("--seed ")[1][0] for line in lines] == ["0", "2"]
+    assert not any("--epochs" in line for line in lines)
+    command_line.main(["plan", "article", "--model", "cnn_long", "--epochs", "20", "--out", str(tmp_path)])
+    asked = [line for line in capsys.readouterr().out.splitlines() if "--distortion article " in line]
+    assert len(asked) == 2 and all("--epochs 20 " in line for line in asked)
+
+
 def test_an_explicit_budget_is_kept(monkeypatch, tmp_path):
     kept = []
     monkeypatch.setattr(command_line, "measured", lambda run, *rest: kept.append(run.epochs))

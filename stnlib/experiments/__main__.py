@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     if experiment == "table":
         print_table(out, options["dataset"] or "mnist", options["epochs"])
     elif experiment == "plan":
-        print_plan(chosen(of or "all", options, every_seed=True), out)
+        print_plan(chosen(of or "all", options, every_seed=True), out, bool(options["epochs"]))
     else:
         todo = chosen(experiment, options)
         make_folder(out)
@@ -106,12 +106,17 @@ def print_table(*options) -> None:
         raise SystemExit(str(error)) from error
 
 
-def print_plan(todo: list[runs.Run], out: Path) -> None:
-    """Print a command for each run that is still to be measured, those that wait for others last."""
+def print_plan(todo: list[runs.Run], out: Path, fixed: bool = False) -> None:
+    """Print a command for each run that is still to be measured, those that wait for others last.
+
+    `fixed`: the number of epochs was asked for, so the time of others does not decide it.
+    """
     for wave in waves(todo):
         for run in wave:
-            if not (out / f"{run.name}.json").exists():
-                command = run.command.replace(f" --epochs {run.epochs}", "") if run.network.time_of else run.command
+            timed = bool(run.network.time_of) and not fixed
+            sized = within_budget(run, out) if timed and not missing_times(run, out) else run
+            if not (out / f"{sized.name}.json").exists():
+                command = run.command.replace(f" --epochs {run.epochs}", "") if timed else run.command
                 print(command, "--quiet", "--out", out)
 
 
@@ -144,18 +149,25 @@ def waves(todo: list[runs.Run]) -> list[list[runs.Run]]:
     return [[run for run in todo if bool(run.network.time_of) == later] for later in (False, True)]
 
 
+def timing(run: runs.Run) -> list[runs.Run]:
+    """List the runs whose processor time decides the length of this one."""
+    pairs = run.network.time_of or ()
+    return [dataclasses.replace(run, model=model, transform=transform, seed=0) for model, transform in pairs]
+
+
+def missing_times(run: runs.Run, out: Path) -> list[runs.Run]:
+    """List those of them that have not been measured."""
+    return [needed for needed in timing(run) if not (out / f"{needed.name}.json").exists()]
+
+
 def within_budget(run: runs.Run, out: Path) -> runs.Run:
     """Give a run as many epochs as fit into another's processor time with seed 0, where its record says so."""
+    for needed in missing_times(run, out):
+        raise SystemExit(f"{run.name} needs {needed.name} first: it sets the time.")
     if run.network.time_of is None:
         return run
-    seconds = []
-    for model, transform in run.network.time_of:
-        needed = dataclasses.replace(run, model=model, transform=transform, seed=0)
-        path = out / f"{needed.name}.json"
-        if not path.exists():
-            raise SystemExit(f"{run.name} needs {needed.name} first: it sets the time.")
-        seconds.append(files.read_json(path)["cpu_seconds"])
-    return dataclasses.replace(run, epochs=max(run.epochs, round(run.epochs * seconds[0] / seconds[1])))
+    whole, epoch = (files.read_json(out / f"{needed.name}.json")["cpu_seconds"] for needed in timing(run))
+    return dataclasses.replace(run, epochs=max(run.epochs, round(run.epochs * whole / epoch)))
 
 
 def here(todo: list[runs.Run], out: Path, progress: bool = True) -> None:

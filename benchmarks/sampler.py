@@ -29,6 +29,7 @@ NAMES = ("torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates
 SHAPES = ((256, 28, 28, 1), (64, 60, 60, 1), (16, 224, 224, 3), (8, 512, 512, 64))
 ROUNDS, REPEATS, LARGE, LARGE_REPEATS = 3, 15, 2**26, 3  # repeats in each round
 SLOW_SECONDS = 8
+FIRST_SECONDS = 60  # that a first call, its process's start and its compilation may take
 MEMORY_SHARE = 0.72  # of the machine's memory; a contender that takes more is stopped and not timed
 SEED = 0
 VERSIONS = ("keras", "numpy", "stnlib", "tensorflow", "torch")
@@ -86,15 +87,17 @@ def memory_limit():
 
 
 def peak(name, shape):
-    """Peak memory of the first call with both gradients, MB, compilation included; infinity beyond the limit.
+    """Peak memory of the first call with both gradients, MB, compilation included; infinity beyond the limits.
 
     In a process of its own: here it could not be seen, since TensorFlow keeps freed memory and uses it again.
     """
     command = [sys.executable, __file__, "--peak", name, *map(str, shape)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE)
     status = pathlib.Path(f"/proc/{child.pid}/status")
+    end = time.monotonic() + FIRST_SECONDS
     while child.poll() is None:
-        if status.exists() and _status(status, "VmRSS") > 1024 * memory_limit():
+        large = status.exists() and _status(status, "VmRSS") > 1024 * memory_limit()
+        if large or time.monotonic() > end:
             child.kill()
             child.wait()
             return float("inf")
@@ -149,7 +152,7 @@ def measure(shapes, names, repeats, rounds):
         entries = {mode: {} for mode in MODES}
         for mode, name in itertools.product(MODES, names):
             if memory[name, shape] == float("inf"):
-                entries[mode][name] = {"skipped": f"more than {memory_limit()} MB"}
+                entries[mode][name] = {"skipped": f"more than {memory_limit()} MB or {FIRST_SECONDS} s"}
                 continue
             entry = summary(spent[name, shape, mode])
             entry["peak_mb"] = memory[name, shape] if mode == "both" else None

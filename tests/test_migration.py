@@ -1,4 +1,4 @@
-"""Weights from PyTorch: kernels by hand, the tutorial's network against what PyTorch gave, and against PyTorch itself."""
+"""Weights from PyTorch: kernels by hand, the tutorial's network against what PyTorch gave and gives."""
 
 import keras
 import numpy as np

@@ -18,6 +18,7 @@ __all__ = [
     "Curriculum",
     "PosePairs",
     "ProgressLine",
+    "Snapshots",
     "ThetaHistory",
     "TransformerHealth",
     "accuracy",
@@ -139,6 +140,66 @@ class ThetaHistory(keras.callbacks.Callback):
     def _record(self):
         layer = self.model.get_layer(self.layer) if isinstance(self.layer, str) else self.layer
         self.thetas.append(ops.convert_to_numpy(layer.theta(ops.convert_to_tensor(self.images))))
+
+
+class Snapshots(keras.callbacks.Callback):
+    """Keeps what a transformer and its classifier make of some images, at chosen steps of the training.
+
+    :Shapes: images `(N, H, W, C)`, labels `(N,)`; each of `moments` is a dictionary of `step`, `theta` `(N, P)`,
+        `outputs` `(N, H_out, W_out, C)` and `logits` `(N, classes)`, NumPy.
+    :Convention: step 0 is before training, and the last step is kept, too. Where several steps run at a time
+        (`steps_per_execution`), a moment is taken at the first step that Keras reports at or after the one asked for.
+        `layer` is the transformer, or its name in the model.
+
+    >>> Snapshots(np.zeros((2, 28, 28, 1)), [3, 4], steps=(0, 50)).moments
+    []
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        labels: Any,
+        steps: Sequence[int] = (0, 20, 50, 100, 200, 500, 1000, 2000, 5000),
+        layer: SpatialTransformer | str = "transformer",
+    ):
+        super().__init__()
+        self.images, self.labels = np.asarray(images, "float32"), np.asarray(labels)
+        if self.labels.shape != (len(self.images),):
+            _checks.fail("labels", f"shape {self.labels.shape}", f"one for each of {len(self.images)} images")
+        self.steps, self.layer = sorted(steps), layer
+        self.moments: list[dict] = []
+
+    def on_train_begin(self, logs=None):
+        """Keep the moment before training."""
+        self.done, self.moments = 0, []
+        self._keep_due()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Count on from the epochs before."""
+        self.before = self.done
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Keep this moment if it is due."""
+        self.done = self.before + batch + 1
+        self._keep_due()
+
+    def on_train_end(self, logs=None):
+        """Keep the last moment."""
+        if not self.moments or self.moments[-1]["step"] < self.done:
+            self._keep()
+
+    def _keep_due(self):
+        taken = self.moments[-1]["step"] if self.moments else -1
+        if any(taken < step <= self.done for step in self.steps):
+            self._keep()
+
+    def _keep(self):
+        layer = self.model.get_layer(self.layer) if isinstance(self.layer, str) else self.layer
+        images = ops.convert_to_tensor(self.images)
+        outputs, theta, logits = layer(images, training=False), layer.theta(images), self.model(images, training=False)
+        outputs = outputs[0] if layer.return_theta else outputs
+        found = {"theta": theta, "outputs": outputs, "logits": logits}
+        self.moments.append({"step": self.done} | {name: ops.convert_to_numpy(part) for name, part in found.items()})
 
 
 def probabilities(model: keras.Model, x: Any) -> np.ndarray:

@@ -241,3 +241,32 @@ def test_learning_rate_is_an_option():
 def test_a_whole_optimizer_may_stand_for_the_rate():
     layer = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     assert isinstance(training.compile(layer, SlowAdam(layer)).optimizer, SlowAdam)
+
+
+def moments_of(steps, steps_per_execution=1, epochs=2):
+    model = models.stn("fcn")
+    model.compile("sgd", training.compile(models.fcn()).loss, steps_per_execution=steps_per_execution)
+    images, labels = np.random.default_rng(0).random((40, 28, 28, 1), dtype="float32"), np.arange(40) % 10
+    snapshots = training.Snapshots(images[:20], labels[:20], steps)
+    model.fit(images, labels, batch_size=4, epochs=epochs, verbose=0, callbacks=[snapshots])
+    return model, snapshots
+
+
+def test_snapshots_keep_the_steps_asked_for_and_the_last():
+    model, snapshots = moments_of((0, 3, 12))
+    assert [moment["step"] for moment in snapshots.moments] == [0, 3, 12, 20]
+    first, last = snapshots.moments[0], snapshots.moments[-1]
+    np.testing.assert_allclose(first["theta"], np.tile([1, 0, 0, 0, 1, 0], (20, 1)))
+    np.testing.assert_allclose(first["outputs"], snapshots.images, atol=3e-5)
+    np.testing.assert_allclose(last["logits"], np.asarray(model(snapshots.images)), atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="several steps at a time are slow elsewhere")
+def test_snapshots_take_the_first_step_that_is_reported():
+    _, snapshots = moments_of((0, 3, 12), steps_per_execution=5)
+    assert [moment["step"] for moment in snapshots.moments] == [0, 5, 15, 20]
+
+
+def test_snapshots_want_a_label_for_each_image():
+    with pytest.raises(ValueError, match=r"^labels: expected one for each of 2 images, got shape \(3,\)"):
+        training.Snapshots(np.zeros((2, 28, 28, 1)), [1, 2, 3])

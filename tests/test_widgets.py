@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stnlib import datasets, widgets
-from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope
+from stnlib import datasets, training, widgets
+from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope, TrainingReplay
 from stnlib.widgets.core import images, pack
 from stnlib.widgets.reader import networks
 from tests.js import make_fixtures
@@ -279,3 +279,38 @@ def test_the_still_picture_shows_the_image_and_the_window_of_theta():
 def test_every_folder_with_a_widget_is_public():
     folders = {path.parent.name for path in pack.FOLDER.glob("*/*.html")}
     assert folders == {widget.folder for widget in WIDGETS}
+
+
+# ---- recorded trainings
+
+
+def snapshots(theta=6, side=28, labels=None):
+    images = np.random.default_rng(0).random((20, side, 28, 1), dtype="float32")
+    made = training.Snapshots(images, np.arange(20) % 10 if labels is None else labels)
+    outputs = {"theta": np.zeros((20, theta)), "outputs": images, "logits": np.eye(20, 10, dtype="float32")}
+    made.moments = [{"step": 0} | outputs, {"step": 7} | outputs]
+    return made
+
+
+def test_a_replay_shows_ones_own_training():
+    state = TrainingReplay(snapshots(), show=range(6)).state()["recording"]
+    assert state["labels"] == [0, 1, 2, 3, 4, 5] and [moment["step"] for moment in state["moments"]] == [0, 7]
+    assert state["moments"][0]["accuracy"] == 0.55  # the ten with a one, and the first of the rest
+    logits = np.eye(20, 10)
+    expected = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(20), np.arange(20) % 10])
+    assert state["moments"][0]["loss"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: TrainingReplay(snapshots(side=20)), "images: expected"),
+        (lambda: TrainingReplay(snapshots(theta=8)), "theta: expected"),
+        (lambda: TrainingReplay(snapshots(labels=np.zeros(20, int))), "labels: expected"),
+        (lambda: TrainingReplay(snapshots(), show=[1, 2]), "show: expected"),
+        (lambda: TrainingReplay(position=99), "position: expected"),
+    ],
+)
+def test_a_replay_refuses_what_it_cannot_show(given, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        given()

@@ -5,5 +5,6 @@ from stnlib.widgets.microscope import SamplerMicroscope
 from stnlib.widgets.probe import PoolingProbe
 from stnlib.widgets.reader import DigitReader
 from stnlib.widgets.train_lab import TrainLab
+from stnlib.widgets.training_replay import TrainingReplay
 
-__all__ = ["AffineExplorer", "DigitReader", "PoolingProbe", "SamplerMicroscope", "TrainLab"]
+__all__ = ["AffineExplorer", "DigitReader", "PoolingProbe", "SamplerMicroscope", "TrainLab", "TrainingReplay"]

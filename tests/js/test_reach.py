@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from stnlib import widgets
-from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope
+from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope, TrainingReplay
 from tests.js.acts import put, settle
 
 WIDGETS = pytest.mark.parametrize("widget", [getattr(widgets, name) for name in widgets.__all__])
@@ -44,6 +44,7 @@ STATES = {
     SamplerMicroscope: {"point": [[1.3, 2.6], [2, 2.5], [0.4, 4.9]]},
     PoolingProbe: {"shift": [[0, 0], [0.5, 0], [3, 0], [-7.5, 2.5]]},
     DigitReader: {"angle": [0, -170], "size": [0.4, 1]},
+    TrainingReplay: {"position": [0, 3, 6]},
 }
 HEIGHT = "document.querySelector('.stn-widget').getBoundingClientRect().height"
 # A choice that opens a pad below itself is the one that may move what follows.

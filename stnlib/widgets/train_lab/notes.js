@@ -11,14 +11,6 @@ export function statusLine({ step, images, seconds, accuracy, collapsed, dark },
   return `${lost}Step ${thousands(step)} of ${thousands(total)}: ${seen}. Accuracy on the test set: ${percent(accuracy[0])} with the transformer, ${percent(accuracy[1])} without.`;
 }
 
-// What a window does to the picture: the inverse of its own rotation and size.
-export function thetaLine([a, b, , c, d]) {
-  const angle = (Math.atan2(c - b, a + d) * 180) / Math.PI;
-  const size = 1 / Math.max(Math.sqrt(Math.abs(a * d - b * c)), 0.01);
-  const way = angle > 0 ? "counter-clockwise" : "clockwise";
-  return `It rotates the digit by ${format(Math.abs(angle), 0)}\u00b0 ${way} and shows it ${format(size, 1)} times as large.`;
-}
-
 const READABLE = 1.25; // the means agree so much more than at the start
 
 // What became of the average 3 after the reader's ten seconds.

@@ -199,7 +199,7 @@ def addition(images: Any, labels: Any, seed: Any = 0) -> tuple[np.ndarray, np.nd
 
 
 def pairing(count: int, seed: Any = 0, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw what `addition` does: who is added to whom, and the poses of both.
+    """Draw what `addition` does: the partner of each image, and the poses of both.
 
     :Shapes: the partners' indices `(N,)` and theta `(2, N, 6)`, output to input, one for each channel.
     :Convention: `aspect` is the images' width, with their height as the unit.

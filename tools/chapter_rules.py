@@ -33,7 +33,6 @@ LONG = (
     "06_training",
     "07_clutter",
     "08_beyond_affine",
-    "13_paper",
 )
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")

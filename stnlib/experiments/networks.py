@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 
 import keras
@@ -142,6 +143,24 @@ def cnn_layers(width: int) -> list[keras.layers.Layer]:
         layers.Flatten(),
         layers.Dense(4 * width, activation="relu"),
     ]
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Count the multiplications that a network needs for one image, in its convolutions and dense layers.
+
+    >>> from stnlib import models
+    >>> multiply_adds(models.fcn()) == 784 * 128 + 128 * 10
+    True
+    """
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, SpatialTransformer):
+            total += multiply_adds(layer.localization) + math.prod(layer.head.kernel.shape)
+        elif hasattr(layer, "layers"):
+            total += multiply_adds(layer)
+        elif hasattr(layer, "kernel"):
+            total += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+    return total
 
 
 def article(build: Callable[..., keras.Model], distortion: Distortion, transform: None = None) -> keras.Model:

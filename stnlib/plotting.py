@@ -1,12 +1,16 @@
 """One style for all figures and tables. Functions draw on an `ax`, or return a figure or a table's text."""
 
+import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from stnlib import sampling
@@ -24,17 +28,25 @@ COLORS = {
     "stn_fcn": "#009E73",
     "stn_cnn": "#D55E00",
 }
+INK = "#22282e"
+MANY = 400  # points and shapes of one artist, from which on they are pixels in an SVG
 PAGE = 10  # inches that a row of wide pictures takes at most
+# From nothing to the input's colour, never so strong that ink on it is hard to read: right on white and on dark paper.
+SHARES = LinearSegmentedColormap.from_list("shares", [to_rgba(COLORS["input"], alpha) for alpha in (0, 0.6)])
 STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "savefig.transparent": False,
     "axes.facecolor": "white",
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "grid.color": "#dce2e8",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.prop_cycle": plt.cycler(color=[COLORS[k] for k in ("input", "grid", "output", "gradient", "neutral")]),
     "image.cmap": "gray",
-    "image.interpolation": "nearest",
+    "image.interpolation": "none",  # exact pixels, and in an SVG no more of them than the image has
+    "svg.hashsalt": "stnlib",
+    "figure.figsize": (6, 3.6),
     "font.size": 11,
     "legend.frameon": False,
     "lines.linewidth": 2,
@@ -43,16 +55,41 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set the style of this session: opaque white figures, sharp inline ones.
+    """Set the style of this session: opaque white figures; notebooks show them as SVG, sharp at every size.
 
     >>> use_style()
     """
     plt.rcParams.update(STYLE)
     try:
+        from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ImportError:
         return
-    set_matplotlib_formats("retina")
+    if get_ipython() is not None:
+        set_matplotlib_formats("svg")
+        get_ipython().display_formatter.formatters["image/svg+xml"].for_type(Figure, svg)
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as the text of an SVG: the same text for the same figure; many points become pixels.
+
+    >>> svg(plt.figure()).count("<svg")
+    1
+    """
+    for artist in figure.findobj(_has_many):
+        artist.set_rasterized(True)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", bbox_inches="tight", dpi=200, metadata={"Date": None})
+    return file.getvalue()
+
+
+def _has_many(artist):
+    """Whether an artist draws so much that it would make an SVG heavy."""
+    if isinstance(artist, PathCollection):
+        return len(artist.get_offsets()) > MANY
+    if isinstance(artist, Line2D):
+        return artist.get_marker() not in (None, "None", "", " ") and len(artist.get_xdata()) > MANY
+    return isinstance(artist, QuadMesh) and np.size(artist.get_array()) > MANY
 
 
 def show(ax: Axes, image: Any, title: str | None = None) -> Axes:
@@ -161,10 +198,10 @@ def confusion(ax: Axes, matrix: Any) -> Axes:
     matrix = np.asarray(matrix, "float64")
     percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     drawn = ConfusionMatrixDisplay(percent).plot(
-        ax=ax, cmap="Blues", values_format=".0f", colorbar=False, im_kw={"vmin": 0, "vmax": 100}, text_kw={"size": 8}
+        ax=ax, cmap=SHARES, values_format=".0f", colorbar=False, im_kw={"vmin": 0, "vmax": 100}, text_kw={"size": 8}
     )
     for text, share in zip(drawn.text_.flat, percent.flat, strict=True):
-        text.set_visible(share >= 2)
+        text.set(visible=share >= 2, color=INK)
     ax.set(xlabel="prediction", ylabel="true digit")
     return ax
 

@@ -1,5 +1,9 @@
 """Figures: right pixels, right places, legible."""
 
+import base64
+import io
+import re
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -7,6 +11,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from stnlib import plotting
 from stnlib.grid import affine_grid
@@ -148,3 +153,28 @@ def test_markdown_table_puts_words_left_and_numbers_right():
 def test_markdown_table_refuses_a_row_of_another_length():
     with pytest.raises(ValueError, match=r"rows: expected 2 cells in each, as in the head, got 1 in \('x',\)"):
         plotting.markdown_table(("a", "b"), [("x",)])
+
+
+def test_the_same_figure_gives_the_same_svg(ax):
+    with mpl.rc_context():
+        plotting.use_style()
+        ax.plot([0, 1], [2, 3], marker="o")
+        assert plotting.svg(ax.figure) == plotting.svg(ax.figure)
+
+
+def test_an_svg_holds_no_more_pixels_than_an_image_has():
+    with mpl.rc_context():
+        plotting.use_style()
+        figure = plotting.strip(np.random.default_rng(0).random((3, 5, 5)))
+        text = plotting.svg(figure)
+        plt.close(figure)
+    pictures = re.findall(r"data:image/png;base64,\s*([^\"]+)", text)
+    assert [Image.open(io.BytesIO(base64.b64decode(data))).size for data in pictures] == [(5, 5)] * 3
+
+
+def test_many_points_do_not_make_an_svg_heavy(ax):
+    x = np.random.default_rng(0).random((2, 5000))
+    ax.scatter(*x)
+    ax.plot(*x, ".")
+    text = plotting.svg(ax.figure)
+    assert text.count("<use ") < 200 and "<image " in text

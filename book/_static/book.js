@@ -1,7 +1,7 @@
 // Two things that style sheets cannot do: reach wide things by keyboard, and print on white.
 
 // What scrolls sideways must be reachable by keyboard, and only while it does scroll.
-const WIDE = "div.math, div.amsmath, .bd-article pre, .pst-scrollable-table-container, "
+const WIDE = ".wide-figure, div.math, div.amsmath, .bd-article pre, .pst-scrollable-table-container, "
   + "div.cell_output .text_html, div.cell_output .text_markdown";
 
 function markScrollers() {

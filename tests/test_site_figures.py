@@ -1,0 +1,139 @@
+"""Figures on pages: colours for dark paper, sizes, captions, code below."""
+
+import base64
+import doctest
+import io
+import re
+
+import pytest
+import site_dark
+import site_figures
+from docutils import nodes
+from PIL import Image
+
+pytestmark = pytest.mark.repository
+
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+
+
+def embedded(mode="RGB", colour="black"):
+    file = io.BytesIO()
+    Image.new(mode, (4, 4), colour).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def drawing(inside):
+    """A figure's SVG, 90 by 60 px."""
+    return f'<svg {NAMESPACES} width="67.5pt" height="45pt" viewBox="0 0 67.5 45">{inside}</svg>'
+
+
+def colours(text, scheme):
+    """What each variable of a figure stands for on light or on dark pages."""
+    light, dark = re.search(r":root\{(.*?)\}@media \(prefers-color-scheme:dark\)\{:root\{(.*?)\}\}", text).groups()
+    return dict(re.findall(r"--(\w+):(#\w+)", {"light": light, "dark": dark}[scheme]))
+
+
+def contrast(one, other):
+    def luminance(colour):
+        values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return sum(a * b for a, b in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("module", [site_dark, site_figures])
+def test_examples(module):
+    outcome = doctest.testmod(module)
+    assert outcome.attempted > 0 and outcome.failed == 0
+
+
+def test_all_colours_of_the_book_can_be_read_on_dark_paper():
+    from stnlib import plotting
+
+    for colour in (*plotting.COLORS.values(), plotting.INK):
+        least = 4.5 if contrast(colour.lower(), "#ffffff") >= 4.5 else 3 if colour != "#999999" else 2.5
+        assert contrast(site_dark.dark(colour.lower()), site_dark.PAPER) >= least, colour
+
+
+def test_a_figure_has_dark_paper_and_light_ink():
+    text = site_dark.themed(drawing('<path d="M 0 0" style="fill: #ffffff"/><g style="fill: #22282e"/>'))
+    assert set(colours(text, "light").values()) == {"#000000", "#ffffff", "#22282e"}
+    assert set(colours(text, "dark").values()) == {"#ffffff", site_dark.PAPER, site_dark.INK}
+    assert re.search(r'style="fill: var\(--c1\)"', text) and "svg{fill:var(--c0)}" in text
+
+
+@pytest.mark.parametrize(("place", "kept"), [("20 20", True), ("50 20", False), ("10 10", False)])
+def test_what_is_drawn_on_a_picture_keeps_its_colour(place, kept):
+    """A picture looks the same on dark pages; its frame and what stands beside it do not."""
+    picture = f'<image x="10" y="10" width="30" height="30" xlink:href="{embedded()}"/>'
+    text = site_dark.themed(drawing(f'{picture}<path d="M {place} L 60 60" style="stroke: #ffffff"/>'))
+    assert ("stroke: #ffffff" in text) is kept
+
+
+def test_a_picture_is_found_where_it_is_drawn():
+    at = 'transform="matrix(5 0 0 -5 10 30)" width="4" height="4"'
+    picture = f'<image {at} xlink:href="{embedded()}"/>'
+    words = '<g transform="translate({}) scale(0.11 -0.11)"><use/></g>'
+    text = site_dark.themed(drawing(picture + words.format("20 20") + words.format("50 20")))
+    assert text.count("fill: #000000") == 1
+    assert re.search(r"translate\(20 20\)[^<]*fill: #000000", text)
+
+
+def test_what_is_drawn_on_a_picture_that_paper_shines_through_changes():
+    picture = f'<image x="0" y="0" width="40" height="40" xlink:href="{embedded("RGBA", (0, 114, 178, 90))}"/>'
+    text = site_dark.themed(drawing(f'{picture}<path d="M 20 20" style="fill: #22282e"/>'))
+    assert "fill: #22282e" not in text
+
+
+def test_a_real_figure_is_drawn_in_variables_only():
+    import matplotlib.pyplot as plt
+
+    from stnlib import plotting
+
+    with plt.rc_context():
+        plotting.use_style()
+        figure, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, 1], [1, 2], label="one")
+        ax.legend()
+        plain = plotting.svg(figure)
+        plt.close(figure)
+    text = site_dark.themed(plain)
+    assert re.findall(r"#[0-9a-f]{6}", text.partition("</style>")[2].replace("xlink", "")) == []
+    assert "metadata" not in text and len(text) < len(plain)
+
+
+class TestSizes:
+    @pytest.fixture
+    def page(self, tmp_path):
+        (tmp_path / "_images").mkdir()
+        (tmp_path / "book").mkdir()
+        letters = '<g transform="translate(1 1) scale(0.05 -0.05)"/><g transform="scale(0.11 -0.11)"/>'
+        (tmp_path / "_images" / "a.svg").write_text(drawing(letters).replace("67.5pt", "675pt"))
+        (tmp_path / "_images" / "b.svg").write_text(drawing(""))
+        Image.new("RGB", (30, 20)).save(tmp_path / "_images" / "c.png")
+        page = tmp_path / "book" / "page.html"
+        page.write_text("".join(f'<img alt="x" src="../_images/{n}" />' for n in ("b.svg", "a.svg", "c.png")))
+        site_figures.finish_page(page, {})
+        return page.read_text()
+
+    def test_a_picture_says_how_large_it_is(self, page):
+        assert 'width="90" height="60"' in page and 'width="900" height="60"' in page
+        assert 'width="30" height="20"' in page
+
+    def test_all_but_the_first_come_when_they_are_needed(self, page):
+        assert [tag.count('loading="lazy"') for tag in re.findall("<img[^>]*>", page)] == [0, 1, 1]
+
+    def test_a_figure_with_small_letters_is_as_wide_as_they_need(self, page):
+        """5 points are 6.67 px, so that 900 px would have to become 1,215."""
+        assert re.findall(r'<span class="wide-figure"><img style="--legible: (\d+)px"', page) == ["1215"]
+
+
+def test_the_first_sentence_of_a_caption_is_set_off():
+    for words, point in {"A. B.": "A.", "Only one.": None, "At 0.5 px. Then": "At 0.5 px.", "Why? So": "Why?"}.items():
+        caption = nodes.caption("", "", nodes.Text(words))
+        site_figures.mark_point(caption)
+        marked = [part.astext() for part in caption.findall(nodes.inline)]
+        assert marked == ([point] if point else [])
+        assert caption.astext() == words

@@ -105,6 +105,7 @@ page-networks: .venv/stamp ## train the networks that the page runs: stnlib/widg
 fixtures: .venv/stamp ## what the widgets' scripts must reproduce, and the digits that they offer
 	$(BIN)/python -m tests.js.make_fixtures
 	$(BIN)/python -m stnlib.widgets.training_replay.record
+	$(BIN)/python -m stnlib.widgets.pose_gradient.train
 
 screenshot: book ## the picture of the README
 	$(BIN)/python tools/screenshot.py

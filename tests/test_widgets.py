@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from stnlib import datasets, training, widgets
-from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, SamplerMicroscope, TrainingReplay
+from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, PoseGradient, SamplerMicroscope, TrainingReplay
 from stnlib.widgets.core import images, pack
 from stnlib.widgets.reader import networks
 from tests.js import make_fixtures
@@ -71,6 +71,8 @@ def test_bad_theta_names_the_argument(bad):
         (PoolingProbe, "pool", 3),
         (PoolingProbe, "image", np.zeros((28, 28, 3))),
         (PoolingProbe, "image", np.zeros((4, 4))),
+        (PoseGradient, "picture", "digit 1"),
+        (PoseGradient, "rotation", 61),
         (DigitReader, "image", np.zeros((27, 28))),
         (DigitReader, "angle", 181),
         (DigitReader, "angle", "left"),

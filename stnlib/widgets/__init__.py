@@ -2,9 +2,18 @@
 
 from stnlib.widgets.explorer import AffineExplorer
 from stnlib.widgets.microscope import SamplerMicroscope
+from stnlib.widgets.pose_gradient import PoseGradient
 from stnlib.widgets.probe import PoolingProbe
 from stnlib.widgets.reader import DigitReader
 from stnlib.widgets.train_lab import TrainLab
 from stnlib.widgets.training_replay import TrainingReplay
 
-__all__ = ["AffineExplorer", "DigitReader", "PoolingProbe", "SamplerMicroscope", "TrainLab", "TrainingReplay"]
+__all__ = [
+    "AffineExplorer",
+    "DigitReader",
+    "PoolingProbe",
+    "PoseGradient",
+    "SamplerMicroscope",
+    "TrainLab",
+    "TrainingReplay",
+]

@@ -1,9 +1,9 @@
-// The microscope's weights and slopes, on a row of five pixels.
+// A reading's weights and slopes, on a row of five pixels.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { magnify, padded, taps } from "../../stnlib/widgets/microscope/kernels.js";
+import { magnify, padded, taps } from "../../stnlib/widgets/shared/kernels.js";
 
 const close = (got, expected) => expected.forEach((v, i) => assert.ok(Math.abs(got[i] - v) < 1e-9, `${got} for ${expected}`));
 const sum = (values) => values.reduce((a, b) => a + b, 0);

@@ -6,7 +6,7 @@ import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText, prefe
 import { bindChart } from "../shared/chart.js";
 import { makeBackdrop, paintBackdrop } from "../shared/backdrop.js";
 import { decodeImage } from "../shared/pictures.js";
-import { magnify } from "./kernels.js";
+import { magnify } from "../shared/kernels.js";
 import { paintStrip } from "./strip.js";
 import { paintLoupe } from "./loupe.js";
 import { Instrument } from "../shared/instrument.js";

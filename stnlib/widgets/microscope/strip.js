@@ -4,7 +4,7 @@ import { clamp } from "../shared/sampling.js";
 import { strokeLine } from "../shared/draw.js";
 import { makePlot, paintTicks, paintCurve, paintCursor, paintDot } from "../shared/chart.js";
 import { format } from "../shared/controls.js";
-import { magnify } from "./kernels.js";
+import { magnify } from "../shared/kernels.js";
 
 const LEFT = 44;
 const RIGHT = 10;

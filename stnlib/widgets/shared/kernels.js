@@ -1,6 +1,6 @@
 // How a sampler mixes the pixels near a point: neighbours, weights and slopes along one axis, and beyond the border.
 
-import { linearWeights, cubicWeights, roundHalfEven, reflect, clamp } from "../shared/sampling.js";
+import { linearWeights, cubicWeights, roundHalfEven, reflect, clamp } from "./sampling.js";
 
 // Derivatives of Keys's cubic weights by t.
 function cubicSlopes(t) {

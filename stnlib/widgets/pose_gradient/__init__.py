@@ -1,0 +1,44 @@
+"""PoseGradient: how a label teaches a pose, from the loss through the output's pixels to theta."""
+
+import traitlets
+
+from stnlib.widgets.core import images, still, traits
+from stnlib.widgets.core.host import Instrument
+
+PICTURES = tuple(images.digits())
+REACH = 60  # degrees that the digit may be rotated by
+
+
+class PoseGradient(Instrument):
+    """A frozen classifier, its loss, and the pull of the loss on each sampling point and on theta, step by step.
+
+    :Shapes: `pose` (angle, tx, ty) of the window, radians and normalised coordinates, y down: theta of a "rigid"
+        transformer, (0, 0, 0) at first; `rotation` of the digit in degrees, -60 to 60, clockwise.
+    :Convention: the label is the digit's; a step moves the pose along the negative gradient of the cross-entropy, by
+        0.03 at most. The classifier is linear, trained on upright UCI digits. All traits sync both ways.
+    :Errors: ValueError names the argument, what is expected and what came.
+    :Source: Jaderberg et al. 2015, equations 6 and 7.
+
+    >>> PoseGradient(rotation=-40).pose
+    [0.0, 0.0, 0.0]
+    """
+
+    folder = "pose_gradient"
+    picture = traits.Checked(traits.choice("picture", PICTURES))
+    rotation = traits.Checked(traits.between("rotation", -REACH, REACH))
+    pose = traitlets.List(traitlets.Float(), minlen=3, maxlen=3).tag(sync=True)
+
+    def __init__(self, picture=PICTURES[0], rotation=30, pose=(0.0, 0.0, 0.0), **options):
+        """See the class."""
+        pose = traits.array("pose", pose, [(3,)], "(angle, tx, ty)").tolist()
+        super().__init__(picture=picture, rotation=rotation, pose=pose, **options)
+
+    def fallback(self):
+        """The picture and the sentence for a page without JavaScript."""
+        return still.still(images.digits()[self.picture], "A digit and the window that reads it", SQUARE), (
+            "The loss says for each output pixel whether it should be brighter or darker. With JavaScript you can see "
+            "here how that pulls on every sampling point, and how the pulls add up to a rotation and a shift."
+        )
+
+
+SQUARE = ((-1, -1), (1, -1), (1, 1), (-1, 1))

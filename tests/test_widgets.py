@@ -81,6 +81,9 @@ def test_bad_theta_names_the_argument(bad):
         (DigitReader, "networks", {}),
         (DigitReader, "networks", {"mine": {}}),
         (DigitReader, "networks", "STN"),
+        (DigitReader, "networks", []),
+        (DigitReader, "networks", ["FCN", "STN"]),
+        (DigitReader, "networks", ["FCN", "FCN"]),
     ],
 )
 def test_bad_values_raise_and_change_nothing(widget, trait, bad):
@@ -109,16 +112,19 @@ def test_what_the_page_sends_arrives():
     assert explorer.drawing.tolist() == [[[0], [255]]]
 
 
-def test_networks_are_sent_when_they_are_wanted():
-    reader = DigitReader()
-    assert reader.networks is None and reader.state()["networks"] is None
+@pytest.mark.parametrize("chosen", [None, ["FCN", "CNN"]])
+def test_networks_are_sent_when_they_are_wanted(chosen):
+    reader, names = DigitReader(networks=chosen), chosen or ["FCN", "CNN", "STN+FCN", "STN+CNN"]
+    assert reader.networks == names == reader.state()["networks"]
     reader.set_state({"wanted": True})
-    assert reader.networks == networks.packaged() and set(reader.networks) == {
-        "FCN mixed",
-        "CNN",
-        "STN+FCN",
-        "STN+CNN",
-    }
+    assert reader.networks == {name: networks.packaged()[name] for name in names}
+    assert DigitReader(networks=chosen).whole_state()["networks"] == reader.networks
+
+
+def test_without_javascript_the_chosen_networks_are_named():
+    shown = DigitReader(networks=["FCN", "CNN"])
+    assert "FCN and CNN predict" in shown.fallback()[1]
+    assert "STN" not in shown.template().partition("stn-pose")[0]
 
 
 # ---- images

@@ -20,7 +20,7 @@ from stnlib.experiments.measure import measure
 from stnlib.widgets.reader import networks as packing
 
 ROOT = Path(__file__).resolve().parent.parent
-NETWORKS = {"FCN mixed": "fcn_mixed", "CNN": "cnn", "STN+FCN": "stn_fcn", "STN+CNN": "stn_cnn"}
+NETWORKS = {"FCN": "fcn_mixed", "CNN": "cnn", "STN+FCN": "stn_fcn", "STN+CNN": "stn_cnn"}
 TURNS = 75  # degrees either way that the article's distortion turns its training digits
 
 

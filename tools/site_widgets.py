@@ -41,7 +41,7 @@ class LiveWidget(SphinxDirective):
 def say_where_data_is(app, pagename, templatename, context, doctree):
     """A page that shows a widget says in which folder the widgets' large data are."""
     if 'class="stn-widget"' in (context.get("body") or ""):
-        folder = html.escape(context["pathto"]("_static/networks.css", 1).removesuffix("networks.css"))
+        folder = html.escape(context["pathto"]("_static/data.css", 1).removesuffix("data.css"))
         context["metatags"] = f'{context.get("metatags", "")}\n<meta name="stn-data" content="{folder}">'
 
 

@@ -109,9 +109,9 @@ def test_an_image_and_a_drawing_cross():
 def test_the_networks_come_when_the_page_wants_them():
     with kernel() as client:
         comm, state = opened(run(client, SHOW.format(name="DigitReader")), "wanted")
-        assert state["networks"] is None and state["wanted"] is False
+        assert state["networks"] == ["FCN", "CNN", "STN+FCN", "STN+CNN"] and state["wanted"] is False
         send(client, comm, {"wanted": True})
-        assert printed(client, "sorted(widget.networks)") == "['CNN', 'FCN mixed', 'STN+CNN', 'STN+FCN']"
+        assert printed(client, "sorted(widget.networks)") == "['CNN', 'FCN', 'STN+CNN', 'STN+FCN']"
 
 
 def test_colab_gets_its_widget_manager_and_no_page_form():

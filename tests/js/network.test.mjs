@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { convolve, maxPool, runNetwork, softmax, unpackNetwork } from "../../stnlib/widgets/shared/network.js";
+import { convolve, maxPool, meanPool, runNetwork, softmax, unpackNetwork } from "../../stnlib/widgets/shared/network.js";
 
 const map = (rows) => ({ data: Float32Array.from(rows.flat()), height: rows.length, width: rows[0].length, channels: 1 });
 
@@ -20,6 +20,13 @@ test("max-pooling keeps the largest of each block and drops the rest", () => {
   assert.deepEqual([...maxPool(map([[-3, -1], [-2, -4]]), 2).data], [-1]);
   const two = { data: Float32Array.of(1, -1, 2, -2, 3, -3, 4, -4), height: 2, width: 2, channels: 2 };
   assert.deepEqual([...maxPool(two, 2).data], [4, -1]);
+});
+
+test("mean-pooling averages each block and drops the rest", () => {
+  const out = meanPool(map([[1, 5, 9], [-2, 0, 9], [9, 9, 9]]), 2);
+  assert.deepEqual([out.height, out.width, ...out.data], [1, 1, 1]);
+  const two = { data: Float32Array.of(1, -1, 2, -2, 3, -3, 4, -4), height: 2, width: 2, channels: 2 };
+  assert.deepEqual([...meanPool(two, 2).data], [2.5, -2.5]);
 });
 
 test("half-precision weights are read, subnormal and negative ones too", () => {

@@ -14,7 +14,7 @@ from stnlib.widgets.core import images
 from stnlib.widgets.reader import networks
 from tests.js.acts import get, mouse_drag, picture, put, settle, text
 
-BUILD = {"FCN mixed": models.fcn, "CNN": models.cnn, "STN+FCN": models.stn, "STN+CNN": lambda: models.stn("cnn")}
+BUILD = {"FCN": models.fcn, "CNN": models.cnn, "STN+FCN": models.stn, "STN+CNN": lambda: models.stn("cnn")}
 POSES = [(0, 1, (0, 0)), (40, 1, (0, 0)), (-75, 0.7, (3, -2)), (130, 1.4, (-4.5, 1))]
 INSTRUMENT = "document.querySelector('.stn-widget').instrument"
 CENTRE, CORNER = "[data-ref=centre]", "[data-ref=corner]"
@@ -227,7 +227,7 @@ def test_at_first_the_rule_is_shown(open_widget):
     """The rotated digit that the reader meets: both transformers' networks are right, the dense one alone is not."""
     page = with_networks(open_widget)
     right = {found["name"]: found["digit"] == 2 for found in page.evaluate(f"{INSTRUMENT}.answers")}
-    assert right["STN+FCN"] and right["STN+CNN"] and not right["FCN mixed"]
+    assert right["STN+FCN"] and right["STN+CNN"] and not right["FCN"]
 
 
 @pytest.mark.parametrize("name", images.digits("reader/digits.json"))
@@ -243,10 +243,32 @@ def test_the_networks_come_when_the_widget_comes_near(open_page):
     page = open_page(tall + DigitReader().to_page())
     asked = requests_of(page)
     settle(page)
-    assert get(page, "networks") is None and asked == []
+    assert get(page, "networks") == list(BUILD) and asked == []
     page.locator(".stn-widget").scroll_into_view_if_needed()
     page.wait_for_function(f"{INSTRUMENT}.answers")
-    assert [url.rpartition("/")[2] for url in asked] == ["networks.css"]
+    assert files_of(asked) == ["network-cnn", "network-fcn", "network-stn-cnn", "network-stn-fcn"]
+
+
+def test_chosen_networks_alone_are_asked_for_and_shown(open_page):
+    page = open_page(DigitReader(networks=["FCN", "CNN"], angle=0).to_page())
+    asked = requests_of(page)
+    rows, room = page.locator("[data-ref=answers] tr"), ".stn-app"
+    before = rows.count(), page.locator(room).bounding_box()["height"]
+    page.locator(".stn-widget").scroll_into_view_if_needed()
+    page.wait_for_function(f"{INSTRUMENT}.answers")
+    finished(page)
+    assert set(files_of(asked)) <= {"network-cnn", "network-fcn"}
+    assert page.locator("[data-ref=answers] th").all_inner_texts() == ["FCN", "CNN"]
+    assert text(page, "verdict") == "All networks predict 2."
+    assert (rows.count(), page.locator(room).bounding_box()["height"]) == before
+    for hidden in ("viewCanvas", "view"):
+        assert page.locator(f"[data-ref={hidden}]").is_hidden()
+    assert "window" not in page.locator(".stn-title").first.inner_text()
+
+
+def files_of(asked):
+    """The names of the style sheets among addresses, less their ending."""
+    return sorted(url.rpartition("/")[2].removesuffix(".css") for url in asked)
 
 
 def requests_of(page):
@@ -275,7 +297,7 @@ def test_what_to_html_gives_needs_no_other_file(browser, tmp_path):
 def test_a_page_that_is_not_the_book_s_says_what_is_missing_and_runs_no_script(browser, tmp_path):
     """An exported notebook, in a folder where somebody else's script has the name of our file."""
     (tmp_path / "_static").mkdir()
-    for name in ("networks.js", "networks.css"):
+    for name in ("network-fcn.js", "network-fcn.css"):
         (tmp_path / "_static" / name).write_text("globalThis.foreign = true;", "utf-8")
     page = alone(browser, tmp_path, DigitReader().to_page())
     page.wait_for_function("document.querySelector('[data-ref=verdict]').textContent.includes('not part of this page')")

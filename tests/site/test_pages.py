@@ -58,7 +58,7 @@ def test_a_page_is_light(site, look, path):
     asked = {unquote(urlsplit(url).path).lstrip("/") for url in opened.requests if url.startswith("http")}
     sizes = {name: (site / name).stat().st_size for name in asked if not name.endswith(PICTURES)}
     has_maths = opened.page.locator(".katex").count() > 0
-    networks = sizes.pop("_static/networks.css", 0)
+    networks = sum(sizes.pop(name) for name in list(sizes) if name.startswith("_static/network-"))
     assert sum(sizes.values()) <= (1.2 if has_maths else 0.8) * MEGABYTE, sizes
     assert networks <= 1.2 * MEGABYTE
     assert (networks > 0) == (opened.page.locator("[data-widget=reader]").count() > 0)

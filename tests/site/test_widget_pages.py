@@ -108,7 +108,7 @@ def test_networks_come_to_who_scrolls_down_and_answer(visit, over, size):
     opened = visit("book/06_training.html", over=over, size=size)
     page = opened.page
     page.wait_for_function(f"document.querySelector('{READER}')?.instrument")
-    assert not any(url.endswith("networks.css") for url in opened.requests)
+    assert not any("_static/network-" in url for url in opened.requests)
     page.locator(READER).scroll_into_view_if_needed()
     page.wait_for_function(f"document.querySelector('{READER}').instrument.answers")
     answers = f"document.querySelector('{READER} [data-ref=answers]').innerText"
@@ -116,4 +116,5 @@ def test_networks_come_to_who_scrolls_down_and_answer(visit, over, size):
     page.locator(f"{READER} [data-ref=angle]").fill("150")
     page.wait_for_function(f"{answers} !== {before!r}")
     assert opened.errors == [] == opened.failures
-    assert sum(url.endswith("_static/networks.css") for url in opened.requests) == 1
+    asked = [url for url in opened.requests if "_static/network-" in url]
+    assert len(asked) == len(set(asked)) == 4

@@ -47,6 +47,10 @@ class Instrument(anywidget.AnyWidget):
         """The picture (SVG) and the sentence (plain text) for a page without JavaScript."""
         raise NotImplementedError
 
+    def template(self):
+        """The markup that stands in the page before the module runs."""
+        return pack.template(self.folder)
+
     def to_html(self):
         """The widget as one piece of HTML that needs no kernel, no server and no other file."""
         return self._page(self.whole_state())
@@ -60,7 +64,7 @@ class Instrument(anywidget.AnyWidget):
         return PAGE.format(
             folder=self.folder,
             style=self._css,
-            template=pack.template(self.folder),
+            template=self.template(),
             picture=picture,
             sentence=html.escape(sentence),
             payload=json.dumps({"state": state, "module": self._esm}).replace("<", "\\u003c"),

@@ -1,5 +1,8 @@
 """DigitReader: rotate, shift, scale or draw a digit, and see what networks with and without a transformer predict."""
 
+import html
+import re
+
 import traitlets
 
 from stnlib import _checks
@@ -10,15 +13,26 @@ from stnlib.widgets.reader import networks as packing
 DIGITS = "reader/digits.json"
 PICTURES = (*images.digits(DIGITS), "drawing", "own")
 SIDE = packing.SIDE
+ROW = '<tr><th scope="row">{}</th><td></td><td></td></tr>'
 digit_pixels = images.grey("image", f"({SIDE}, {SIDE}) or ({SIDE}, {SIDE}, 1)", lambda h, w: h == w == SIDE)
 
 
-def packed_networks(value):
-    """Networks by name, packed: Keras models are packed, what was packed stays as it is, None means the book's own."""
+def chosen_networks(value):
+    """Networks by name, packed, or the names of packaged ones, which the page asks for when it needs them.
+
+    >>> chosen_networks(("FCN", "CNN"))
+    ['FCN', 'CNN']
+    """
+    known = list(packing.packaged())
     if value is None:
-        return None
+        return known
+    if isinstance(value, list | tuple):
+        names = list(value)
+        if not names or any(name not in known for name in names) or len(set(names)) < len(names):
+            _checks.fail("networks", repr(value), f"names out of {known}, each once")
+        return names
     if not isinstance(value, dict) or not 1 <= len(value) <= 4 or not all(isinstance(name, str) for name in value):
-        _checks.fail("networks", type(value).__name__, "a dictionary of one to four models by name")
+        _checks.fail("networks", type(value).__name__, f"one to four models by name in a dict, or some of {known}")
     return {name: each if is_packed(each) else packing.pack(each) for name, each in value.items()}
 
 
@@ -34,18 +48,19 @@ def is_packed(value):
 class DigitReader(Pictured):
     """A digit to rotate, scale, shift or draw; what up to four networks predict; and where one's transformer looks.
 
-    :Shapes: `networks` a dictionary of Keras models from `(B, 28, 28, 1)` to ten logits, by name (None: the article's
-        FCN mixed, CNN, STN+FCN and STN+CNN, trained on MNIST, original and distorted); `image` `(28, 28)` or
-        `(28, 28, 1)` (None: an MNIST digit); `shift` `(right, down)` in pixels, at most 14.
+    :Shapes: `networks` a dictionary of Keras models from `(B, 28, 28, 1)` to ten logits, by name, or a list of some of
+        the packaged ones, FCN, CNN, STN+FCN and STN+CNN (None: all of them), which were trained on MNIST, original and
+        distorted; `image` `(28, 28)` or `(28, 28, 1)` (None: an MNIST digit); `shift` `(right, down)` in pixels, at
+        most 14.
     :Convention: `angle` in degrees, counter-clockwise; `size` 0.3 to 2; `view` names the network whose transformer is
         shown; `name` is what the page calls `image`. Weights are rounded to float16. A drawing is scaled and centred
         as MNIST's digits are; `image` is taken as it is. All traits sync both ways.
     :Errors: ValueError names the argument, what is expected and what came; networks may have the layers Dense, Conv2D
-        (valid), MaxPooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
+        (valid), MaxPooling2D(2), AveragePooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
     :Source: the networks are those of xeonqq's article.
 
-    >>> DigitReader(angle=40).angle
-    40.0
+    >>> DigitReader(angle=40, networks=["FCN", "CNN"]).networks
+    ['FCN', 'CNN']
     """
 
     folder = "reader"
@@ -57,7 +72,7 @@ class DigitReader(Pictured):
     size = traits.Checked(traits.between("size", 0.3, 2))
     shift = traits.Checked(traits.pair("shift", "(right, down) in pixels", -14, 14))
     view = traitlets.Unicode("STN+FCN").tag(sync=True)
-    networks = traits.Checked(packed_networks, allow_none=True, default_value=None)
+    networks = traits.Checked(chosen_networks, default_value=None)
     wanted = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, image=None, networks=None, angle=45, size=1, shift=(0, 0), **options):
@@ -68,22 +83,47 @@ class DigitReader(Pictured):
     @traitlets.observe("wanted")
     def _send_networks(self, change):
         """The page has asked for the networks: they are large, so nobody gets them unasked."""
-        if self.networks is None:
-            self.networks = packing.packaged()
+        self.networks = self._whole_networks()
+
+    def _whole_networks(self):
+        """The networks, packed."""
+        if isinstance(self.networks, dict):
+            return self.networks
+        return {name: packing.packaged()[name] for name in self.networks}
+
+    def _transforming(self):
+        """The names of the networks that have a transformer."""
+        found = self._whole_networks().items()
+        return [name for name, network in found if any(layer["kind"] == "transformer" for layer in network["layers"])]
 
     @classmethod
     def page_files(cls):
-        """The packaged networks."""
-        return {"networks": packing.packaged()}
+        """The packaged networks, a file each."""
+        return {packing.page_file(name): network for name, network in packing.packaged().items()}
 
     def whole_state(self):
-        """The state with the networks in it, a megabyte more."""
-        state = self.state()
-        return state | {"networks": state["networks"] or packing.packaged()}
+        """The state with the networks in it, up to a megabyte more."""
+        return self.state() | {"networks": self._whole_networks()}
+
+    def template(self):
+        """The markup with a row for each network, so that nothing moves when the networks come."""
+        rows = "".join(ROW.format(html.escape(name)) for name in self.networks)
+        markup = re.sub(r"(?<=<tbody data-ref=\"answers\">).*?(?=</tbody>)", rows, super().template(), flags=re.DOTALL)
+        return markup if self._transforming() else markup.replace('class="stn-app"', 'class="stn-app stn-plain"')
 
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""
         return still.still(self.shown(), "A digit"), (
-            "With JavaScript you can rotate, scale, shift or draw a digit here, and four networks predict it: FCN, "
-            "CNN, and each of them with a spatial transformer in front."
+            "With JavaScript you can rotate, scale, shift or draw a digit here, and see what "
+            f"{in_words(self.networks)} predict."
         )
+
+
+def in_words(names):
+    """Names as a sentence has them.
+
+    >>> in_words(["FCN", "CNN", "STN+FCN"])
+    'FCN, CNN and STN+FCN'
+    """
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

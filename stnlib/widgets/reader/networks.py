@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import re
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from stnlib.widgets.core.pack import FOLDER
 
 FILE = FOLDER / "reader" / "networks.json"
 SIDE, CLASSES = 28, 10
+POOLS = {"MaxPooling2D": "pool", "AveragePooling2D": "mean"}
 
 
 @functools.cache
@@ -18,9 +20,18 @@ def packaged():
     """The article's networks, trained on MNIST; `tools/pack_networks.py` writes the file.
 
     >>> list(packaged())
-    ['FCN mixed', 'CNN', 'STN+FCN', 'STN+CNN']
+    ['FCN', 'CNN', 'STN+FCN', 'STN+CNN']
     """
     return json.loads(FILE.read_text("utf-8"))
+
+
+def page_file(name):
+    """The name of a packaged network's file in the book, as `networks_file.js` makes it.
+
+    >>> page_file("STN+FCN")
+    'network-stn-fcn'
+    """
+    return "network-" + re.sub(r"\W+", "-", name.lower())
 
 
 def pack(model):
@@ -62,12 +73,12 @@ def _layer(layer, arrays):
         return _layers(layer, arrays)
     if kind == "SpatialTransformer":
         return [_transformer(layer, arrays)]
-    if kind == "MaxPooling2D" and layer.pool_size == layer.strides == (2, 2) and layer.padding == "valid":
-        return [{"kind": "pool"}]
+    if kind in POOLS and layer.pool_size == layer.strides == (2, 2) and layer.padding == "valid":
+        return [{"kind": POOLS[kind]}]
     plain = kind == "Dense" or (kind == "Conv2D" and (layer.padding, layer.strides) == ("valid", (1, 1)))
     activation = getattr(getattr(layer, "activation", None), "__name__", None)
     if not plain or activation not in ("relu", "linear") or len(layer.get_weights()) != 2:
-        known = "Dense, Conv2D (valid), MaxPooling2D(2), SpatialTransformer (affine, bilinear, zeros)"
+        known = "Dense, Conv2D (valid), Max- or AveragePooling2D(2), SpatialTransformer (affine, bilinear, zeros)"
         _checks.fail("networks", f"the layer {layer.name} ({kind})", f"{known}, with ReLU or nothing")
     kernel, bias = layer.get_weights()
     arrays += [kernel, bias]

@@ -9,7 +9,7 @@ import { makeLibrary, encodeImage, blankImage } from "../shared/pictures.js";
 import { makePad } from "../shared/pad.js";
 import { PIXELS, HALF_BOX, UPRIGHT, placed, framed } from "./pose.js";
 import { unpackNetwork, runNetwork, softmax } from "../shared/network.js";
-import { fetchNetworks } from "./networks_file.js";
+import { areHere, fetchNetworks } from "./networks_file.js";
 import { paintShares, paintTicks, paintCurve, paintCursor, bindChart } from "../shared/chart.js";
 import { Instrument } from "../shared/instrument.js";
 import DIGITS from "./digits.json";
@@ -20,7 +20,7 @@ const MARGIN = 1.4;
 const SIZES = [0.3, 2];
 const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "networks", "name"];
 const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
-const LOADING = "The networks are on their way: about a megabyte, once.";
+const LOADING = "The networks are on their way.";
 const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
 const SLICE = 3; // milliseconds of a frame that go into the curves
 
@@ -87,7 +87,7 @@ class Reader extends Instrument {
   }
 
   takeNetworks(packed) {
-    if (!packed || packed === this.packed) return;
+    if (!areHere(packed) || packed === this.packed) return;
     this.packed = packed;
     this.failure = null;
     this.refs.retry.hidden = true;
@@ -300,7 +300,7 @@ class Reader extends Instrument {
     const [first, ...others] = view.querySelectorAll("label");
     others.forEach((label) => label.remove());
     const names = this.networks.filter(({ layers }) => layers.some(({ kind }) => kind === "transformer")).map(({ name }) => name);
-    view.hidden = !names.length;
+    view.closest(".stn-app").classList.toggle("stn-plain", !names.length);
     names.forEach((name, i) => {
       const label = i ? view.appendChild(first.cloneNode(true)) : first;
       label.querySelector("input").value = name;

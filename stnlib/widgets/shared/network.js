@@ -1,4 +1,4 @@
-// Networks in plain JavaScript: convolution, max-pooling, dense layers, and the affine transformer with its sampler.
+// Networks in plain JavaScript: convolution, pooling, dense layers, and the affine transformer with its sampler.
 //
 // A map is {data, height, width, channels}, as an image is. Layers and weights come from `reader/networks.py`.
 
@@ -61,7 +61,7 @@ export function softmax(logits) {
   return powers.map((power) => power / sum);
 }
 
-const STEPS = { conv: convolve, pool: (map) => maxPool(map, 2), dense: connect };
+const STEPS = { conv: convolve, pool: (map) => maxPool(map, 2), mean: (map) => meanPool(map, 2), dense: connect };
 
 function rectify(data) {
   for (let i = 0; i < data.length; i++) if (data[i] < 0) data[i] = 0;
@@ -90,18 +90,27 @@ export function convolve(map, { shape: [rows, columns, , filters], kernel, bias,
 }
 
 // The largest of each size x size block; rest rows and columns are dropped, as in Keras.
-export function maxPool({ data, height, width, channels }, size) {
+export function maxPool(map, size) {
+  return pool(map, size, (largest, value) => (value > largest ? value : largest), -Infinity, 1);
+}
+
+// The mean of each size x size block, likewise.
+export function meanPool(map, size) {
+  return pool(map, size, (sum, value) => sum + value, 0, 1 / (size * size));
+}
+
+function pool({ data, height, width, channels }, size, join, start, factor) {
   const [high, wide] = [Math.floor(height / size), Math.floor(width / size)];
   const out = new Float32Array(high * wide * channels);
   for (let y = 0, to = 0; y < high; y++) {
     for (let x = 0; x < wide; x++) {
       for (let c = 0; c < channels; c++, to++) {
-        let largest = -Infinity;
+        let joined = start;
         for (let i = 0; i < size; i++) {
           const row = ((y * size + i) * width + x * size) * channels + c;
-          for (let j = 0; j < size; j++) if (data[row + j * channels] > largest) largest = data[row + j * channels];
+          for (let j = 0; j < size; j++) joined = join(joined, data[row + j * channels]);
         }
-        out[to] = largest;
+        out[to] = joined * factor;
       }
     }
   }

@@ -71,9 +71,10 @@ class TrainLab(Instrument):
         """The state with the digits in it, 80 kB more."""
         return self.state() | {"digits": self.digits}
 
-    def _page(self, state):
-        html = super()._page(state)
-        return html.replace('class="stn-app stn-lab"', 'class="stn-app stn-lab stn-lab-small"') if self.small else html
+    def template(self):
+        """The markup, marked where the laboratory is small."""
+        size = " stn-lab-small" if self.small else ""
+        return super().template().replace('class="stn-app stn-lab"', f'class="stn-app stn-lab{size}"')
 
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""

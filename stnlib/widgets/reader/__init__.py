@@ -31,9 +31,19 @@ def chosen_networks(value):
         if not names or any(name not in known for name in names) or len(set(names)) < len(names):
             _checks.fail("networks", repr(value), f"names out of {known}, each once")
         return names
-    if not isinstance(value, dict) or not 1 <= len(value) <= 4 or not all(isinstance(name, str) for name in value):
+    named = isinstance(value, dict) and all(isinstance(name, str) for name in value)
+    if not named or not 1 <= len(rows(value)) <= 4:
         _checks.fail("networks", type(value).__name__, f"one to four models by name in a dict, or some of {known}")
     return {name: each if is_packed(each) else packing.pack(each) for name, each in value.items()}
+
+
+def rows(names):
+    """The names that have a row of their own: a packaged network that stands in for another shares its row.
+
+    >>> rows(["CNN", "STN+CNN"])
+    ['CNN', 'STN+CNN']
+    """
+    return [name for name in names if packing.packaged().get(name, {}).get("stands_for") not in names]
 
 
 def is_packed(value):
@@ -72,6 +82,7 @@ class DigitReader(Pictured):
     size = traits.Checked(traits.between("size", 0.3, 2))
     shift = traits.Checked(traits.pair("shift", "(right, down) in pixels", -14, 14))
     view = traitlets.Unicode("STN+FCN").tag(sync=True)
+    relieved = traitlets.Bool(False).tag(sync=True)
     networks = traits.Checked(chosen_networks, default_value=None)
     wanted = traitlets.Bool(False).tag(sync=True)
 
@@ -107,15 +118,17 @@ class DigitReader(Pictured):
 
     def template(self):
         """The markup with a row for each network, so that nothing moves when the networks come."""
-        rows = "".join(ROW.format(html.escape(name)) for name in self.networks)
-        markup = re.sub(r"(?<=<tbody data-ref=\"answers\">).*?(?=</tbody>)", rows, super().template(), flags=re.DOTALL)
+        table = "".join(ROW.format(html.escape(name)) for name in rows(self.networks))
+        markup = re.sub(r"(?<=<tbody data-ref=\"answers\">).*?(?=</tbody>)", table, super().template(), flags=re.DOTALL)
+        if rows(self.networks) == list(self.networks):
+            markup = re.sub(r'data-ref="(relieved|lessonRoom)"', r"\g<0> hidden", markup)
         return markup if self._transforming() else markup.replace('class="stn-app"', 'class="stn-app stn-plain"')
 
     def fallback(self):
         """The picture and the sentence for a page without JavaScript."""
         return still.still(self.shown(), "A digit"), (
             "With JavaScript you can rotate, scale, shift or draw a digit here, and see what "
-            f"{in_words(self.networks)} predict."
+            f"{in_words(rows(self.networks))} predict."
         )
 
 

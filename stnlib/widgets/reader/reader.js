@@ -18,8 +18,12 @@ import TEMPLATE from "./reader.html";
 const REACH = 14;
 const MARGIN = 1.4;
 const SIZES = [0.3, 2];
-const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "networks", "name"];
+const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "relieved", "networks", "name"];
 const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
+const LESSONS = {
+  false: (network) => `Here the transformer learned first, in front of a classifier too weak to read rotated digits; then it learned on with its ${network}.`,
+  true: () => "Trained all at once, the classifier learns to read rotated digits itself, and the transformer is left with little to do.",
+};
 const LOADING = "The networks are on their way.";
 const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
 const SLICE = 3; // milliseconds of a frame that go into the curves
@@ -81,20 +85,54 @@ class Reader extends Instrument {
     setText(this.refs.ownName, get("name"));
     this.choices.picture.show(picture);
     this.choices.view.show(get("view"));
+    this.choices.relieved.show(get("relieved"));
     this.refs.pad.hidden = picture !== "drawing";
     if (picture === "drawing") this.pad.paint();
     this.request();
   }
 
   takeNetworks(packed) {
-    if (!areHere(packed) || packed === this.packed) return;
-    this.packed = packed;
-    this.failure = null;
-    this.refs.retry.hidden = true;
-    this.networks = Object.entries(packed).map(([name, network]) => ({ name, layers: unpackNetwork(network) }));
-    this.trained = Math.min(...Object.values(packed).map(({ turns }) => turns || 0));
+    if (!areHere(packed)) return;
+    if (packed !== this.packed) {
+      this.packed = packed;
+      this.failure = null;
+      this.refs.retry.hidden = true;
+      this.known = Object.entries(packed).map(([name, network]) => ({ ...network, name, layers: unpackNetwork(network) }));
+      this.trained = Math.min(...this.known.map(({ turns }) => turns || 0));
+      this.networks = [];
+    }
+    this.chooseNetworks();
+  }
+
+  // The networks that answer: one that stands in for another takes its place, and its name, while the switch is on.
+  chooseNetworks() {
+    const places = this.known.filter(({ stands_for: name }) => !this.known.some((other) => other.name === name));
+    const standIn = this.known.find((one) => !places.includes(one));
+    const chosen = places.map((one) => {
+      const replaced = this.model.get("relieved") && standIn?.stands_for === one.name;
+      return replaced ? { ...standIn, name: one.name } : one;
+    });
+    const { lesson, lessonRoom, relieved, switched } = this.refs;
+    relieved.hidden = lessonRoom.hidden = !standIn;
+    if (standIn) {
+      setText(switched, standIn.stands_for);
+      setText(lesson, this.lesson(chosen, standIn.stands_for));
+    }
+    if (chosen.every(({ layers }, i) => layers === this.networks[i]?.layers)) return;
+    this.networks = chosen;
     this.writeRows();
     this.writeViews();
+  }
+
+  // How the network with two ways to be trained was trained, and what that did on the test set.
+  lesson(chosen, name) {
+    const network = chosen.find((one) => one.name === name);
+    const plain = chosen.find((one) => one.name === name.replace(/^STN\+/, ""));
+    const { rotation, corrected, accuracy } = network.measured;
+    const percent = (share, digits) => `${format(100 * share, digits)}\u00a0%`;
+    const rival = plain === network || !plain ? "" : `, ${plain.name} ${percent(plain.measured.accuracy[rotation], 1)}`;
+    return `${LESSONS[this.model.get("relieved")](plain?.name)} On MNIST's test set it corrects ${percent(corrected[rotation], 0)} of a `
+      + `rotation by ${rotation}\u00b0 (median). ${name} predicts ${percent(accuracy[rotation], 1)} of the digits so rotated${rival}.`;
   }
 
   setPose(change) {
@@ -114,6 +152,7 @@ class Reader extends Instrument {
         this.set("picture", name);
       }),
       view: bindChoice(refs.view, (name) => this.set("view", name)),
+      relieved: bindChoice(refs.relieved, (value) => this.relieve(value === "true")),
     };
     this.numbers = {
       angle: bindNumber(refs.angle, (angle) => this.setPose({ angle }), 0),
@@ -153,6 +192,13 @@ class Reader extends Instrument {
     const [, { angle, scaleX, moveX, moveY }] = rollDice();
     this.setPose({ angle, size: scaleX, shift: [moveX, moveY].map((move) => (move * PIXELS) / 2) });
     this.say(this.story());
+  }
+
+  // Show the other training of a network, and its transformer.
+  relieve(on) {
+    this.set("view", this.refs.switched.textContent);
+    this.set("relieved", on);
+    this.say(this.refs.lesson.textContent);
   }
 
   showDrawing() {
@@ -206,7 +252,7 @@ class Reader extends Instrument {
   // Begin the curves anew where another picture, size or place asks for it, and compute a slice of them.
   advanceCurves() {
     const { size, shift } = this.pose;
-    const asked = [this.image, this.packed, size, ...shift];
+    const asked = [this.image, this.networks, size, ...shift];
     if (!this.curves || asked.some((value, i) => value !== this.curves.of[i])) {
       this.curves = { of: asked, digit: this.target(), done: 0, lines: this.networks.map(() => []) };
     }

@@ -18,11 +18,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "book" / "_vendor"
 STAMP = VENDOR / ".stamp"
-# (family, style, package, file): the text fonts, the first one to be there from the start.
+# (family, style, package, file, display): the text fonts, the first one to be there from the start. Italics take the
+# place of a fallback of their measure when they come; code, where it is not there in time, keeps the machine's font.
 FONTS = [
-    ("Source Sans 3", "normal", "source-sans-3", "source-sans-3-latin-wght-normal.woff2"),
-    ("Source Sans 3", "italic", "source-sans-3", "source-sans-3-latin-wght-italic.woff2"),
-    ("Source Code Pro", "normal", "source-code-pro", "source-code-pro-latin-wght-normal.woff2"),
+    ("Source Sans 3", "normal", "source-sans-3", "source-sans-3-latin-wght-normal.woff2", "swap"),
+    ("Source Sans 3", "italic", "source-sans-3", "source-sans-3-latin-wght-italic.woff2", "swap"),
+    ("Source Code Pro", "normal", "source-code-pro", "source-code-pro-latin-wght-normal.woff2", "optional"),
 ]
 KATEX_AT_ONCE = ("KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2")
 
@@ -72,19 +73,14 @@ def data_url(path):
 
 
 def text_fonts(packages, target):
-    """Write `fonts.css` and the font files that it refers to.
-
-    A font in a file of its own is used where it arrives before the text is painted, else from the
-    next page on: exchanged later, it would break lines elsewhere and move the page.
-    """
+    """Write `fonts.css` and the font files that it refers to."""
     rules = []
-    for number, (family, style, package, name) in enumerate(FONTS):
+    for number, (family, style, package, name, display) in enumerate(FONTS):
         font = packages / "@fontsource-variable" / package / "files" / name
-        inside = number == 0
-        source = data_url(font) if inside else shutil.copy(font, target / name).name
+        source = data_url(font) if number == 0 else shutil.copy(font, target / name).name
         rules.append(
             f'@font-face{{font-family:"{family}";font-style:{style};font-weight:200 900;'
-            f'font-display:{"swap" if inside else "optional"};src:url({source}) format("woff2")}}\n'
+            f'font-display:{display};src:url({source}) format("woff2")}}\n'
         )
     (target / "fonts.css").write_text("".join(rules), encoding="utf-8")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import node
 import pydata_sphinx_theme
+import site_bundle
 import site_slim
 from docutils import nodes
 
@@ -135,10 +136,11 @@ def trim_page(app, pagename, templatename, context, doctree):
 
 
 def slim_styles(app, exception):
-    """Cut the built style sheets down to what the built pages can use."""
+    """Cut the built style sheets down to what the built pages can use, and join those that a page asks for."""
     if exception is None and app.builder.format == "html":
         theme = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
         site_slim.slim(Path(app.outdir), theme)
+        site_bundle.bundle(Path(app.outdir))
 
 
 def class_signature(app, what, name, obj, options, signature, returns):

@@ -16,16 +16,17 @@ pytestmark = pytest.mark.repository
 def tools():
     sys.path.insert(0, str(ROOT / "tools"))
     import site_assets
+    import site_bundle
     import site_outputs
     import site_pages
     import site_slim
 
-    modules = (site_assets, site_outputs, site_pages, site_slim)
+    modules = (site_assets, site_bundle, site_outputs, site_pages, site_slim)
     yield {module.__name__: module for module in modules}
     sys.path.remove(str(ROOT / "tools"))
 
 
-@pytest.mark.parametrize("name", ["site_assets", "site_outputs", "site_pages", "site_slim"])
+@pytest.mark.parametrize("name", ["site_assets", "site_bundle", "site_outputs", "site_pages", "site_slim"])
 def test_the_examples_of_a_tool_run(tools, name):
     outcome = doctest.testmod(tools[name])
     assert outcome.attempted > 0
@@ -88,7 +89,55 @@ def test_rules_that_no_page_or_script_can_match_go(tools, tmp_path):
         assert ".nowhere{" not in css
 
 
-def test_a_font_that_comes_late_never_replaces_another(site):
+def test_code_never_changes_its_font(site):
+    """Its letters all have another width in the machine's own font, so that lines would break elsewhere."""
     rules = (site / "_static" / "vendor" / "fonts" / "fonts.css").read_text("utf-8").splitlines()
-    late = [rule for rule in rules if "url(data:" not in rule]
-    assert late and all("font-display:optional" in rule for rule in late)
+    late = {rule.split('"')[1]: rule for rule in rules if "url(data:" not in rule}
+    assert "font-display:optional" in late["Source Code Pro"] and "font-display:swap" in late["Source Sans 3"]
+
+
+@pytest.fixture
+def built(tmp_path):
+    """A built site: two pages with style sheets, one without."""
+    sheets = {
+        "styles/theme.css": '@charset "UTF-8";\n@import "../basic.css";',
+        "basic.css": "/* basic */ .basic { background: url(file.png) }",
+        "katex/katex.css": "@font-face { src: url(fonts/a.woff2) } .maths { a: url(data:x) }",
+        "book.css": ".book { a: b }",
+    }
+    for name, css in sheets.items():
+        path = tmp_path / "_static" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(css)
+    pages = {
+        "search.html": ("styles/theme.css", "book.css"),
+        "book/a.html": ("styles/theme.css", "katex/katex.css", "book.css"),
+    }
+    (tmp_path / "book").mkdir()
+    for name, asked in pages.items():
+        up = "../" * name.count("/")
+        links = "\n".join(f'<link rel="stylesheet" href="{up}_static/{one}?v=1" />' for one in asked)
+        (tmp_path / name).write_text(f"<head>{links}<script></script></head>")
+    (tmp_path / "404.html").write_text("<head></head>")
+    return tmp_path
+
+
+def test_style_sheets_are_joined(tools, built):
+    tools["site_bundle"].bundle(built)
+    text = (built / "book" / "a.html").read_text()
+    paths = [built / "book" / name for name in re.findall(r'href="([^"]+)"', text)]
+    first, maths, last = (path.read_text() for path in paths)
+    assert first == ".basic{background: url(../file.png)}"
+    assert maths == "@font-face{src: url(../katex/fonts/a.woff2)}.maths{a: url(data:x)}"
+    assert last == ".book{a: b}"
+    assert text.endswith("<script></script></head>") and "404" not in text
+    others = re.findall(r'href="([^"]+)"', (built / "search.html").read_text())
+    assert [(built / name).resolve() for name in others] == [paths[0].resolve(), paths[2].resolve()]
+    assert (built / "404.html").read_text() == "<head></head>"
+
+
+def test_a_page_asks_for_few_style_sheets_and_those_for_no_more(site):
+    for page in sorted((site / "book").glob("*.html")):
+        names = re.findall(r'<link rel="stylesheet"[^>]*href="([^"]+)"', page.read_text("utf-8"))
+        assert len(names) <= 3, page
+        assert not any("@import" in (page.parent / name).read_text("utf-8") for name in names)

@@ -90,6 +90,28 @@ def test_a_page_reads_without_scripts(visit):
     assert not page.locator(".theme-switch-button").is_visible()
 
 
+def test_italics_come_late_without_moving_anything(visit, site):
+    """On a first visit over a slow line the machine's own italics stand there first, in the same measure."""
+    page = visit("404.html", size=PHONE).page
+
+    def late(route):
+        page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route("**/*italic*.woff2", late)
+    page.goto(page.url.replace("404.html", CHAPTER))
+    page.wait_for_function("""document.fonts.check('italic 1em "Source Sans 3"')""")
+    shifts = page.evaluate(
+        """() => new Promise((done) => {
+            let sum = 0;
+            new PerformanceObserver((list) => { for (const one of list.getEntries()) sum += one.value; })
+                .observe({type: "layout-shift", buffered: true});
+            setTimeout(() => done(sum), 200);
+        })"""
+    )
+    assert shifts <= 0.05
+
+
 def test_numbers_in_a_table_stand_to_the_right(visit):
     cells = visit("book/02_baselines.html").page.locator("table .text-right")
     aligned = cells.evaluate_all("(all) => all.map((one) => getComputedStyle(one).textAlign)")

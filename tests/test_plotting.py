@@ -178,3 +178,17 @@ def test_many_points_do_not_make_an_svg_heavy(ax):
     ax.plot(*x, ".")
     text = plotting.svg(ax.figure)
     assert text.count("<use ") < 200 and "<image " in text
+
+
+def test_a_notebook_shows_a_figure_as_svg(ax):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    try:
+        shell = InteractiveShell.instance()
+        with mpl.rc_context():
+            plotting.use_style()
+            shown, _ = shell.display_formatter.format(ax.figure)
+            assert shown["image/svg+xml"] == plotting.svg(ax.figure)
+    finally:
+        InteractiveShell.clear_instance()
+    assert "image/png" not in shown

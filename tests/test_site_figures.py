@@ -87,6 +87,17 @@ def test_what_is_drawn_on_a_picture_that_paper_shines_through_changes():
     assert "fill: #22282e" not in text
 
 
+@pytest.mark.parametrize(
+    ("colour", "opacity", "dark"), [("#0072b2", 1, True), ("#0072b2", 0.3, False), ("#dddddd", 1, False)]
+)
+def test_letters_on_a_coloured_bar_are_dark_on_dark_pages(colour, opacity, dark):
+    """The bar is as light there as colours on dark paper are."""
+    bar = f'<path d="M 10 10 L 40 10 L 40 30 L 10 30 z" style="fill: {colour}; opacity: {opacity}"/>'
+    text = site_dark.themed(drawing(f'{bar}<g style="fill: #22282e" transform="translate(20 20)"/>'))
+    on_bar = colours(text, "dark")[re.search(r'<g style="fill: var\(--(\w+)\)', text)[1]]
+    assert on_bar == (site_dark.PAPER if dark else site_dark.INK)
+
+
 def test_a_real_figure_is_drawn_in_variables_only():
     import matplotlib.pyplot as plt
 

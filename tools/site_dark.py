@@ -2,7 +2,7 @@
 
 A picture on a page follows the page's colour scheme, so the file holds both sets of colours and a media query.
 Greys are turned round between the page's paper and ink; colours keep their hue, and are as light as dark paper
-wants them; pictures, and what is drawn on them, stay as they are.
+wants them, with dark letters on coloured bars; pictures, and what is drawn on them, stay as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PIL import Image
 PAPER, INK = "#14191e", "#d9e0e6"  # of dark pages, as in book.css
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 GREY, FULL = 0.04, 0.1  # chroma: up to here a colour is turned round like a grey, from here on it keeps its hue
+SOLID = 0.6  # opacity from which on a coloured bar hides the paper
 LIGHT = 0.68  # lightness that a colour has at least on dark paper
 EDGE = 0.5  # points: what starts this far inside a picture is drawn on it
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
@@ -149,21 +150,55 @@ def start(node: ElementTree.Element, transform: np.ndarray) -> np.ndarray | None
     return (transform @ [*point, 1])[:2] if len(point) == 2 else None
 
 
-def recolour(node: ElementTree.Element, names: dict[str, str]) -> None:
-    """Put variables in the place of a node's colours; `names` maps colours to variables, and grows."""
+def is_strong(node: ElementTree.Element) -> bool:
+    """Whether a node is a rectangle in a colour that stays strong on dark pages."""
+    style = node.get("style", "")
+    fill, faint = re.search(r"fill: (#[0-9a-fA-F]{6})", style), re.search(r"opacity: ([\d.]+)", style)
+    if node.tag != f"{{{SVG}}}path" or not fill or (faint and float(faint[1]) < SOLID):
+        return False
+    points = np.array(NUMBER.findall(node.get("d", "")), float)
+    corners = points.reshape(-1, 2) if len(points) in (8, 10) else np.zeros((1, 2))
+    straight = all(len(np.unique(np.round(axis, 3))) == 2 for axis in corners.T)
+    return bool(straight and np.hypot(*to_lab(fill[1])[1:]) >= FULL)
 
-    def variable(match):
-        colour = match[0].lower()
-        return f"var(--{names.setdefault(colour, f'c{len(names)}')})"
 
-    if "style" in node.attrib:
-        node.set("style", COLOUR.sub(variable, node.get("style")))
+def strong(root: ElementTree.Element) -> list[np.ndarray]:
+    """The strong rectangles of a figure, bars and boxes, each as its least and greatest (x, y)."""
+    found = []
+    for node, transform, _ in walk(root):
+        if is_strong(node):
+            points = np.array(NUMBER.findall(node.get("d")), float).reshape(-1, 2)
+            corners = transform @ np.vstack([points.T, np.ones(len(points))])
+            found.append(np.array([corners[:2].min(axis=1), corners[:2].max(axis=1)]))
+    return found
 
 
-def sheet(names: dict[str, str]) -> str:
-    """The style sheet that gives variables their colours, on light and on dark pages."""
-    light, night = (";".join(f"--{name}:{paint(colour)}" for colour, name in names.items()) for paint in (str, dark))
-    return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{night}}}}}svg{{fill:var(--{names[BLACK]})}}"
+def within(point: np.ndarray | None, boxes: list[np.ndarray]) -> bool:
+    """Whether a point lies well inside one of some boxes."""
+    return point is not None and any((a + EDGE < point).all() and (point < b - EDGE).all() for a, b in boxes)
+
+
+class Names:
+    """The variables of a figure: what each stands for on light and on dark pages."""
+
+    def __init__(self):
+        """The first stands for matplotlib's black."""
+        self.pairs = {(BLACK, dark(BLACK)): "c0"}
+
+    def put(self, node: ElementTree.Element, paint=dark) -> None:
+        """Put variables in the place of a node's colours; `paint` gives them on dark pages."""
+
+        def variable(match):
+            pair = match[0].lower(), paint(match[0].lower())
+            return f"var(--{self.pairs.setdefault(pair, f'c{len(self.pairs)}')})"
+
+        if "style" in node.attrib:
+            node.set("style", COLOUR.sub(variable, node.get("style")))
+
+    def sheet(self) -> str:
+        """The style sheet that gives the variables their colours."""
+        light, night = (";".join(f"--{name}:{pair[scheme]}" for pair, name in self.pairs.items()) for scheme in (0, 1))
+        return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{night}}}}}svg{{fill:var(--c0)}}"
 
 
 def themed(text: str) -> str:
@@ -178,19 +213,22 @@ def themed(text: str) -> str:
     root = ElementTree.fromstring(text)
     for node in root.findall(f"{{{SVG}}}metadata"):
         root.remove(node)
-    boxes, names, used = pictures(root), {BLACK: "c0"}, set()
+    images, bars, names, used = pictures(root), strong(root), Names(), set()
     for node, transform, filled in walk(root):
-        point = start(node, transform)
-        if point is None or not any((a + EDGE < point).all() and (point < b - EDGE).all() for a, b in boxes):
-            recolour(node, names)
-            used.add(node.get(f"{{{LINK}}}href"))
-        elif not filled:
+        point, letters = start(node, transform), node.tag == f"{{{SVG}}}g"
+        on_image, on_bar = within(point, images), letters and within(point, bars)
+        if (on_image or on_bar) and not filled:
             node.set("style", f"fill: {BLACK}; {node.get('style', '')}")
+        if on_bar and not on_image:
+            names.put(node, lambda colour: PAPER)
+        elif not on_image:
+            names.put(node)
+            used.add(node.get(f"{{{LINK}}}href"))
     for node in root.iterfind(f".//{{{SVG}}}defs/*"):
         if f"#{node.get('id')}" in used:
-            recolour(node, names)
+            names.put(node)
     style = ElementTree.Element(f"{{{SVG}}}style")
-    style.text = sheet(names)
+    style.text = names.sheet()
     root.insert(0, style)
     for node in root.iter(f"{{{SVG}}}path"):
         node.set("d", LONG.sub(r"\1", node.get("d", "")))

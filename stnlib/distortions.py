@@ -12,6 +12,7 @@ from stnlib.grid import transform_points
 from stnlib.sampling import PADDINGS, sample
 
 CHUNK = 4096
+FILL = 0.97  # of the image is covered by an object where nothing is left of its distortion
 SIDE = 28  # the size for which the distortions were described; others follow in proportion
 
 
@@ -114,6 +115,21 @@ def warp(
         sampled = sample(ops.convert_to_tensor(images[part]), points, padding_mode=padding_mode)
         result[part] = ops.convert_to_numpy(sampled)
     return result
+
+
+def ease(images: Any, corners: Any, share: float) -> np.ndarray:
+    """Leave a share of the distortion that put an object's corners where they are; none fills the image with it.
+
+    :Shapes: images `(N, H, W, C)`, corners `(N, 4, 2)` in [-1, 1]; images back, NumPy float32.
+    :Convention: what comes into view from beyond the image continues its edge. Growing shares are a curriculum for
+        `stnlib.training.Curriculum`.
+
+    >>> image = np.ones((1, 4, 4, 1), "float32")
+    >>> float(abs(ease(image, poses.CORNERS[None] / 2, 1.0) - image).max())
+    0.0
+    """
+    eased = (1 - share) * FILL * poses.CORNERS + share * np.asarray(corners)
+    return warp(images, poses.homography(eased, corners), None, "projective", "border")
 
 
 def affine_theta(

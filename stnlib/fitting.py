@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from stnlib import _checks
-from stnlib.grid import spline_weights
+from stnlib.grid import spline_weights, transform_points
 from stnlib.poses import CORNERS, bends, homography
 
 STEPS = 10
@@ -68,8 +69,7 @@ def from_corners(
     corners = _points(corners, "corners")
     if corners.shape[1:] != (4, 2):
         _checks.fail("corners", f"shape {corners.shape}", "(B, 4, 2)")
-    turning = bends(corners)
-    if not ((turning > 0).all(axis=1) | (turning < 0).all(axis=1)).all():
+    if not convex(corners).all():
         _checks.fail("corners", "a shape that is not convex", "four corners in order, of a convex shape")
     if input_size is not None:
         height, width = _checks.sizes(input_size, "input_size", least=2 if align_corners else 1)
@@ -95,6 +95,45 @@ def project(theta: Any, points: Any) -> np.ndarray:
     matrix = np.concatenate([theta, np.ones((len(theta), 1))], axis=1).reshape(-1, 3, 3)
     image = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1) @ np.swapaxes(matrix, 1, 2)
     return image[..., :2] / image[..., 2:]
+
+
+def convex(corners: Any) -> np.ndarray:
+    """Which quadrilaterals are convex, their corners in order: those that a homography can rectify.
+
+    :Shapes: corners `(B, 4, 2)` to `(B,)`, bool.
+
+    >>> convex([CORNERS, CORNERS[[0, 2, 1, 3]]]).tolist()
+    [True, False]
+    """
+    turning = bends(np.asarray(corners, "float64"))
+    return (turning > 0).all(axis=1) | (turning < 0).all(axis=1)
+
+
+def remainder(
+    transform: str,
+    theta: Any,
+    size: tuple[int, int],
+    control_points: tuple[int, int] = (4, 4),
+    aspect: float = 1.0,
+) -> np.ndarray:
+    """How far a family stays from given homographies at best, in pixels of the input: choose a transform by it.
+
+    :Shapes: theta `(B, 8)`, projective, to `(B,)`: the root mean square over the output's points.
+    :Convention: `size` is the input's (height, width); `control_points` and `aspect` are those of the layer.
+
+    >>> remainder("affine", [[0.5, 0, 0, 0.1, 0.5, 0, 0, 0]], (48, 188)).round(3).tolist()
+    [0.0]
+    """
+    height, width = _checks.sizes(size, "size")
+    axis = np.linspace(-1, 1, 13)
+    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    targets = project(theta, points)
+    found = fit(transform, points, targets, control_points, aspect)
+    lattice = ops.convert_to_tensor(found)
+    reached = transform_points(lattice, transform, 13, 13, control_points, align_corners=True, aspect=aspect)
+    reached = ops.convert_to_numpy(reached).reshape(targets.shape)
+    away = (reached - targets) * np.array([width, height]) / 2
+    return np.sqrt((away**2).sum(axis=-1).mean(axis=1))
 
 
 def _points(value: Any, argument: str) -> np.ndarray:

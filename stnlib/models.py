@@ -1,4 +1,4 @@
-"""The article's networks: dense, convolutional, localization, and either of the first two behind a transformer."""
+"""The article's networks: dense, convolutional, localization, with and without a transformer; and a reader of text."""
 
 import keras
 from keras import layers
@@ -77,6 +77,80 @@ def localization(input_shape: tuple[int, int, int] = (28, 28, 1)) -> keras.Seque
         ],
         name="localization",
     )
+
+
+def finder(input_shape: tuple[int, int, int], features: str = "tanh") -> keras.Sequential:
+    """Build a localization network that finds an object on a larger image, which it sees at a quarter of its size.
+
+    :Shapes: images `(B, *input_shape)`, both sides of at least 16 pixels, to features `(B, 32)`.
+    :Convention: `features` is the last activation; "tanh" is one of normalised sums, so that no feature dies.
+
+    >>> finder((48, 188, 3)).output_shape
+    (None, 32)
+    """
+    normalised = [layers.LayerNormalization()] if features == "tanh" else []
+    wide = input_shape[1] > 2 * input_shape[0]
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.AveragePooling2D(4),
+            layers.Conv2D(16, 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D((1, 2) if wide else 2),
+            layers.Flatten(),
+            layers.Dense(32),
+            *normalised,
+            layers.Activation(features),
+        ],
+        name="localization",
+    )
+
+
+def convolution(filters: int) -> list[keras.layers.Layer]:
+    """List the layers of a 3x3 convolution with batch normalisation.
+
+    >>> len(convolution(8))
+    3
+    """
+    return [
+        layers.Conv2D(filters, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(momentum=0.9),
+        layers.ReLU(),
+    ]
+
+
+def reader(
+    input_shape: tuple[int, int, int], length: int, symbols: int, filters: tuple[int, int, int] = (24, 48, 64)
+) -> keras.Model:
+    """Build a CNN that reads a line of characters, each by an attention of its own.
+
+    :Shapes: images `(B, *input_shape)`, both sides of at least 8 pixels, to logits `(B, length, symbols)`.
+    :Convention: an attention's weights are a convolution's output at each place plus an expectation of where the
+        character lies, which depends on the whole image; what they gather goes through the same two dense layers.
+
+    >>> reader((24, 94, 3), length=5, symbols=33).output_shape
+    (None, 5, 33)
+    """
+    inputs = x = keras.Input(input_shape)
+    for layer in (
+        *convolution(filters[0]),
+        layers.MaxPooling2D(2),
+        *convolution(filters[1]),
+        layers.MaxPooling2D(2),
+        *convolution(filters[2]),
+        *convolution(filters[2]),
+    ):
+        x = layer(x)
+    places = x.shape[1] * x.shape[2]
+    wide = layers.Conv2D(32, (5, 9), padding="same", activation="relu")(x)
+    here = layers.Reshape((places, length))(layers.Conv2D(length, 1)(wide))
+    summary = layers.Dense(32, activation="relu")(layers.Flatten()(layers.AveragePooling2D(2)(wide)))
+    expected = layers.Reshape((places, length))(layers.Dense(places * length, kernel_initializer="zeros")(summary))
+    weights = layers.Softmax(axis=1)(layers.Add()([here, expected]))
+    gathered = layers.Dot(axes=1)([weights, layers.Reshape((places, x.shape[3]))(x)])
+    outputs = layers.Dense(symbols)(layers.Dense(96, activation="relu")(gathered))
+    return keras.Model(inputs, outputs, name="classifier")
 
 
 HEADS = {"fcn": fcn, "cnn": cnn}

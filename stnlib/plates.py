@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import numbers
 from collections.abc import Sequence
@@ -43,12 +44,12 @@ class Plates(NamedTuple):
     theta: np.ndarray
 
 
-def make(count: int, seed: int | Sequence[int] = 0) -> Plates:
+def make(count: int, seed: int | Sequence[int] = 0, alphabet: str = ALPHABET, length: int = LENGTH) -> Plates:
     """Draw plates at random; the same seed gives the same plates.
 
-    :Shapes: see `Plates`.
-    :Convention: `images` are whole multiples of 1/255; labels index `ALPHABET`.
-    :Errors: ValueError for a count that is no whole number of at least 0.
+    :Shapes: see `Plates`; labels `(N, length)`.
+    :Convention: `images` are whole multiples of 1/255; labels index `alphabet`.
+    :Errors: ValueError for a count that is no whole number of at least 0, an empty alphabet, and a length under 1.
 
     >>> plates = make(2, seed=1)
     >>> plates.images.shape, text(plates.labels[0])
@@ -56,23 +57,55 @@ def make(count: int, seed: int | Sequence[int] = 0) -> Plates:
     """
     if isinstance(count, bool) or not isinstance(count, numbers.Integral) or count < 0:
         _checks.fail("count", repr(count), "a whole number of at least 0")
+    if not alphabet:
+        _checks.fail("alphabet", repr(alphabet), "at least one character")
+    if isinstance(length, bool) or not isinstance(length, numbers.Integral) or length < 1:
+        _checks.fail("length", repr(length), "a whole number of at least 1")
     rng = np.random.default_rng(seed)
-    labels = rng.integers(0, len(ALPHABET), (count, LENGTH)).astype("int32")
+    labels = rng.integers(0, len(alphabet), (count, length)).astype("int32")
     corners = np.array([draw_corners(rng) for _ in range(count)]).reshape(count, 4, 2)
-    images = [photograph(rng, face(rng, text(label)), four) for label, four in zip(labels, corners, strict=True)]
+    images = [
+        photograph(rng, face(rng, text(label, alphabet)), four) for label, four in zip(labels, corners, strict=True)
+    ]
     pixels = np.array(images, "uint8").reshape(count, *SIZE, 3)
     normalised = 2 * corners / SIZE[::-1] - 1
     theta = homography(np.broadcast_to(CORNERS, normalised.shape), normalised)
     return Plates(pixels.astype("float32") / 255, labels, normalised.astype("float32"), theta.astype("float32"))
 
 
-def text(label: np.ndarray) -> str:
+def write(
+    folder: str | Path, count: int, seed: int | Sequence[int] = 0, alphabet: str = ALPHABET, length: int = LENGTH
+) -> Path:
+    """Draw plates into a folder, in the form that `stnlib.pictures.read` reads; returns the folder.
+
+    :Convention: files are named after what the plate shows, `FGRY1_00000.png`; `labels.csv` has their corners, in
+        pixels. The arguments are those of `make`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sorted(path.name for path in write(folder, 2, seed=1).iterdir())
+    ['4UY8A_00001.png', 'FGRY1_00000.png', 'labels.csv']
+    """
+    made, folder = make(count, seed, alphabet, length), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["file", *(f"{axis}{corner}" for corner in range(1, 5) for axis in "xy")])
+        for number, (image, label, corners) in enumerate(zip(made.images, made.labels, made.corners, strict=True)):
+            name = f"{text(label, alphabet)}_{number:05}.png"
+            Image.fromarray(np.round(255 * image).astype("uint8")).save(folder / name, compress_level=1)
+            pixels = (corners + 1) / 2 * SIZE[::-1]
+            table.writerow([name, *(f"{place:.2f}" for place in pixels.ravel())])
+    return folder
+
+
+def text(label: np.ndarray, alphabet: str = ALPHABET) -> str:
     """Write labels as the characters that they stand for.
 
     >>> text([1, 10, 32])
     '1AZ'
     """
-    return "".join(ALPHABET[index] for index in label)
+    return "".join(alphabet[index] for index in label)
 
 
 def face(rng: np.random.Generator, characters: str) -> Image.Image:

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.repository
 BOOK = Path(__file__).resolve().parent.parent / "book"
 PAGE, NOTATION = ((BOOK / name).read_text(encoding="utf-8") for name in ("api.md", "notation.md"))
 MODULES = (
-    "datasets", "distortions", "fitting", "grid", "health", "layers", "migration", "models", "optimizers", "plates",
-    "plotting", "poses", "sampling", "training", "transforms",
+    "datasets", "distortions", "fitting", "grid", "health", "layers", "migration", "models", "optimizers", "pictures",
+    "plates", "plotting", "poses", "sampling", "training", "transforms",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from stnlib import models
+from stnlib import SpatialTransformer, fitting, models, plates, training
 
 
 @pytest.mark.parametrize("build", [models.fcn, models.cnn, models.stn], ids=lambda build: build.__name__)
@@ -49,3 +49,21 @@ def test_saves_without_custom_objects(tmp_path):
 def test_unknown_names(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         models.stn(**options)
+
+
+def test_the_reader_gives_logits_for_each_character_of_images_of_any_size():
+    for shape in ((24, 94, 3), (47, 31, 1), (8, 8, 3)):
+        model = models.reader(shape, length=2, symbols=7)
+        assert model(np.zeros((3, *shape), "float32")).shape == (3, 2, 7)
+
+
+@pytest.mark.tensorflow
+def test_the_finders_features_still_differ_between_images_when_it_has_begun_to_learn_poses():
+    made = plates.make(64, seed=1)
+    for features in ("tanh", "relu"):
+        training.set_seed(0)
+        layer = SpatialTransformer(models.finder((48, 188, 3), features))
+        target = fitting.from_corners(made.corners, transform="affine")
+        training.fit_pose(layer, made.images, target, epochs=10, batch_size=16)
+        spread = np.asarray(layer.localization(made.images)).std(axis=0)
+        assert np.mean(spread > 0.01) > (0.9 if features == "tanh" else 0.3)

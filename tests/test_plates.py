@@ -71,3 +71,15 @@ def test_labels_as_text():
 def test_a_count_that_is_none(count):
     with pytest.raises(ValueError, match="count: expected a whole number of at least 0"):
         plates.make(count)
+
+
+def test_plates_of_another_alphabet_and_length():
+    made = plates.make(30, seed=1, alphabet="XY", length=7)
+    assert made.labels.shape == (30, 7) and set(np.unique(made.labels)) == {0, 1}
+    assert set(plates.text(made.labels[0], "XY")) <= {"X", "Y"}
+
+
+@pytest.mark.parametrize(("options", "message"), [({"alphabet": ""}, "alphabet: "), ({"length": 0}, "length: ")])
+def test_plates_without_characters(options, message):
+    with pytest.raises(ValueError, match=message):
+        plates.make(1, **options)

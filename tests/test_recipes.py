@@ -114,11 +114,11 @@ def test_the_curriculum_grows_from_nothing_to_the_whole_distortion(objects):
 
 def test_an_eased_plate_is_upright_and_fills_the_image():
     made = plates.make(4, seed=0)
-    eased = recipes.ease(made.images, made.corners, 0.0)
+    eased = distortions.ease(made.images, made.corners, 0.0)
     direct = distortions.warp(made.images, made.theta, (48, 188), "projective")
     inner = np.s_[:, 6:-6, 24:-24]
     assert np.abs(eased[inner] - direct[inner]).mean() < 0.06
-    whole = recipes.ease(made.images, made.corners, 1.0)
+    whole = distortions.ease(made.images, made.corners, 1.0)
     np.testing.assert_allclose(whole, made.images, atol=1e-3)
 
 

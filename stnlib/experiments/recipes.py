@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from stnlib import datasets, distortions, fitting, plates, poses, training
+from stnlib import datasets, distortions, fitting, models, plates, poses, training
 from stnlib.experiments import data
 from stnlib.experiments.procedures import Classification
 from stnlib.grid import transform_points
@@ -26,7 +26,6 @@ from stnlib.optimizers import SlowAdam
 TRAIN, TEST = 6000, 1000  # images of a task
 GRID = (8, 16)  # the points at which maps are compared, (rows, columns)
 MEASURES = ("outside", "zoom", "spread", "flipped", "alive", "features", "correlation")  # of a transformer's health
-FILL = 0.97  # of the image is covered by the object where nothing is left of its distortion
 
 
 class Objects(NamedTuple):
@@ -147,7 +146,7 @@ class Recipes(Classification):
         images = source.x_train[: self.run.train_size]
         order = order[order < len(images)]
         if epoch < ramp:
-            images = ease(images, source.corners_train[: len(images)], epoch / ramp)
+            images = distortions.ease(images, source.corners_train[: len(images)], epoch / ramp)
         return images[order], source.y_train[order]
 
     def test_sets(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -247,58 +246,30 @@ def localization(shape: tuple, shrink: int, features: str = "relu") -> keras.Mod
     return keras.Sequential([keras.Input(shape), *stack], name="localization")
 
 
-def convolution(filters: int) -> list[keras.layers.Layer]:
-    """List the layers of a 3x3 convolution with batch normalisation.
-
-    >>> len(convolution(8))
-    3
-    """
-    return [
-        layers.Conv2D(filters, 3, padding="same", use_bias=False),
-        layers.BatchNormalization(momentum=0.9),
-        layers.ReLU(),
-    ]
-
-
 def digit_classifier(shape: tuple) -> keras.Model:
     """Build a small CNN: images `(B, *shape)` to logits `(B, 10)`.
 
     >>> digit_classifier((21, 21, 1)).output_shape
     (None, 10)
     """
-    stack = [*convolution(16), layers.MaxPooling2D(2), *convolution(32), layers.MaxPooling2D(2), layers.Flatten()]
+    stack = [
+        *models.convolution(16),
+        layers.MaxPooling2D(2),
+        *models.convolution(32),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+    ]
     dense = [layers.Dense(64, activation="relu"), layers.Dense(10)]
     return keras.Sequential([keras.Input(shape), *stack, *dense], name="classifier")
 
 
 def plate_classifier(shape: tuple) -> keras.Model:
-    """Build a CNN that reads five characters, each by an attention of its own: logits `(B, 5, 33)`.
-
-    :Convention: an attention's weights are a convolution's answer at each place plus an expectation of where the
-        character lies, which depends on the whole image; what they gather is read by the same two dense layers.
+    """Build a CNN that reads the five characters of a plate: logits `(B, 5, 33)`.
 
     >>> plate_classifier((24, 94, 3)).output_shape
     (None, 5, 33)
     """
-    inputs = x = keras.Input(shape)
-    for layer in (
-        *convolution(24),
-        layers.MaxPooling2D(2),
-        *convolution(48),
-        layers.MaxPooling2D(2),
-        *convolution(64),
-        *convolution(64),
-    ):
-        x = layer(x)
-    places, count = x.shape[1] * x.shape[2], plates.LENGTH
-    wide = layers.Conv2D(32, (5, 9), padding="same", activation="relu")(x)
-    here = layers.Reshape((places, count))(layers.Conv2D(count, 1)(wide))
-    summary = layers.Dense(32, activation="relu")(layers.Flatten()(layers.AveragePooling2D(2)(wide)))
-    expected = layers.Reshape((places, count))(layers.Dense(places * count, kernel_initializer="zeros")(summary))
-    weights = layers.Softmax(axis=1)(layers.Add()([here, expected]))
-    gathered = layers.Dot(axes=1)([weights, layers.Reshape((places, x.shape[3]))(x)])
-    outputs = layers.Dense(len(plates.ALPHABET))(layers.Dense(96, activation="relu")(gathered))
-    return keras.Model(inputs, outputs, name="classifier")
+    return models.reader(shape, plates.LENGTH, len(plates.ALPHABET))
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
@@ -358,19 +329,6 @@ def loaded(task: str, dataset: str) -> Objects:
 
 
 # -- geometry ----------------------------------------------------------------------------------------------------------
-
-
-def ease(images: np.ndarray, corners: np.ndarray, share: float) -> np.ndarray:
-    """Leave a share of the distortion that put an object's corners where they are; none fills the image with it.
-
-    :Shapes: images `(N, H, W, C)`, corners `(N, 4, 2)`; images back.
-
-    >>> image = np.ones((1, 4, 4, 1), "float32")
-    >>> float(abs(ease(image, poses.CORNERS[None] / 2, 1.0) - image).max())
-    0.0
-    """
-    eased = (1 - share) * FILL * poses.CORNERS + share * corners
-    return distortions.warp(images, poses.homography(eased, corners), None, "projective", "border")
 
 
 def points(transform: str, theta: np.ndarray) -> np.ndarray:

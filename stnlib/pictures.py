@@ -1,0 +1,243 @@
+"""Your own pictures: a folder or .zip of images, of any size and mode, as arrays with labels, and corners if known."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import math
+import tempfile
+import unicodedata
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from stnlib import _checks, fitting
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
+TABLE = "labels.csv"  # beside the images
+CORNERS = tuple(f"{axis}{corner}" for corner in range(1, 5) for axis in "xy")  # x1, y1, x2, ...: columns of the table
+PIXELS = 48 * 188  # of an image, roughly, where its size is not given
+STEP = 4  # height and width are then multiples of it
+BLANK = " "  # behind a label that is shorter than the longest
+LEAST = 10  # pictures to split
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Images with labels.
+
+    :Shapes: images `(N, H, W, 3)`, uint8; labels `(N, K)`, int32, places in `symbols`; corners `(N, 4, 2)` or None.
+    :Convention: a label is a text of K symbols, shorter ones with blanks behind, or one class (K = 1). Corners are
+        (x, y) in [-1, 1], from the upper left clockwise.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    symbols: tuple[str, ...]
+    corners: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return len(self.images)
+
+    def text(self, label: Any) -> str:
+        """Write one label as text.
+
+        >>> Pictures(np.zeros((1, 4, 4, 3), "uint8"), np.array([[1, 0]]), ("A", "B")).text([1, 0])
+        'BA'
+        """
+        return "".join(self.symbols[place] for place in label).rstrip(BLANK)
+
+    def take(self, places: Any) -> Pictures:
+        """Some of the pictures.
+
+        >>> len(Pictures(np.zeros((3, 4, 4, 3), "uint8"), np.zeros((3, 1), int), ("A",)).take([0, 2]))
+        2
+        """
+        corners = None if self.corners is None else self.corners[places]
+        return Pictures(self.images[places], self.labels[places], self.symbols, corners)
+
+    def split(self, share: float = 0.2, seed: int = 0) -> tuple[Pictures, Pictures]:
+        """Split at random into a training set and a test set, which holds `share` of the pictures.
+
+        :Errors: ValueError for fewer than ten pictures, and for a share that leaves one of the sets empty.
+
+        >>> [len(part) for part in Pictures(np.zeros((10, 4, 4, 3), "uint8"), np.zeros((10, 1), int), ("A",)).split()]
+        [8, 2]
+        """
+        if len(self) < LEAST:
+            _checks.fail("pictures", f"{len(self)}", f"at least {LEAST} to split")
+        count = round(_checks.positive(share, "share") * len(self))
+        if not 0 < count < len(self):
+            _checks.fail("share", repr(share), f"one that leaves something of {len(self)} pictures in both sets")
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self.take(order[count:]), self.take(order[:count])
+
+
+def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
+    """Read a folder, or a .zip, of images.
+
+    :Convention: an image's label is its file's name up to the first underscore (`AB123_7.jpg` shows AB123); of images
+        in subfolders it is their subfolder's name, as one class. A file `labels.csv` beside the images, with columns
+        `file` and `label`, counts before both. With columns x1, y1 to x4, y4 it also tells the corners of what is to
+        be read, in pixels from the image's upper left, in the order upper left, upper right, lower right, lower left.
+        `size` is (height, width), None: as many pixels as 48 x 188 in the proportions of the median image. Images
+        are fitted into it, and the rest is filled with their edge.
+    :Errors: ValueError, on one line, for a folder without images, a file that is no image, labels that are all the
+        same, and for a table that lacks columns or images.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("AB_1.png", "C_2.png"):
+    ...         Image.new("L", (40, 20)).save(Path(folder, name))
+    ...     pictures = read(folder, size=(8, 32))
+    >>> pictures.images.shape, [pictures.text(label) for label in pictures.labels]
+    ((2, 8, 32, 3), ['AB', 'C'])
+    """
+    path = Path(folder)
+    if path.is_file() and zipfile.is_zipfile(path):
+        with tempfile.TemporaryDirectory() as unpacked:
+            zipfile.ZipFile(path).extractall(unpacked)
+            return _read(Path(unpacked), size, str(folder))
+    if not path.is_dir():
+        _checks.fail("folder", f"{str(folder)!r}", "a folder or a .zip that exists")
+    return _read(path, size, str(folder))
+
+
+def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _hidden(path.relative_to(folder))]
+    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        others = ", ".join(sorted({path.suffix.lower() for path in files})) or "no files"
+        _checks.fail("folder", f"{others} in {shown!r}", f"images ({', '.join(SUFFIXES)})")
+    tables = [path for path in files if path.name == TABLE]
+    rows = _table(tables[0], paths) if tables else [{}] * len(paths)
+    classes = "label" not in rows[0] and len({path.parent for path in paths}) > 1
+    names = [path.parent.name if classes else path.stem.split("_")[0] for path in paths]
+    labels, symbols = encode([row.get("label", name) for row, name in zip(rows, names, strict=True)], classes)
+    size = _size([_shape(path) for path in paths]) if size is None else _checks.sizes(size, "size")
+    images = np.empty((len(paths), *size, 3), "uint8")
+    corners = np.empty((len(paths), 4, 2), "float32")
+    for place, (path, row) in enumerate(zip(paths, rows, strict=True)):
+        with _opened(path) as image:
+            images[place], scale, shift = fit(image, size)
+        if "corners" in row:
+            corners[place] = 2 * (row["corners"] * scale + shift) / size[::-1] - 1
+    return Pictures(images, labels, symbols, corners if "corners" in rows[0] else None)
+
+
+def encode(texts: Sequence[str], classes: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Turn labels into numbers, and tell the symbols that these stand for.
+
+    :Shapes: N texts to labels `(N, K)`, int32: K characters each, or K = 1 where each text is a class.
+    :Errors: ValueError where all texts are the same.
+
+    >>> labels, symbols = encode(["AB", "C"])
+    >>> labels.tolist(), symbols
+    ([[1, 2], [3, 0]], (' ', 'A', 'B', 'C'))
+    """
+    texts = [unicodedata.normalize("NFC", text) for text in texts]
+    if len(set(texts)) < 2:
+        _checks.fail("labels", f"{texts[0]!r} for all {len(texts)}", f"at least two, from LABEL_1.png or a {TABLE}")
+    longest = max(map(len, texts))
+    entries = [[text] for text in texts] if classes else [list(text.ljust(longest, BLANK)) for text in texts]
+    symbols = tuple(sorted({symbol for entry in entries for symbol in entry}))
+    place = {symbol: index for index, symbol in enumerate(symbols)}
+    return np.array([[place[symbol] for symbol in entry] for entry in entries], "int32"), symbols
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit an image of any mode into `size`, (height, width), proportions kept; its edge fills the rest.
+
+    :Shapes: pixels `(*size, 3)`, uint8, and the scale and the shift `(2,)`, as (x, y), that carry its points along.
+    :Convention: a photograph is rotated as its camera noted, transparent pixels become white, and images of 16 bits
+        or of floats are scaled by their maximum.
+
+    >>> pixels, scale, shift = fit(Image.new("L", (20, 20), 99), (10, 40))
+    >>> pixels.shape, int(pixels.min()), scale.tolist(), shift.tolist()
+    ((10, 40, 3), 99, [0.5, 0.5], [15.0, 0.0])
+    """
+    image = _rgb(ImageOps.exif_transpose(image))
+    room, own = np.array(size[::-1]), np.array(image.size)
+    inner = np.clip(np.round(own * (room / own).min()), 1, room).astype(int)
+    small = np.asarray(image.resize(tuple(inner.tolist()), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    before = (room - inner) // 2
+    (left, top), (right, bottom) = before, room - inner - before
+    return np.pad(small, ((top, bottom), (left, right), (0, 0)), "edge"), inner / own, before.astype("float64")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode[0] in "IF":  # 16 or 32 bits
+        values = np.asarray(image, "float64").clip(0)
+        image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype("uint8"))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
+        _checks.fail("folder", f"{path.name!r}, which cannot be read", "whole images")
+
+
+def _shape(path: Path) -> tuple[int, int]:
+    """The (height, width) that an image will have once it is rotated as its camera noted."""
+    with _opened(path) as image:
+        lies = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
+        return image.size if lies else image.size[::-1]
+
+
+def _size(shapes: list[tuple[int, int]]) -> tuple[int, int]:
+    """A size of about `PIXELS` in the median proportions of shapes (height, width)."""
+    proportion = float(np.median([width / height for height, width in shapes]))
+    height = math.sqrt(PIXELS / min(max(proportion, 1 / 8), 8))
+    return tuple(max(6 * STEP, STEP * round(side / STEP)) for side in (height, PIXELS / height))
+
+
+def _hidden(path: Path) -> bool:
+    """What macOS and others leave in folders and archives."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
+
+
+def _table(path: Path, images: list[Path]) -> list[dict]:
+    """The row of the table for each image: its label, its corners, or both."""
+    text = path.read_text(encoding="utf-8-sig")
+    first = text.splitlines()[0] if text.strip() else ""
+    rows = list(csv.DictReader(text.splitlines(), delimiter=";" if ";" in first else ","))
+    columns, wanted = set(rows[0]) if rows else set(), {"label"}
+    if columns & set(CORNERS):
+        wanted = set(CORNERS)
+    if not columns.issuperset({"file"} | wanted):
+        _checks.fail(TABLE, first or "an empty file", "the columns file and label, or file and x1, y1 to x4, y4")
+    by_file = {row["file"]: row for row in rows}
+    found = []
+    for image in images:
+        inside = image.relative_to(path.parent).as_posix() if image.is_relative_to(path.parent) else ""
+        row = by_file.get(inside) or by_file.get(image.name)
+        if row is None:
+            _checks.fail(TABLE, f"none for {image.name!r}", "a row for each image")
+        found.append(_row(row, columns))
+    return found
+
+
+def _row(row: dict, columns: set[str]) -> dict:
+    made = {"label": row["label"].strip()} if "label" in columns else {}
+    if made.get("label") == "":
+        _checks.fail(TABLE, f"none for {row['file']!r}", "a label in each row")
+    if columns.issuperset(CORNERS):
+        try:
+            made["corners"] = np.array([float(row[name]) for name in CORNERS]).reshape(4, 2)
+        except (TypeError, ValueError):
+            _checks.fail(TABLE, f"{[row[name] for name in CORNERS]} for {row['file']!r}", "eight numbers, x1 to y4")
+        if not fitting.convex(made["corners"][None]).all():
+            _checks.fail(TABLE, f"another order for {row['file']!r}", "corners in order, upper left first, clockwise")
+    return made

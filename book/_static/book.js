@@ -1,4 +1,17 @@
-// Two things that style sheets cannot do: reach wide things by keyboard, and print on white.
+// Three things that style sheets cannot do: bring widgets to life once the text is there, reach wide things by keyboard,
+// and print on white.
+
+// Each module once; tools/site_widgets.py wrote which.
+function startWidgets() {
+  const files = [...document.querySelectorAll("script[data-module]")].map((data) => data.dataset.module);
+  for (const file of new Set(files)) {
+    const script = document.createElement("script");
+    script.src = file;
+    document.head.append(script);
+  }
+}
+
+requestAnimationFrame(() => setTimeout(startWidgets));
 
 // What scrolls sideways must be reachable by keyboard, and only while it does scroll.
 const WIDE = ".wide-figure, div.math, div.amsmath, .bd-article pre, .pst-scrollable-table-container, "

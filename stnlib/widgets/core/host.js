@@ -1,6 +1,7 @@
-// Brings a widget to life in a page without a kernel: state and module come from the JSON beside it.
-(function (root) {
-  const { state, module } = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// Brings a widget to life in a page without a kernel: state and module come from the JSON beside it. Pages of the book
+// have the module in a file, and hand it in.
+(function (root, file) {
+  const { state, module = file } = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const listeners = {};
   const model = {
     get: (name) => state[name],

@@ -9,8 +9,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .NOTPARALLEL:
 .PHONY: help book serve zip notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
-	test-backends test-export bench bench-training bench-compile bench-widgets bench-train-lab \
-	experiments page-networks fixtures screenshot pipeline clean
+	test-backends test-export bench bench-training bench-compile bench-export bench-workers \
+	bench-widgets bench-train-lab experiments page-networks fixtures screenshot pipeline clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,12 @@ bench-training: .venv/stamp ## time a training step of each network: results/ben
 
 bench-compile: .venv/stamp ## what the compiled sampler buys in a training step: results/bench-compile.json
 	PYTHONPATH=. $(BIN)/python benchmarks/compile.py
+
+bench-export: .venv-export/stamp ## run exported models in their runtimes: results/bench-export.json
+	.venv-export/bin/python benchmarks/export.py
+
+bench-workers: .venv-backends/stamp ## train on one and on two processes: results/bench-workers.json
+	.venv-backends/bin/python benchmarks/workers.py
 
 bench-widgets: .venv/stamp ## time the widgets' frames in a browser: results/bench-widgets.json
 	PYTHONPATH=tools $(BIN)/python benchmarks/widgets.py

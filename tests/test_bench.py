@@ -12,7 +12,7 @@ import sys
 import keras
 import pytest
 
-from stnlib import widgets
+from stnlib import plates, widgets
 from stnlib.datasets import load
 from stnlib.experiments import runs
 from stnlib.experiments.catalog import same_networks
@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "bench-sampler.json"
 TRAINING = ROOT / "results" / "bench-training.json"
 WIDGETS = ROOT / "results" / "bench-widgets.json"
+EXPORT = ROOT / "results" / "bench-export.json"
+WORKERS = ROOT / "results" / "bench-workers.json"
 FRAME_MS = 4
 SLOWER_MS = {"reader": 16, "train_lab": 16}  # where networks run in a frame: one at 60 Hz has 16 ms
 NAMES = {"torch", "stnlib eager", "stnlib graph", "stnlib XLA", "map_coordinates XLA", "plain graph"}
@@ -109,3 +111,68 @@ def test_the_widgets_keep_up_with_the_hand():
     timed = {name.partition(",")[0] for name in frames}
     assert {"explorer", "microscope", "probe"} <= timed <= folders
     assert all(ms <= SLOWER_MS.get(name.partition(",")[0], FRAME_MS) for name, ms in frames.items()), frames
+
+
+@pytest.fixture
+def plate_reader():
+    """The network of the export benchmark, untrained, with a theta that depends on the image."""
+    from stnlib.experiments import recipes
+
+    keras.utils.set_random_seed(0)
+    recipe = recipes.Recipe(features="tanh", padding_mode="border")
+    model = recipes.network(recipes.TASKS["plates"], recipe, (48, 188, 3), "affine")
+    kernel = model.get_layer("transformer").head.kernel
+    kernel.assign(keras.random.normal(kernel.shape, stddev=0.05, seed=1))
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_the_three_parts_of_a_reader_give_what_the_whole_gives(plate_reader, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    features, sampler, classifier = importlib.import_module("export").split(plate_reader)
+    images = plates.make(3, seed=0).images
+    parts = classifier(sampler([images, features(images)]))
+    assert abs(keras.ops.convert_to_numpy(parts - plate_reader(images))).max() <= 1e-6
+    weights = sum(model.count_params() for model in (features, sampler, classifier))
+    assert weights == plate_reader.count_params()
+
+
+@pytest.mark.repository
+def test_the_exports_keep_the_characters_but_for_full_8_bits():
+    text = EXPORT.read_text()
+    report = json.loads(text)
+    assert {"keras", "onnxruntime", "ai-edge-litert", "openvino", "tf2onnx"} <= set(report["versions"])
+    entries = report["results"]
+    assert {"Keras", "SavedModel", "ONNX Runtime", "OpenVINO", "LiteRT"} < set(entries)
+    for name, entry in entries.items():
+        assert entry["ratio"] == pytest.approx(entry["ms"] / entries["LiteRT"]["ms"], rel=1e-2, abs=1e-2)
+        assert entry["bytes"] > 0 and entry["quartiles"][0] <= entry["ms"] <= entry["quartiles"][1]
+        assert entry["kept"] == 1 or "," in name
+    assert entries["LiteRT, int8"]["kept"] < 0.5 < 0.95 < entries["LiteRT, int8 around the sampler"]["kept"]
+    assert "/" not in text
+
+
+@pytest.mark.repository
+def test_two_workers_follow_the_loss_of_one():
+    text = WORKERS.read_text()
+    results = json.loads(text)["results"]
+    alone = results["1 worker"]
+    assert [entry["workers"] for entry in results.values()] == [1, 1, 2]
+    for entry in results.values():
+        assert entry["loss"][:4] == pytest.approx(alone["loss"][:4], rel=1e-3)  # later, roundings have grown
+        assert entry["loss"] == pytest.approx(alone["loss"], rel=0.03)
+        assert entry["norm"] == pytest.approx(alone["norm"], rel=0.01)
+        assert entry["speedup"] == pytest.approx(alone["epoch_seconds"] / entry["epoch_seconds"], rel=1e-2)
+    assert alone["loss"][-1] < 0.8 * alone["loss"][0] and "/" not in text.replace("images/s", "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="they run on JAX, which is in the backends' environment")
+def test_two_processes_train_on_the_loopback_interface(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    workers = importlib.import_module("workers")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (alone,), both = (workers.measure(places, 2) for places in ([[0]], [[0], [1]]))
+    assert all(one["loss"] == pytest.approx(alone["loss"], abs=1e-3) for one in both)
+    assert both[0]["norm"] == both[1]["norm"] == pytest.approx(alone["norm"], rel=1e-4)

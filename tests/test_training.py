@@ -270,3 +270,15 @@ def test_snapshots_take_the_first_step_that_is_reported():
 def test_snapshots_want_a_label_for_each_image():
     with pytest.raises(ValueError, match=r"^labels: expected one for each of 2 images, got shape \(3,\)"):
         training.Snapshots(np.zeros((2, 28, 28, 1)), [1, 2, 3])
+
+
+@pytest.mark.tensorflow
+def test_inside_a_strategy_one_step_runs_at_a_time():
+    import tensorflow as tf
+
+    def steps():
+        return training.compile(models.fcn()).steps_per_execution
+
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        inside = steps()
+    assert (inside, steps()) == (1, 16)

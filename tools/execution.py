@@ -20,8 +20,13 @@ ROOT = chapter_keys.ROOT
 OUTPUTS = ROOT / "_build" / "outputs"
 KEPT = 4  # states of a chapter whose outputs stay
 SECONDS = 900
-# TensorFlow writes these from C++ when it starts, whatever its log level.
-START_UP = ("WARNING: All log messages before absl::InitializeLog()", "I0000 ")
+# TensorFlow writes these from C++ when it starts, converts to LiteRT and runs that, whatever its log level.
+START_UP = (
+    "WARNING: All log messages before absl::InitializeLog()",
+    "I0000 ",
+    "INFO: Created TensorFlow Lite",
+    "fully_quantize: ",
+)
 
 
 def cell_environment(dataset: str) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Keras's own `model.export`, without switches, gives models that answer as before in the runtimes people use."""
 
+import importlib
 import itertools
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 from keras import layers
 
 import stnlib
-from stnlib import SpatialTransformer, models, sampling, transforms
+from stnlib import SpatialTransformer, models, plates, sampling, transforms
+from stnlib.experiments import recipes
 from tests.export.runtimes import RUNTIMES
 
 NEEDED = ("ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx")
@@ -107,6 +110,27 @@ def test_a_trained_model_from_a_file_that_was_never_called(runtime, tmp_path):
     moved(model.get_layer("transformer"))
     model.save(tmp_path / "model.keras")
     agrees(model, runtime(keras.models.load_model(tmp_path / "model.keras"), tmp_path))
+
+
+def test_eight_bits_around_the_sampler(tmp_path, monkeypatch):
+    """Features and classifier in int8, head, grid and sampler in float32: near; all of it in int8: not."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    bench = importlib.import_module("export")
+    recipe = recipes.Recipe(features="tanh", padding_mode="border")
+    model = recipes.network(recipes.TASKS["plates"], recipe, PLATES, "affine")
+    transformer = model.get_layer("transformer")
+    moved(transformer)
+    images = plates.make(4, seed=0).images
+    parts = bench.split(model)
+    straight = keras.Sequential([keras.Input(PLATES), transformer])
+    _, whole = bench.int8(straight, tmp_path)
+    _, features = bench.litert(parts[0], tmp_path, **bench.quantised(images))
+    _, sampler = bench.litert(parts[1], tmp_path)
+    expected = np.asarray(transformer(images))
+    apart = np.concatenate([sampler(image[None], features(image[None])) for image in images])
+    together = np.concatenate([whole(image[None]) for image in images])
+    assert np.abs(apart - expected).mean() <= 0.02
+    assert np.abs(together - expected).mean() >= 0.1
 
 
 @everywhere

@@ -79,10 +79,10 @@ def localization(input_shape: tuple[int, int, int] = (28, 28, 1)) -> keras.Seque
     )
 
 
-def finder(input_shape: tuple[int, int, int], features: str = "tanh") -> keras.Sequential:
-    """Build a localization network that finds an object on a larger image, which it sees at a quarter of its size.
+def finder(input_shape: tuple[int, int, int], features: str = "tanh", shrink: int = 4) -> keras.Sequential:
+    """Build a localization network that finds an object on a larger image, which it sees `shrink` times smaller.
 
-    :Shapes: images `(B, *input_shape)`, both sides of at least 16 pixels, to features `(B, 32)`.
+    :Shapes: images `(B, *input_shape)`, both sides of at least 4 `shrink` pixels, to features `(B, 32)`.
     :Convention: `features` is the last activation; "tanh" is one of normalised sums, so that no feature dies.
 
     >>> finder((48, 188, 3)).output_shape
@@ -93,7 +93,7 @@ def finder(input_shape: tuple[int, int, int], features: str = "tanh") -> keras.S
     return keras.Sequential(
         [
             keras.Input(input_shape),
-            layers.AveragePooling2D(4),
+            layers.AveragePooling2D(shrink),
             layers.Conv2D(16, 5, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
             layers.Conv2D(32, 3, padding="same", activation="relu"),

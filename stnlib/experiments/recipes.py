@@ -213,7 +213,7 @@ def network(task: Task, recipe: Recipe, shape: tuple, transform: str | None) -> 
         return keras.Sequential([keras.Input(shape), layers.AveragePooling2D(2), task.classifier(half)])
     size = (height // 2 * 2, width // 2 * 2) if recipe.pooled else half[:2]
     transformer = SpatialTransformer(
-        localization(shape, task.shrink, recipe.features),
+        models.finder(shape, recipe.features, task.shrink),
         transform,
         output_size=size,
         padding_mode=recipe.padding_mode,
@@ -221,29 +221,6 @@ def network(task: Task, recipe: Recipe, shape: tuple, transform: str | None) -> 
     )
     pool = [layers.AveragePooling2D(2)] if recipe.pooled else []
     return keras.Sequential([keras.Input(shape), transformer, *pool, task.classifier(half)])
-
-
-def localization(shape: tuple, shrink: int, features: str = "relu") -> keras.Model:
-    """Build a localization network with 32 features, "relu" or "tanh"; the latter are of normalised sums.
-
-    >>> localization((48, 188, 3), 4).output_shape
-    (None, 32)
-    """
-    wide = shape[1] > 2 * shape[0]
-    last = {
-        "relu": [layers.Dense(32, activation="relu")],
-        "tanh": [layers.LayerNormalization(), layers.Dense(32, activation="tanh")],
-    }
-    stack = [
-        layers.AveragePooling2D(shrink),
-        layers.Conv2D(16, 5, padding="same", activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Conv2D(32, 3, padding="same", activation="relu"),
-        layers.MaxPooling2D((1, 2) if wide else 2),
-        layers.Flatten(),
-        *last[features],
-    ]
-    return keras.Sequential([keras.Input(shape), *stack], name="localization")
 
 
 def digit_classifier(shape: tuple) -> keras.Model:

@@ -190,7 +190,8 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Keep this moment if it is due."""
-        self.done = self.before + batch + 1
+        steps = self.params["steps"]  # the last steps of an epoch may be fewer than run at a time
+        self.done = self.before + (batch + 1 if steps is None else min(batch + 1, steps))
         self._keep_due()
 
     def on_train_end(self, logs=None):

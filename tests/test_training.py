@@ -267,6 +267,12 @@ def test_snapshots_take_the_first_step_that_is_reported():
     assert [moment["step"] for moment in snapshots.moments] == [0, 5, 15, 20]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="several steps at a time are slow elsewhere")
+def test_snapshots_count_no_more_steps_than_an_epoch_has():
+    _, snapshots = moments_of((0, 3, 12), steps_per_execution=4)
+    assert [moment["step"] for moment in snapshots.moments] == [0, 4, 14, 20]
+
+
 def test_snapshots_want_a_label_for_each_image():
     with pytest.raises(ValueError, match=r"^labels: expected one for each of 2 images, got shape \(3,\)"):
         training.Snapshots(np.zeros((2, 28, 28, 1)), [1, 2, 3])

@@ -30,7 +30,6 @@ LONG = (
     "03_localization",
     "04_grid_generator",
     "05_sampler",
-    "06_training",
     "07_clutter",
     "08_beyond_affine",
 )

@@ -13,163 +13,163 @@
 # %% [markdown]
 # # Which input point does each output pixel want?
 #
-# The localization network of {doc}`03_localization` ends, with its head, in six numbers. Six numbers
-# are not a picture yet. Two machines stand between them and a straightened digit: one says, for each
-# pixel of the output, *where* in the input to read; the other reads there. This chapter builds the
-# first one, the **grid generator**. The next chapter builds the second.
+# Multiply the place of an output pixel by $\theta$, and you get the point of the input that it reads. The **grid
+# generator** does that for all pixels of the output. It is six lines of code; what takes care is the direction (from
+# output to input), the units, and pictures that are not square.
 #
 # After this chapter you can
 #
-# - write a turn, a stretch, a shear and a shift as one matrix product, and say what each of the six
-#   numbers does;
-# - place pixels on an axis from -1 to 1, in both ways that are in use, and go back;
+# - say what each of the six numbers does to a picture, and why the picture does the opposite of the grid;
+# - place pixels on an axis from -1 to 1, in both conventions that are in use;
 # - say why $\theta$ maps output to input, and what goes wrong the other way round;
-# - build the sampling grid of a whole batch in a few lines, and check it against a loop;
-# - turn a picture that is not square without skewing it.
-#
-# *Reading: about 20 minutes. Running: under 15 seconds on two processor cores.*
+# - build the sampling grid of a whole batch, and check it against a loop;
+# - rotate a picture that is not square without skewing it.
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the grid generator: it turns θ into one input point for every output pixel. The dot marks the point of the first pixel, at the top left of the output.", "name": "fig-pipeline-grid"}}
 from stnlib.pipeline import pipeline
 
 pipeline(lit="grid")
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
 
 from stnlib import affine_grid, datasets, grid_sample, plotting
-from stnlib.widgets import AffineExplorer
 
 plotting.use_style()
 
-# %% [markdown]
-# The chapter needs one digit that looks different when you turn it or mirror it. A 2 does.
-
-# %%
-DIGIT = 2  # the digit in the pictures
-ANGLE = np.deg2rad(30)  # how far the examples turn
-ZOOM = 1.5  # how much the digit that is pushed and pulled grows
-
-# %%
 data = datasets.load()
-digit = data.x_train[data.y_train == DIGIT][0]
-print(f"one {DIGIT} from {data.name}: {digit.shape}")
+digit = data.x_train[data.y_train == 2][0]
 
 # %% [markdown]
-# ## One matrix for turn, stretch and shift
+# ## The picture does the opposite
 #
-# Start with a single point $(x, y)$. A matrix of 2 by 2 can turn it. Here is a quarter turn,
-# applied to the point one step to the right of the centre.
+# The orange window is the grid: where the output reads the input. Drag a corner to rotate and scale it, the middle to
+# shift it, an edge to stretch or slant it; or focus a handle and use the arrow keys. The filled corner is what the top
+# left of the output reads. Guess first:
+#
+# 1. Rotate the window clockwise. Which way does the 2 rotate?
+# 2. Make the 2 half as large. Which numbers of $\theta$ change, and to what?
+# 3. Rotate the window by 180°, and look at $\theta$. Then go back and mirror the 2 top to bottom, by a scale y of -1. How
+#    do the numbers differ?
 
 # %%
-quarter_turn = np.array([[0, -1], [1, 0]])
-quarter_turn @ [1, 0]
+from stnlib.widgets import AffineExplorer
+
+AffineExplorer(image=digit)
 
 # %% [markdown]
-# The point went from $(1, 0)$ to $(0, 1)$. In this book, as in most image libraries, y grows
-# **downwards**, so "right" became "down": on the screen, a clockwise turn. Other matrices of 2 by
-# 2 stretch, mirror or shear.
+# The grid is your head: tilt it clockwise, and the world tilts counter-clockwise. For half the size, $\theta_{11}$ and
+# $\theta_{22}$ become 2, since the output has to read twice as far. A half rotation makes both -1, a mirror only one of
+# them.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Whatever the grid does, the picture does the opposite. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
+cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
+FIVE = {
+    "rotate": [[cos, -sin, 0], [sin, cos, 0]],
+    "scale": [[0.6, 0, 0], [0, 0.6, 0]],
+    "shift": [[1, 0, 0.4], [0, 1, 0]],
+    "shear": [[1, 0.5, 0], [0, 1, 0]],
+    "mirror": [[-1, 0, 0], [0, 1, 0]],
+}
+
+
+def draw_pair(above, below, theta, image, name):
+    """Draw the sampling grid over an image, and below it the output."""
+    (height, width), margin = image.shape[:2], 0.26 * image.shape[1]
+    grid = np.asarray(affine_grid(np.array([theta], "float32"), (height, width)))
+    plotting.show(above, image, name)
+    plotting.draw_grid(above, grid[0], (height, width), every=width // 7, points=False)
+    x, y = (((grid[0, 0, 0] + 1) * (width, height)) - 1) / 2
+    above.plot(x, y, "s", color=plotting.COLORS["grid"], markeredgecolor="black", markersize=7, clip_on=False)
+    plotting.show(below, np.asarray(grid_sample(image[None], grid))[0])
+    above.set(xlim=(-margin, width + margin), ylim=(height + margin, -margin))
+    below.set(xlim=above.get_xlim(), ylim=(height + 1, -1))  # at the same scale
+
+
+fig, axes = plt.subplots(2, 5, figsize=(8, 3.1), height_ratios=[1.52, 1.07])
+for column, (name, theta) in zip(axes.T, FIVE.items()):
+    draw_pair(*column, theta, digit, name)
+fig.tight_layout(pad=0.3)
+
+# %% [markdown]
+# - **Rotate**: the grid rotates clockwise, the digit counter-clockwise.
+# - **Scale** by 0.6: the output reads a smaller field and spreads it over as many pixels, so the digit grows.
+# - **Shift** by 0.4: the grid goes right, so the digit goes left, by 0.4 of *half* the picture, since the axis is 2 long.
+# - **Shear**: lower rows read further right, so the foot slides left. The opposite shear puts slanted writing upright.
+# - **Mirror**: the grid covers the same points in another order. The determinant
+#   $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$ is negative if and only if the picture is mirrored.
 #
-# One move is out of their reach. Whatever you put into the matrix, the centre stays where it is:
-
-# %%
-quarter_turn @ [0, 0]
-
-# %% [markdown]
-# To shift the centre you have to add something. There is a trick that makes adding part of the
-# multiplication: give each point a third coordinate that is always 1. A third column in the matrix
-# is then multiplied by 1, and so added. The point $(x, y, 1)$ is said to be in **homogeneous
-# coordinates**, and a matrix of 2 by 3 can do everything that the matrix of 2 by 2 could, plus a
-# shift:
+# ## One matrix for all of them
+#
+# A 2 × 2 matrix can rotate, scale, shear and mirror a point $(x, y)$, but it leaves the centre $(0, 0)$ where it is. To
+# shift as well, give each point a third coordinate that is always 1 (**homogeneous coordinates**). The third column of the
+# matrix is then multiplied by 1, and so added:
 #
 # $$
 # \begin{pmatrix} x^s \\ y^s \end{pmatrix}
 # = \underbrace{\begin{pmatrix} \theta_{11} & \theta_{12} & \theta_{13} \\
 #   \theta_{21} & \theta_{22} & \theta_{23} \end{pmatrix}}_{A_\theta}
-#   \begin{pmatrix} x^t \\ y^t \\ 1 \end{pmatrix}
+#   \begin{pmatrix} x^t \\ y^t \\ 1 \end{pmatrix} \tag{1}
 # $$
 #
 # shapes: `(2, 3) @ (3,)` → `(2,)`
 #
-# This is equation (1) of the paper {cite}`jaderberg2015stn`, and the six entries of $A_\theta$ are the six
-# numbers of the localization network. In code, and where no confusion is possible, we call the matrix
-# $\theta$, too: the same six numbers, in two rows. The letters $t$ and $s$ stand for *target* and *source*; a
-# later section says which is which and why. First the product itself, with a quarter turn and a
-# shift together:
+# This is equation (1) of the paper {cite}`jaderberg2015stn`; $t$ stands for *target*, the output, and $s$ for *source*, the
+# input. In code the matrix is called `theta`, too. A quarter rotation and a shift:
 
 # %%
 theta = np.array([[0, -1, 0.5],
                   [1, 0, 0.2]])
-point = np.array([1, 0, 1])
-theta @ point
+theta @ [1, 0, 1]
 
 # %% [markdown]
-# Check that nothing is hidden in there: the left block of the matrix turns, the last column adds.
-
-# %%
-turned = theta[:, :2] @ point[:2]
-assert np.array_equal(theta @ point, turned + theta[:, 2])
-print("turned:", turned, " then shifted:", turned + theta[:, 2])
-
-# %% [markdown]
-# What does each of the six numbers do on its own? Start from the identity, raise one number, and
-# look at what the dashed square from -1 to 1 becomes (orange). The panels are laid out like the matrix.
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Six panels arranged like the 2 by 3 matrix. Raising theta 11 widens the square, theta 12 shears it sideways, theta 13 shifts it right; raising theta 21 slants it, theta 22 makes it taller, theta 23 shifts it down. Two arrows in each panel show where the unit steps right and down go."}}
-corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
-names = [["stretch x", "shear x", "shift x"], ["shear y", "stretch y", "shift y"]]
-fig, axes = plt.subplots(2, 3, figsize=(5.4, 4.2), sharex=True, sharey=True)
-for row, col in np.ndindex(2, 3):
-    ax, A = axes[row, col], np.eye(2, 3)
-    A[row, col] += 0.5
-    moved = corners @ A[:, :2].T + A[:, 2]
-    ax.plot(*corners.T, "--", color=plotting.COLORS["neutral"], linewidth=1)
-    ax.plot(*moved.T, color=plotting.COLORS["grid"], linewidth=2.5)
-    for arrow, color in zip(A.T[:2], ["black", "#CC79A7"]):
-        ax.annotate("", A[:, 2] + arrow, A[:, 2],
-                    arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
-    ax.set_title(rf"$\theta_{{{row + 1}{col + 1}}}$: {names[row][col]}")
-    ax.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-    ax.set(xlabel="x" if row else None, ylabel=None if col else "y (down)")
-axes[0, 0].set(xlim=(-1.7, 1.7), ylim=(1.7, -1.7))
-fig.tight_layout()
-
-# %% [markdown]
-# Read the matrix by **columns**. The first column is what the step to the right, $(1, 0)$, becomes (black
-# arrow), the second what the step down, $(0, 1)$, becomes (pink arrow), both measured from the moved
-# centre. The third is where the centre goes. (In {doc}`chapter 3 <03_localization>` a larger $\theta_{11}$ made
-# the digit *narrower*, and a larger $\theta_{13}$ moved it to the *left*. These panels move points, and what the
-# points do to a picture is the question of a later section.) With that you can write any of these matrices without a
-# formula: decide what the two arrows become and where the centre goes, and write the three side by side.
+# Rotation takes the point from $(1, 0)$ to $(0, 1)$, and the shift adds $(0.5, 0.2)$. y grows **downwards**, so "right"
+# became "down": clockwise on the screen.
 #
-# Homogeneous coordinates pay a second time. Append the row $(0, 0, 1)$, and the matrix becomes
-# square, 3 by 3; then one map after another is a product of matrices. The order counts:
+# Read the matrix by **columns**. The first is what one step to the right becomes, the second what one step down becomes,
+# the third where the centre goes. So you can write any $\theta$ without a formula. For several maps in a row, append the
+# row $(0, 0, 1)$ and multiply; the matrix on the right acts first:
 
 # %%
 shift = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
-turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
-print("centre, shifted then turned:", (turn @ shift)[:2, 2])
-print("centre, turned then shifted:", (shift @ turn)[:2, 2])
+rotation = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+print("centre, shifted then rotated:", (rotation @ shift)[:2, 2])
+print("centre, rotated then shifted:", (shift @ rotation)[:2, 2])
 
 # %% [markdown]
-# The matrix on the right acts first. If the centre is shifted first, the turn then carries it
-# round.
-#
 # ## Where is -1?
 #
-# In which units are $x$ and $y$? Pixels come to mind. But then "shift by 14" means half of a 28-pixel
-# digit and a sixteenth of a 224-pixel photo, the network has to produce numbers of very different size
-# for the two, and $\theta$ has to change whenever the image is stored at another resolution. So
-# the axes are **normalised**: they run from -1 to 1 across the image, whatever its size, with
-# $(0, 0)$ in the middle and $(-1, -1)$ at the top left.
+# To compute a grid you need a number for the place of each output pixel. In pixels, "shift by 14" would mean half of a
+# 28-pixel digit and a sixteenth of a 224-pixel photo. So the axes are **normalised**: from -1 to 1 across the image, with
+# $(0, 0)$ in the middle.
 #
-# That leaves a question that sounds like splitting hairs, and is behind a great many bugs. A pixel
-# is a small square. Is -1 at the outer *edge* of the first pixel, or at its *centre*? Both are in
-# use. The option is called `align_corners`, after PyTorch: `False` puts -1 and 1 on the edges,
-# `True` on the centres of the corner pixels. On an axis of $n$ pixels, the centre of pixel $i$ is
-# at
+# But is -1 the outer *edge* of the first pixel, or its *centre*? Both are in use, and mixing them shifts every sample by
+# up to half a pixel. The option is called `align_corners`, after PyTorch: `False` puts -1 and 1 on the edges, `True` on
+# the centres of the corner pixels.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The two conventions put different rulers on the same pixels. The dots are four pixel centres with their coordinates, the orange ruler runs from -1 to 1.", "name": "fig-04-rulers"}, "image": {"alt": "The same four pixels drawn twice with a ruler below. With align_corners False the ruler from -1 to 1 spans the outer edges of the first and last pixel. With True it spans the centres of the first and last pixel, so half a pixel sticks out on each side."}}
+n = 4
+fig, axes = plt.subplots(1, 2, figsize=(8, 2))
+for ax, align_corners in zip(axes, (False, True)):
+    for i in range(n):
+        x = 2 * i / (n - 1) - 1 if align_corners else (2 * i + 1) / n - 1
+        ax.add_patch(plt.Rectangle((i - 0.5, 0), 1, 1, facecolor="#dcebf5", edgecolor="black"))
+        ax.plot(i, 0.4, "o", color=plotting.COLORS["input"], markersize=8)
+        ax.text(i, 0.58, f"{x:+.2f}", ha="center", va="bottom", color="black")
+    reach = (0, n - 1) if align_corners else (-0.5, n - 0.5)
+    style = {"arrowstyle": "<->", "color": plotting.COLORS["grid"], "linewidth": 2.5}
+    ax.annotate("", (reach[1], -0.3), (reach[0], -0.3), arrowprops=style)
+    for end, label in zip(reach, ["-1", "1"]):
+        ax.plot([end, end], [-0.3, 0.32], ":", color=plotting.COLORS["grid"], linewidth=2)
+        ax.text(end, -0.42, label, ha="center", va="top", weight="bold")
+    ax.set(xlim=(-0.8, n - 0.2), ylim=(-1, 1.05), title=f"align_corners={align_corners}")
+    ax.axis("off")
+fig.tight_layout()
+
+# %% [markdown]
+# On an axis of $n$ pixels, the centre of pixel $i$ is at
 #
 # $$
 # x_i = \begin{cases}
@@ -178,39 +178,7 @@ print("centre, turned then shifted:", (shift @ turn)[:2, 2])
 # \end{cases}
 # $$
 #
-# The first comes from stretching $0 \dots n$ to $-1 \dots 1$, the centre of pixel $i$ being at
-# $i + \frac12$. The second comes from stretching $0 \dots n - 1$ instead. On four pixels:
-
-# %%
-n = 4
-by_hand = {False: [(2 * i + 1) / n - 1 for i in range(n)],
-           True: [2 * i / (n - 1) - 1 for i in range(n)]}
-for align_corners, row in by_hand.items():
-    print(f"{align_corners!s:5}", " ".join(f"{x:+.3f}" for x in row))
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The same four pixels drawn twice with an axis below. With align_corners False the axis from -1 to 1 spans the outer edges of the first and last pixel. With True it spans the centres of the first and last pixel, so half a pixel sticks out on each side."}}
-fig, axes = plt.subplots(2, 1, figsize=(5.4, 4))
-for ax, (align_corners, row) in zip(axes, by_hand.items()):
-    for i, x in enumerate(row):
-        ax.add_patch(plt.Rectangle((i - 0.5, 0), 1, 1, facecolor="#dcebf5", edgecolor="black"))
-        ax.plot(i, 0.5, "o", color=plotting.COLORS["input"], markersize=8)
-        ax.text(i, 0.62, f"{x:+.2f}", ha="center", va="bottom")
-    reach = (0, n - 1) if align_corners else (-0.5, n - 0.5)
-    ax.annotate("", (reach[1], -0.3), (reach[0], -0.3), arrowprops={
-        "arrowstyle": "<->", "color": plotting.COLORS["grid"], "linewidth": 2.5})
-    for x, label in zip(reach, ["-1", "1"]):
-        ax.plot([x, x], [-0.3, 0.42], ":", color=plotting.COLORS["grid"], linewidth=2)
-        ax.text(x, -0.42, label, ha="center", va="top", weight="bold")
-    ax.set(xlim=(-0.8, n - 0.2), ylim=(-0.9, 1.05), title=f"align_corners={align_corners}")
-    ax.axis("off")
-fig.tight_layout()
-
-# %% [markdown]
-# The dots are the same four pixel centres; only the ruler below them is laid on differently. With
-# `False` the ruler covers the whole picture. With `True` half a pixel sticks out at either end.
-#
-# Both formulas in one function, as in stnlib. An axis of a single pixel needs care with `True`:
-# the formula divides 0 by 0. Its only centre is put in the middle, at 0.
+# In code. (With `True`, an axis of a single pixel would divide 0 by 0; its centre is put at 0.)
 
 # %% tags=["listing:stnlib.grid.axis_coordinates"]
 def axis_coordinates(size, align_corners=False):
@@ -221,20 +189,10 @@ def axis_coordinates(size, align_corners=False):
 
 
 # %%
-for align_corners, row in by_hand.items():
-    assert np.allclose(axis_coordinates(4, align_corners), row)
-    print(align_corners, "one pixel:", axis_coordinates(1, align_corners))
+print(axis_coordinates(4).round(2), axis_coordinates(4, True).round(2))
 
 # %% [markdown]
-# We shall also need the way back, from normalised to pixel units, in which pixel $i$ has its
-# centre at $i$. Solve the two formulas for $i$:
-#
-# $$
-# i = \begin{cases}
-# \dfrac{(x + 1)\,n - 1}{2} & \text{(False)} \\[2ex]
-# \dfrac{(x + 1)(n - 1)}{2} & \text{(True)}
-# \end{cases}
-# $$
+# And the way back, to pixel units, in which pixel $i$ has its centre at $i$: solve the two formulas for $i$.
 
 # %% tags=["listing:stnlib.sampling.to_pixels"]
 def to_pixels(coordinate, size, align_corners=False):
@@ -243,57 +201,44 @@ def to_pixels(coordinate, size, align_corners=False):
     return ((coordinate + 1) * size - 1) / 2
 
 
-# %% [markdown]
-# There and back again must give 0, 1, 2, 3. And if the two conventions are mixed, it does not. (Each line
-# begins with the value of `align_corners` on the way there, and on the way back.)
-
 # %%
 for there, back in [(False, False), (True, True), (True, False)]:
     pixels = to_pixels(axis_coordinates(4, there), 4, back)
-    print(f"{there!s:>5}, {back!s:5}", np.round(pixels, 2))
+    print(f"there {there!s:5}  back {back!s:5} ", np.round(pixels, 2))
 
 # %% [markdown]
-# The last line is what happens when points are placed with one convention and read with the other. Here
-# the picture comes out a little too small (too large the other way round): correct in the middle, up to
-# half a pixel off at the rim, and so easy to overlook. (PyTorch changed its default in version 1.3, after
-# [reports like this one](https://github.com/pytorch/pytorch/issues/20785).)
-#
-# Neither convention is wrong. This book uses `False`. It treats a pixel as an area: double the
-# resolution, and the frame of the picture stays where it was.
+# The last line mixes the two: right in the middle, half a pixel off at the rim, and so easy to overlook. (PyTorch changed
+# its default in version 1.3, after [reports like this one](https://github.com/pytorch/pytorch/issues/20785).) This book
+# uses `False`, which treats a pixel as an area: double the resolution, and the frame stays where it was.
 #
 # ## Output to input
 #
-# Now the direction. You want to turn and enlarge a picture by a matrix $M$. There are two programs
-# that sound equally good:
+# To rotate and enlarge a picture by a matrix $M$, there are two ways:
 #
-# - **Push**: go through the *input* pixels. Compute where each one lands, and write it there.
-# - **Pull**: go through the *output* pixels. Compute where each one comes from, and read it there.
+# - **Push**: go through the *input* pixels, compute where each one lands, and write it there.
+# - **Pull**: go through the *output* pixels, compute where each one comes from, and read it there.
 #
-# Places to write and places to read fall between pixels, so for now both programs round to the nearest
-# one; a place outside the image is skipped.
+# They differ only in which image they loop over. `pull` needs the inverse of $M$. Both round to the nearest pixel here,
+# and skip places outside.
 
 # %%
-def nearest_pixel(x, y, height, width):
-    col = np.floor(to_pixels(x, width, False) + 0.5)
-    row = np.floor(to_pixels(y, height, False) + 0.5)
+def nearest_pixel(point, height, width):
+    col = np.floor(to_pixels(point[0], width) + 0.5)
+    row = np.floor(to_pixels(point[1], height) + 0.5)
     inside = 0 <= row < height and 0 <= col < width
     return (int(row), int(col)) if inside else None
 
 
 def pixel_centres(height, width):
-    xs, ys = axis_coordinates(width, False), axis_coordinates(height, False)
+    xs, ys = axis_coordinates(width), axis_coordinates(height)
     return [(i, j, xs[j], ys[i]) for i, j in np.ndindex(height, width)]
 
-
-# %% [markdown]
-# Apart from who asks whom, the two programs are the same. `pull` needs the map from output to
-# input, the inverse of $M$.
 
 # %%
 def push(image, M, height, width):
     output = np.zeros((height, width))
     for i, j, x, y in pixel_centres(*image.shape):
-        target = nearest_pixel(*(M @ [x, y, 1]), height, width)
+        target = nearest_pixel(M @ [x, y, 1], height, width)
         if target:
             output[target] = image[i, j]
     return output
@@ -302,111 +247,68 @@ def push(image, M, height, width):
 def pull(image, M_inverse, height, width):
     output = np.zeros((height, width))
     for i, j, x, y in pixel_centres(height, width):
-        source = nearest_pixel(*(M_inverse @ [x, y, 1]), *image.shape)
+        source = nearest_pixel(M_inverse @ [x, y, 1], *image.shape)
         if source:
             output[i, j] = image[source]
     return output
 
 
-# %% [markdown]
-# Try them on a toy before a digit: show an image of 3 by 3 pixels on a canvas of 7 by 7. Both run from -1
-# to 1, so the picture fills the canvas, and $M$ is the identity. (Seven pixels cannot be shared out evenly
-# among three: the pulled strips will be 2, 3 and 2 pixels wide.)
-
-# %% mystnb={"image": {"alt": "A 3 by 3 image, and the same image shown on 7 by 7 pixels in two ways. Pushed, only nine scattered pixels are written and the rest stay empty. Pulled, every pixel has a value."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Pushing leaves holes, pulling cannot. Top: a 3 × 3 image on a canvas of 7 × 7 pixels; nine pixels can write at most nine others. Bottom: a 2, rotated and enlarged.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, pushed, pulled. Pushed, the 3 by 3 image writes only nine scattered pixels of 49, and the strokes of the 2 are riddled with black holes. Pulled, every pixel has a value and the strokes are solid."}}
+ZOOM = 1.5
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
-identity = np.eye(2, 3)
-pushed, pulled = push(toy, identity, 7, 7), pull(toy, identity, 7, 7)
-fig = plotting.strip([toy, pushed, pulled], ["input", "push", "pull"],
-                     size=1.8, frame=True)
-print(f"of 49: push {np.sum(pushed > 0)}, pull {np.sum(pulled > 0)}")
-
-# %% [markdown]
-# Nine input pixels can write at most nine output pixels. The others are **holes**: nobody landed
-# there. Pulling cannot leave a hole, because each output pixel fetches its own value. Does it
-# matter when the canvas keeps its size? Turn the 2 and enlarge it.
-
-# %% mystnb={"image": {"alt": "The digit 2, turned and enlarged in two ways. Pushed, its strokes are riddled with black holes. Pulled, they are solid."}}
-cos, sin = np.cos(ANGLE), np.sin(ANGLE)
 M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
 M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
 two = digit[..., 0]
-pushed, pulled = push(two, M, 28, 28), pull(two, M_inverse, 28, 28)
-fig = plotting.strip([two, pushed, pulled], ["input", "push", "pull"],
-                     size=1.8, frame=True)
-
-# %% [markdown]
-# As many pixels as before, and the pushed digit is riddled with holes. To count them, push an
-# image that is white all over: whatever stays black although pulling finds a source for it is a
-# hole.
-
-# %%
-white = np.ones((28, 28))
-reached = push(white, M, 28, 28) > 0
-wanted = pull(white, M_inverse, 28, 28) > 0
-holes = np.sum(wanted & ~reached)
-print(f"{holes} holes in {np.sum(wanted)} pixels")
+cases = [(toy, np.eye(2, 3), np.eye(2, 3), 7), (two, M, M_inverse, 28)]
+pictures = [picture for image, A, B, n in cases for picture in (image, push(image, A, n, n), pull(image, B, n, n))]
+fig = plotting.strip(pictures, ["input", "push", "pull"] * 2, columns=3, size=1.6, frame=True)
 
 # %% tags=["claim"]
-area = 28**2 / ZOOM**2  # of the input, as far as it lands in the frame
-rim = 4 * 28 / ZOOM  # leeway: pixels cut by its border
-assert holes > 0 and np.sum(reached) < area + rim
+white = np.ones((28, 28))
+reached, wanted = push(white, M, 28, 28) > 0, pull(white, M_inverse, 28, 28) > 0
+assert np.sum(wanted & ~reached) > 0
+assert np.sum(reached) < 28**2 / ZOOM**2 + 4 * 28 / ZOOM  # the area that lands in the frame, and its rim
+assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 
 # %% [markdown]
-# You could have foreseen the number. Of an image enlarged by 1.5, only about $784 / 1.5^2 \approx 348$
-# pixels land inside the frame. The other $784 - 348 = 436$ places stay empty.
-#
-# When a picture shrinks the opposite happens: several input pixels land on the same output pixel,
-# and the last one wins. (Pulling skips pixels then, too. An exercise of the next chapter mends that.)
-# Pulling has two more virtues. No two output pixels write to the same place, so all can be computed at
-# once. And each output value is a reading of the input at one point: the next chapter makes that reading
-# smooth, so that a gradient can reach the matrix.
-#
-# So here is the rule for the rest of the book. (PyTorch and Keras map in this direction as well. But Keras's
-# `affine_transform` counts in pixels, and on TensorFlow it passes no gradient to the matrix.)
+# When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Pulling skips pixels
+# then; an exercise of the next chapter fixes that.) Pulling has two more advantages: all output pixels can be computed at
+# once, and each is a reading of the input at one point, which the next chapter makes smooth, so that a gradient can reach
+# the matrix.
 #
 # :::{important}
-# $\theta$ maps **output to input**: it is `M_inverse`, not `M`. It takes the place of an output pixel
-# (target, $t$) and answers where in the input to read (source, $s$). The picture, therefore, does the
-# *opposite* of what $\theta$ says.
+# $\theta$ maps **output to input**: it is `M_inverse`, not `M`. It takes the place of an output pixel (target) and gives
+# the place in the input to read (source). The picture, therefore, does the opposite of $\theta$.
 # :::
 #
-# Mind the order, then. Warp a picture with $A_1$, and the result with $A_2$: the last output reads the
-# first picture at $A_1 A_2\, p$. The matrix on the right still acts first on the point $p$, but it belongs to
-# the warp that you did *last*.
+# Must the network then invert a matrix? No. It predicts the map from output to input directly: whichever six numbers make
+# the output easy to classify.
 #
-# Must the network then invert a matrix? No. In chapter 3 we inverted the $\theta$ of a distortion to get the
-# one that undoes it. But that one is again a map from output to input, and the network says it directly:
-# trained through a classifier, it says whichever numbers make the output easy to classify.
+# :::{dropdown} Details: several warps in a row, and other libraries
+# Warp a picture with $A_1$, and the result with $A_2$: the last output reads the first picture at $A_1 A_2\, p$. The matrix
+# on the right still acts first on the point $p$, but it belongs to the warp that you did *last*.
+#
+# PyTorch's `affine_grid` and Keras's `affine_transform` map in the same direction. Keras's counts in pixels, and on
+# TensorFlow it passes no gradient to the matrix; on JAX it does.
+# :::
 #
 # ## The grid generator
 #
-# Now put it together. The output has height $H'$ and width $W'$. Let $k$ count its pixels, row by row;
-# pixel $k$ has its centre at $(x_k^t, y_k^t)$. The grid generator applies $A_\theta$ to every one of
-# them, and the points that come out are the **sampling grid**:
-#
-# $$
-# \begin{pmatrix} x_k^s \\ y_k^s \end{pmatrix} = A_\theta \begin{pmatrix} x_k^t \\ y_k^t \\ 1 \end{pmatrix},
-# \qquad k = 0, \dots, H'W' - 1
-# $$
+# The output has height $H'$ and width $W'$. The pixel in row $i$ and column $j$ has its centre at $(x_j^t, y_i^t)$. The grid
+# generator applies $A_\theta$ to every one of them; the points that come out are the **sampling grid**.
 #
 # shapes: `theta (2, 3)`, output size `(H', W')` → `grid (H', W', 2)`
 #
-# (Pixel $k$ is the one in row $i$ and column $j$ with $k = i\,W' + j$. The code keeps $i$ and $j$.) As a loop, on an output of 3 by 3 pixels that should read the middle of the input, turned a
-# little:
+# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, slightly rotated:
 
 # %%
 theta = 0.7 * np.array([[cos, -sin, 0], [sin, cos, 0]])
 looped = np.zeros((3, 3, 2))
 for i, j, x_t, y_t in pixel_centres(3, 3):
     looped[i, j] = theta @ [x_t, y_t, 1]
-print("the first reads at", np.round(looped[0, 0], 3))
 
-# %% [markdown]
-# Draw all nine where they belong.
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and turned. A line joins the top left output pixel to the point it reads."}}
-fig, axes = plt.subplots(1, 2, figsize=(5.4, 2.9))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each output pixel gets one input point. Left: the nine centres of the output. Right: the points that they read; equal numbers belong together. Only point 4 lies on a pixel centre.", "name": "fig-04-grid"}, "image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and rotated. A line joins the top left output pixel to the point it reads."}}
+fig, axes = plt.subplots(1, 2, figsize=(6, 3.2))
 targets = np.array([[x, y] for _, _, x, y in pixel_centres(3, 3)])
 sides = [(targets, "output", "output: targets"), (looped.reshape(-1, 2), "grid", "input: sources")]
 for ax, (points, color, title) in zip(axes, sides):
@@ -426,14 +328,9 @@ fig.tight_layout()
 arrow = fig.add_artist(line)
 
 # %% [markdown]
-# Each green dot on the left has its partner with the same number on the right. Output pixel 0 reads at
-# the point where the arrow ends. (The grey squares are pixels. The input is drawn with 3 by 3, too, but
-# its size entered nowhere.) Only source 4 is on a pixel centre. That is the next chapter's problem.
-#
-# Python loops are slow, and a network works on batches, with one $\theta$ for each image. The
-# vectorised form writes out the two rows of the product and leaves the looping to broadcasting. With
-# $B$ images in the batch, `x` ($x^t$) has the shape `(W',)`. `y` gets one `None` and has `(H', 1)`. Each entry
-# of $\theta$ gets two and has `(B, 1, 1)`. Together they spread to `(B, H', W')`, the shape of `x_in` ($x^s$).
+# For a batch, with one $\theta$ for each image, write out the two rows of the product and let broadcasting do the looping:
+# `x` ($x^t$) has the shape `(W',)`, `y` has `(H', 1)`, each entry of $\theta$ has `(B, 1, 1)`. Together they give
+# `(B, H', W')`, the shape of `x_in` ($x^s$).
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
 
@@ -455,110 +352,17 @@ print(tuple(grid.shape), f"difference from the loop {difference:.0e}")
 assert difference < 1e-6
 
 # %% [markdown]
-# The public function, `stnlib.affine_grid`, is this core behind a door that checks what comes in.
-# It also takes the six numbers as a flat row, as a network delivers them. From here on we use it.
-
-# %%
-flat = np.array([[1, 0, 0, 0, 1, 0], theta.ravel()], "float32")
-print(flat.shape, "->", tuple(affine_grid(flat, (28, 28)).shape))
-
-# %% [markdown]
-# ## Five moves
-#
-# Time to see what $\theta$ does to the 2. The small function below draws the sampling grid over the
-# input (grey: outside the image), and beside it what the output reads there, at the same scale. A dot
-# is one point; only every third row and column is drawn (every sixth in the wide pictures further on).
-# The frame joins the points of the outermost output pixels. These are pixel centres, so even the
-# identity's frame lies half a pixel inside the input. The square marks what the top left output pixel
-# reads. (`grid_sample` is the subject of
-# {doc}`05_sampler`.) Before you look at each picture, predict what the digit will do.
-
-# %% tags=["hide-input"]
-def picture(theta, image=digit):
-    """Draw the sampling grid over the input, and the output beside it."""
-    size, margin = image.shape[:2], 0.26 * image.shape[1]
-    height, width = size[0] + 2 * margin, size[1] + 2 * margin
-    grid = affine_grid(np.array([theta], "float32"), size)
-    fig, axes = plt.subplots(1, 2, figsize=(5.4, 3.2 * height / width + 0.35), width_ratios=[width, size[1]])
-    plotting.show(axes[0], image, "input and grid")
-    plotting.draw_grid(axes[0], np.asarray(grid)[0], size, every=size[1] // 9)
-    first = [to_pixels(p, n) for p, n in zip(np.asarray(grid)[0, 0, 0], size[::-1])]
-    axes[0].plot(*first, "s", color=plotting.COLORS["grid"], markeredgecolor="black", markersize=9, clip_on=False)
-    axes[0].set(xlim=(-margin, size[1] + margin), ylim=(size[0] + margin, -margin), facecolor="#e6e6e6")
-    plotting.show(axes[1], np.asarray(grid_sample(image[None], grid))[0], "output")
-    fig.tight_layout(pad=0.3)
-    return fig
-
-
-# %% [markdown]
-# **Turn.** The matrix turns points clockwise (right becomes down). What will the digit do?
-
-# %% mystnb={"image": {"alt": "The sampling grid is turned clockwise over the input 2. The output shows the 2 turned anticlockwise."}}
-fig = picture([[cos, -sin, 0], [sin, cos, 0]])
-
-# %% [markdown]
-# The grid turned clockwise, the digit anticlockwise. Tilt your head to the right and the world
-# tilts to the left: the grid is your head.
-#
-# **Scale.** Multiply both coordinates by 0.6. Will the digit be smaller or larger?
-
-# %% mystnb={"image": {"alt": "The sampling grid covers only the middle of the input. The output shows the 2 enlarged."}}
-fig = picture([[0.6, 0, 0], [0, 0.6, 0]])
-
-# %% [markdown]
-# Larger. The output reads a smaller field, and spreads it over the same number of pixels. A factor
-# below 1 zooms in; a factor above 1 zooms out, and reads beyond the picture.
-#
-# **Translate.** Add 0.4 to x. Left or right?
-
-# %% mystnb={"image": {"alt": "The sampling grid is shifted to the right, partly outside the input. The output shows the 2 shifted to the left, with black on the right."}}
-fig = picture([[1, 0, 0.4], [0, 1, 0]])
-
-# %% [markdown]
-# The grid went right, so the digit went left. A shift of 0.4 is 0.4 of *half* the picture, since
-# the axis is 2 long. Points outside the input read 0. (You cannot tell here, because the ground of the
-# digit is 0, too.)
-#
-# **Shear.** Let x depend on y: the lower a row, the further right it reads.
-
-# %% mystnb={"image": {"alt": "The sampling grid is a parallelogram leaning to one side. In the output the 2 leans to the other side."}}
-fig = picture([[1, 0.5, 0], [0, 1, 0]])
-
-# %% [markdown]
-# The lower rows read further right, so the foot of the 2 slid left, and the digit now leans to the right.
-# No row is turned or stretched. The opposite shear puts slanted writing upright.
-#
-# **Flip.** Read x from the other end.
-
-# %% mystnb={"image": {"alt": "The sampling grid looks like that of the identity, yet the output shows the 2 mirrored left to right."}}
-fig = picture([[-1, 0, 0], [0, 1, 0]])
-
-# %% [markdown]
-# The grid covers the same points as the identity, but in another order: the top left output pixel reads at
-# the top *right*. So the 2 is mirrored. No turn can do this. The sign of $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$, the determinant,
-# tells: it is negative if and only if the picture is mirrored. A mirrored 2 is no digit any more,
-# so a good transformer has little reason to go there. But nothing in an affine $\theta$ forbids
-# it.
+# The public `stnlib.affine_grid` is the same function plus input checks. It also takes the six numbers as a flat row, as a
+# network outputs them.
 #
 # ## Pictures that are not square
 #
-# So far the image was as wide as high. Put two digits side by side, 28 by 56 pixels, and turn them
-# with the same matrix.
-
-# %% mystnb={"image": {"alt": "Two digits side by side under a grid that is sheared as well as turned. In the output the digits are skewed."}}
-wide = np.concatenate([digit, data.x_train[data.y_train == 5][0]], axis=1)
-normalised_turn = np.array([[cos, -sin, 0], [sin, cos, 0]])
-fig = picture(normalised_turn, wide)
-
-# %% [markdown]
-# That is not a turn: the digits are skewed, and the cells of the grid are no longer rectangles. The cause
-# is the axes: on this image one unit of $x$ is 28 pixels and one
-# unit of $y$ is 14, so equal numbers are unequal lengths. **On an image that is not square, a normalised
-# rotation is no rotation in pixels** (but for half a turn).
+# Rotate two digits side by side, 28 × 56 pixels, with the same matrix, and they come out skewed. One unit of $x$ is 28
+# pixels here, one unit of $y$ is 14, so equal numbers are unequal lengths. **On an image that is not square, a normalised
+# rotation is no rotation in pixels.**
 #
-# The cure is to turn in pixels. Let $D$ stretch normalised units to pixels; input and output have the
-# same size here, so one $D$ serves both. Go to pixels, turn by the angle $\alpha$ (matrix $R$), and
-# come back:
+# The fix is to rotate in pixels. Let $D$ scale normalised units to pixels: go to pixels, rotate by the angle $\alpha$
+# (matrix $R$), and come back.
 #
 # $$
 # \begin{aligned}
@@ -570,76 +374,45 @@ fig = picture(normalised_turn, wide)
 #
 # shapes: `(2, 2) @ (2, 2) @ (2, 2)` → `(2, 2)`
 
-# %% mystnb={"image": {"alt": "The grid over the two digits is now a turned rectangle with right angles. In the output both digits are turned and keep their shape."}}
-H, W = wide.shape[:2]
-D = np.diag([W / 2, H / 2])
-R = normalised_turn[:, :2]
-pixel_turn = np.column_stack([np.linalg.inv(D) @ R @ D, [0, 0]])
-fig = picture(pixel_turn, wide)
-
-# %% [markdown]
-# What is left of the digits keeps its shape. (The corners of a wide picture leave the frame when it
-# turns.) To be sure, measure: take one pixel to the right and one pixel down,
-# and apply $\theta$. A turn keeps the angle between them at 90 degrees and both lengths at 1.
-
 # %%
+wide = np.concatenate([digit, data.x_train[data.y_train == 5][0]], axis=1)
+H, W = wide.shape[:2]
+R, D = np.array([[cos, -sin], [sin, cos]]), np.diag([W / 2, H / 2])
+in_units = np.column_stack([R, [0, 0]])
+in_pixels = np.column_stack([np.linalg.inv(D) @ R @ D, [0, 0]])
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "On a wide image a normalised rotation skews; a rotation in pixels keeps right angles. Top: the grid over the input. Bottom: the output. Corners of a wide picture leave the frame when it rotates.", "name": "fig-04-wide"}, "image": {"alt": "Two columns. Left, the grid over two digits is sheared as well as rotated, and the digits in the output are skewed. Right, the grid is a rotated rectangle with right angles, and both digits are rotated and keep their shape."}}
+fig, axes = plt.subplots(2, 2, figsize=(8, 4.2), height_ratios=[2.04, 1.07])
+for column, (name, matrix) in zip(axes.T, {"normalised rotation": in_units, "rotation in pixels": in_pixels}.items()):
+    draw_pair(*column, matrix, wide, name)
+fig.tight_layout(pad=0.3)
+
+
+# %% tags=["claim"]
 def pixel_steps(theta):
     right, down = (D @ theta[:, :2] @ np.linalg.inv(D)).T
     lengths = np.linalg.norm(right), np.linalg.norm(down)
-    angle = np.degrees(np.arccos(right @ down / np.prod(lengths)))
-    return angle, *lengths
+    return np.degrees(np.arccos(right @ down / np.prod(lengths))), *lengths
 
 
-for name, matrix in {"normalised": normalised_turn, "pixel": pixel_turn}.items():
-    print("{}: {:.1f} degrees, {:.2f}, {:.2f}".format(
-        name, *pixel_steps(matrix)))
-assert np.allclose(pixel_steps(pixel_turn), (90, 1, 1))
+assert np.allclose(pixel_steps(in_pixels), (90, 1, 1))
+assert abs(pixel_steps(in_units)[0] - 90) > 10
 
 # %% [markdown]
-# Does a spatial transformer care? Not if $\theta$ is free: the network learns the six numbers that
-# work, whatever their units. It matters when *you* build $\theta$ from an angle, to distort data
-# or to restrict a transformer to turns.
-#
-# ## Try it
-#
-# Here are the grid and the output of the single 2 again, alive. Drag a corner to turn and zoom, the middle to
-# move, an edge to stretch or slant (the opposite edge stays, so the shift changes, too). For exact numbers use
-# the sliders, or type into the matrix. Here the frame shows -1 to 1, so that of the identity lies on the edge
-# of the image; its filled corner is the one that the top left of the output reads. Three things to try, each
-# with a guess first:
-#
-# 1. Make the 2 half as large, by scale x and scale y. Which numbers changed, and to what?
-# 2. Turn the 2 by 180 degrees, and look at $\theta_{11}$ and $\theta_{22}$. Go back to the identity. Then
-#    mirror it top to bottom by a scale y of -1. How do the numbers differ?
-# 3. Choose the photo, and pull the grid half out of it. What does the output show where there is nothing to
-#    read?
-#
-# (*Sampling* and *outside the image* belong to the next chapter.)
-
-# %%
-AffineExplorer(image=digit)
-
-# %% [markdown]
-# What was to be seen: for half the size $\theta_{11}$ and $\theta_{22}$ become 2, not one half,
-# because the output has to read twice as far. A half turn makes both of them -1; a mirror makes
-# only $\theta_{22}$ negative. And beyond the picture everything is black, as long as *outside the image* says
-# zeros.
+# A transformer whose six numbers are free learns what works, whatever the units. It matters when *you* build $\theta$ from
+# an angle, to distort data or to restrict a transformer to rotations.
 #
 # ## Recap
 #
-# - You wrote turn, stretch, shear and shift as one matrix of 2 by 3, thanks to a third coordinate
-#   that is always 1. Its columns say what the two steps become and where the centre goes.
-# - You placed pixels on an axis whose ends, -1 and 1, are the outer edges with `align_corners=False`, the
-#   centres of the corner pixels with `True`. Never mix the two.
-# - You pushed and you pulled. Pulling leaves no holes, so $\theta$ maps **output to input**, and
-#   the picture does the opposite of $\theta$.
-# - You built the **grid generator**, `(B, 2, 3)` → `(B, H', W', 2)`, and checked it against a
-#   loop.
-# - You turned a wide picture in pixels, with $D^{-1} R\, D$, and kept its right angles.
+# - **Six numbers**: the columns of $\theta$ say what the steps right and down become, and where the centre goes. The
+#   picture does the opposite.
+# - **Units**: -1 and 1 are the outer edges with `align_corners=False`, the centres of the corner pixels with `True`.
+#   Never mix the two.
+# - **Direction**: $\theta$ maps output to input, because pulling leaves no holes.
+# - **Grid generator**: `(B, 2, 3)` → `(B, H', W', 2)`, one product for each output pixel.
+# - **Not square**: rotate in pixels, with $D^{-1} R\, D$.
 #
-# The grid says where to read. Almost none of its points is a pixel, though. How do you read an
-# image *between* its pixels, and in such a way that a network can learn from it? {doc}`05_sampler`
-# answers that.
+# The grid says where to read, but almost none of its points is a pixel. {doc}`Chapter 5 <05_sampler>` reads between them.
 #
 # ## Exercises
 #
@@ -675,7 +448,7 @@ assert np.allclose(crop, digit[:14, 14:], atol=1e-5)
 # :::{exercise} Undo
 # :label: ex-grid-undo
 #
-# Distort the 2 with the $\theta$ that turns points by 30 degrees, then scales them by 1.4, then shifts them by
+# Distort the 2 with the $\theta$ that rotates points clockwise by 30 degrees, then scales them by 1.4, then shifts them by
 # (0.2, -0.1). Find the $\theta$ that undoes the distortion, and apply it to the distorted picture. What does
 # not come back, and why?
 # :::
@@ -686,7 +459,7 @@ assert np.allclose(crop, digit[:14, 14:], atol=1e-5)
 #
 # Append the row $(0, 0, 1)$, invert, drop the row again.
 
-# %% mystnb={"image": {"alt": "The 2, the distorted 2, and the restored 2, which looks like the first but softer."}}
+# %% mystnb={"figure": {"caption": "Position, size and rotation come back, sharpness does not.", "name": "fig-04-undo"}, "image": {"alt": "The 2, the distorted 2, and the restored 2, which looks like the first but softer."}}
 distort = np.array([[1.4 * cos, -1.4 * sin, 0.2],
                     [1.4 * sin, 1.4 * cos, -0.1],
                     [0, 0, 1]])
@@ -701,10 +474,9 @@ strip = [image[0] for image in images]
 fig = plotting.strip(strip, names, size=1.8, frame=True)
 
 # %% [markdown]
-# Position, size and turn are back. Sharpness is not: the distorted 2 was smaller, so it had fewer
-# pixels to be stored in, and `grid_sample` mixes neighbouring pixels, as the next chapter shows. Nothing of
-# this 2 left the frame; what does leave is lost for good. This is all that a spatial transformer can do: it
-# can undo the *geometry*, not the loss.
+# The distorted 2 was smaller, so it had fewer pixels to be stored in, and `grid_sample` mixes neighbouring pixels, as the
+# next chapter shows. Nothing of this 2 left the frame; what does leave is lost for good. A spatial transformer can undo
+# the geometry, but not this loss.
 #
 # :::{solution-end}
 # :::
@@ -735,8 +507,8 @@ assert np.allclose(fixed, np.arange(n), atol=1e-5)
 # %% [markdown]
 # Column $i$ is off by $i / (n - 1) - \frac12$: half a pixel too far out at both ends, next to nothing
 # in the middle. The grid is too wide by the factor $n / (n - 1)$, so $\theta_{11} = (n - 1) / n$ with zeros
-# beside it cancels that, here 27/28; for $\theta_{22}$ take the height. A network that learns $\theta$ can make up for that factor, so such a mix-up
-# is easy to miss.
+# beside it cancels that, here 27/28; for $\theta_{22}$ take the height. A network that learns $\theta$ can learn that
+# factor, too, so the mistake is easy to miss. {doc}`five_bugs` has more of its kind.
 #
 # :::{solution-end}
 # :::

@@ -11,7 +11,15 @@ function startWidgets() {
   }
 }
 
-requestAnimationFrame(() => setTimeout(startWidgets));
+if (PerformanceObserver.supportedEntryTypes.includes("paint")) {
+  const seen = new PerformanceObserver(() => {
+    seen.disconnect();
+    startWidgets();
+  });
+  seen.observe({ type: "paint", buffered: true });
+} else {
+  addEventListener("load", startWidgets);
+}
 
 // What scrolls sideways must be reachable by keyboard, and only while it does scroll.
 const WIDE = ".wide-figure, div.math, div.amsmath, .bd-article pre, .pst-scrollable-table-container, "

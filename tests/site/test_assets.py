@@ -1,6 +1,8 @@
 """The tools behind the pages: pinned packages, slim style sheets."""
 
+import base64
 import doctest
+import io
 import json
 import re
 import sys
@@ -141,3 +143,23 @@ def test_a_page_asks_for_few_style_sheets_and_those_for_no_more(site):
         names = re.findall(r'<link rel="stylesheet"[^>]*href="([^"]+)"', page.read_text("utf-8"))
         assert len(names) <= 3, page
         assert not any("@import" in (page.parent / name).read_text("utf-8") for name in names)
+
+
+def test_every_letter_of_a_formula_is_in_the_fonts_that_the_site_has(tools, site):
+    """The fonts inside the style sheet are cut down to the letters of the formulas."""
+    from fontTools.ttLib import TTFont
+
+    slim = tools["site_slim"]
+    css = (site / "_static" / "vendor" / "katex" / "katex.min.css").read_text("utf-8")
+    faces = dict(
+        re.findall(r"font-family:(\w+);font-style:(?:normal|italic);[^}]*?data:font/woff;base64,([^)\"]+)", css)
+    )
+    letters = slim.maths_letters(page.read_text("utf-8") for page in site.rglob("*.html"))
+    for family, wanted in zip(("KaTeX_Main", "KaTeX_Math"), letters, strict=True):
+        data = base64.b64decode(faces[family])
+        there = set(map(chr, TTFont(io.BytesIO(data)).getBestCmap()))
+        whole = TTFont(
+            ROOT / "node_modules" / "katex" / "dist" / "fonts" / f"{slim.MATHS_FONTS[family != 'KaTeX_Main']}.ttf"
+        )
+        assert wanted & set(map(chr, whole.getBestCmap())) <= there
+        assert len(data) < 14_000

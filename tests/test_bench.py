@@ -131,7 +131,7 @@ def plate_reader():
 def test_the_three_parts_of_a_reader_give_what_the_whole_gives(plate_reader, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     features, sampler, classifier = importlib.import_module("export").split(plate_reader)
-    images = plates.make(3, seed=0).images
+    images = keras.ops.convert_to_tensor(plates.make(3, seed=0).images)
     parts = classifier(sampler([images, features(images)]))
     assert abs(keras.ops.convert_to_numpy(parts - plate_reader(images))).max() <= 1e-6
     weights = sum(model.count_params() for model in (features, sampler, classifier))

@@ -320,9 +320,16 @@ fig.tight_layout()
 # arrow, with bicubic no jump.
 #
 # If the loss wants an output pixel brighter, its sampling point is pulled along the arrow; if darker, against it. Each
-# output pixel pulls at its own point, and $\theta$, which holds all points together, gets the sum of the pulls.
+# output pixel pulls at its own point, and $\theta$, which holds all points together, gets the sum of the pulls:
 #
-# How much of each pull reaches each number of $\theta$ is the last factor of the chain rule. In grid units
+# $$
+# \frac{\partial \mathcal{L}}{\partial \theta}
+# = \sum_i \frac{\partial \mathcal{L}}{\partial V_i}
+# \left( \frac{\partial V_i}{\partial x_i^s} \frac{\partial x_i^s}{\partial \theta}
+# + \frac{\partial V_i}{\partial y_i^s} \frac{\partial y_i^s}{\partial \theta} \right)
+# $$
+#
+# The last factors say how much of each pull reaches each number of $\theta$. In grid units
 # $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and one unit is $\frac{W}{2}$ pixels. So the pull along x reaches
 # the first row of $\theta$ times $\frac{W}{2} x^t$, $\frac{W}{2} y^t$ and $\frac{W}{2}$. Likewise for y, $H$ and the second
 # row. By hand, for the sum of nine outputs, and automatically:
@@ -516,6 +523,12 @@ fig.tight_layout()
 # flat from the last centre on, `zeros` from one pixel further, and a point there gets no pull along x. `reflection` still
 # pulls, but often towards the mirror picture.
 #
+# :::{dropdown} Details: the paper's equations
+# Equation (4) rounds a tie up; `nearest` rounds it to the even pixel, as PyTorch does. Equation (6) is printed with a double
+# sum in front of the product, but that would be the sum of all weights: the derivative for one pixel is a single term. With
+# several channels, the gradient for the image holds for each by itself, and the one for the point sums over them.
+# :::
+#
 # :::{dropdown} Details: on the pixel centres
 # At a whole number the slope jumps, so there are two: one from the left, one from the right. `bilinear` takes the one from
 # the right, since `floor(x)` puts the point into the square to its right. A transformer that starts as the identity, with
@@ -571,7 +584,7 @@ assert np.isclose((areas * U[1:, :2]).sum(), V(U, 0.25, 1.5, tent))
 # :::{exercise} What nearest can teach
 # :label: ex-sampler-nearest
 #
-# Nearest reading gives no gradient for $\theta$. Does it give one for the image? Could you train a
+# Nearest sampling gives no gradient for $\theta$. Does it give one for the image? Could you train a
 # network *in front of* a nearest sampler whose grid is fixed?
 # :::
 #
@@ -595,7 +608,7 @@ print("for the image:\n", nearest_U, "\nfor the point:", nearest_x, nearest_y)
 # :::{exercise} Stripes that are not there
 # :label: ex-sampler-alias
 #
-# Bilinear reading looks at four pixels, however far apart the sampling points are. Make an image of fine
+# Bilinear sampling looks at four pixels, however far apart the sampling points are. Make an image of fine
 # stripes, 64 pixels wide, with a bright one every 3.6 pixels (a cosine). Shrink it to 16 pixels and look at
 # the result. How would you fix it with one Keras layer?
 # :::

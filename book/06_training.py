@@ -421,8 +421,8 @@ AffineExplorer(image=x_distorted[worst], theta=theta_found[worst].tolist())
 #
 # ## Your digit, four networks
 #
-# Now choose the digit yourself. FCN mixed, CNN, STN+FCN and STN+CNN run in your browser, this time trained on
-# all of MNIST. Take the 2 by its square handle and rotate it, or use the arrow keys. Which network fails first? Shift
+# Now choose the digit yourself. An FCN, a CNN, and each of them with a transformer in front run in your browser, this time
+# trained on all of MNIST. Take the 2 by its square handle and rotate it, or use the arrow keys. Which network fails first? Shift
 # it, shrink it, then draw a digit of your own.
 
 # %%

@@ -218,7 +218,7 @@ assert error_of["cnn_wide"] < error_of["cnn"] and 0 < error_of["cnn"] - error_of
 #
 # The middle columns are the five networks above. Three epochs on few digits are a small experiment, and the CNN has
 # fewer weights than STN+CNN. So the next column, in italics, has recorded runs on all 60,000 digits of MNIST, among
-# them two fairer opponents: the CNN trained until it stops improving, and a wider CNN with as many weights as STN+CNN.
+# them two fairer opponents: the CNN trained for as much processor time as STN+CNN, and a wider CNN with as many weights.
 # The last column is the article's own.
 
 # %% tags=["hide-input"]
@@ -244,8 +244,8 @@ Markdown(
 )
 
 # %% [markdown]
-# So neither the number of weights nor a short training explains the gain of STN+CNN. (For STN+FCN, see the first
-# exercise.) The cost is time: each training step takes longer with a transformer in front.
+# A training step takes longer with a transformer in front, but neither time nor the number of weights explains the gain
+# of STN+CNN. (For STN+FCN, see the first exercise.)
 #
 # ## What it does to a digit
 #
@@ -313,8 +313,7 @@ assert stranger > distorted["FCN clean"]
 # %% [markdown]
 # ## How much it corrects
 #
-# Take upright test digits and change one thing: shift,
-# zoom or rotation, by a random amount. A full correction has the same size and the opposite sign.
+# Take upright test digits and change one thing: shift, zoom or rotation, by a random amount. A full correction has the same size and the opposite sign.
 #
 # To read these off a matrix: the shift is $\theta_{13}$; the zoom is $\log_2$ of the root of the determinant, +1 for a
 # digit half as large; the rotation is that of the rotation matrix nearest to the left 2 × 2 block,
@@ -422,8 +421,8 @@ AffineExplorer(image=x_distorted[worst], theta=theta_found[worst].tolist())
 # ## Your digit, four networks
 #
 # Now choose the digit yourself. An FCN, a CNN, and each of them with a transformer in front run in your browser, this time
-# trained on all of MNIST. Take the 2 by its square handle and rotate it, or use the arrow keys. Which network fails first? Shift
-# it, shrink it, then draw a digit of your own.
+# trained on all of MNIST. Take the 2 by its square handle and rotate it, or use the arrow keys. Which network fails
+# first? Shift it, shrink it, then draw a digit of your own.
 
 # %%
 from stnlib.widgets import DigitReader
@@ -433,7 +432,7 @@ DigitReader()
 # %% [markdown]
 # Orange is the window that the chosen transformer reads; its thick edge becomes the top of the output. Switch between
 # the two transformers and compare how far each window follows your digit. A classifier that copes with rotations
-# itself asks its transformer for less.
+# itself may ask its transformer for less.
 #
 # In Colab or Jupyter, put in your own networks:
 # `DigitReader(networks={"CNN": trained["CNN"], "STN+CNN": trained["STN+CNN"]})`.
@@ -522,7 +521,7 @@ np.testing.assert_allclose(model(photos), again(photos), atol=1e-5)
 # - **Put together**: a spatial transformer is one layer. Localization and head give $\theta$, $\theta$ gives the grid,
 #   the grid is sampled. It starts as the identity and goes in front of any classifier.
 # - **Compare**: with the same digits, steps and seed, the transformer improved both classifiers on distorted digits,
-#   and recorded runs keep it ahead of a CNN that trained longer and of one with as many weights.
+#   and recorded runs keep it ahead of a CNN with as much time and of one with as many weights.
 # - **Measure**: it corrects most of a shift, part of a rotation, and enlarges small digits. Its poses are consistent,
 #   and upright only as far as the data make them so.
 # - **Limits**: it can't bring back what has left the frame, describe what its parameters can't, or generalize to

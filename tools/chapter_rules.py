@@ -26,7 +26,6 @@ FIGURES = 15  # and tables
 # Chapters that are not yet held to `size` and `captions`; each leaves this list when it is rewritten.
 LONG = (
     "01_motivation",
-    "02_baselines",
     "03_localization",
     "07_clutter",
     "08_beyond_affine",

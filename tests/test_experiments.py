@@ -216,6 +216,7 @@ def test_record_holds_what_was_promised_and_no_paths(whole):
     assert set(f"{wanted} versions backend device commit".split()) <= set(record)
     assert set(record["error"]) == {"original", "distorted"} and len(record["error_per_epoch"]) == 2
     assert record["error"] == record["error_per_epoch"][-1]
+    assert len(record["wrong"]["distorted"]) == round(record["error"]["distorted"] * record["test_images"])
     assert not any(word in json.dumps(record) for word in (str(folder), str(ROOT), os.uname().nodename))
     network = keras.models.load_model(folder / "networks" / f"{name}.keras")
     assert network.count_params() == record["parameters"] and not network.compiled

@@ -63,5 +63,10 @@ class Classification:
         return data.checksum(self.run, self.source)
 
     def describe(self, model: keras.Model, tests: dict) -> dict:
-        """Tell what else a record holds about the trained network."""
-        return {}
+        """Tell what else a record holds about the trained network: the test images that it gets wrong."""
+        return {"wrong": {name: wrong_answers(model, *test) for name, test in tests.items()}}
+
+
+def wrong_answers(model: keras.Model, x: np.ndarray, y: np.ndarray) -> list[int]:
+    """List the places of the images that a classifier gets wrong."""
+    return np.flatnonzero(training.probabilities(model, x).argmax(axis=1) != y).tolist()

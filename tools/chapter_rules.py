@@ -27,8 +27,6 @@ FIGURES = 15  # and tables
 LONG = (
     "01_motivation",
     "03_localization",
-    "07_clutter",
-    "08_beyond_affine",
 )
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")

@@ -63,6 +63,12 @@ def test_figures_follow_the_colour_switch(visit):
     assert set(seen) == set(PAPER.values())
 
 
+def test_the_pipeline_has_no_paper_of_its_own_on_a_dark_page(visit):
+    page = visit("book/04_grid_generator.html", scheme="dark").page
+    paper = "(one) => getComputedStyle(one).backgroundColor"
+    assert page.locator(".cell_output .text_html:has(.stn-pipeline)").evaluate(paper) == "rgba(0, 0, 0, 0)"
+
+
 def test_letters_of_figures_are_large_enough_on_a_phone(site, look, chapter):
     page = look(chapter, size=PHONE).page
     shown = page.locator(DRAWN).evaluate_all(

@@ -11,30 +11,27 @@
 # ---
 
 # %% [markdown]
-# # How can a network say where to look?
+# # How can a network tell where to look?
 #
-# More data and max-pooling ask the classifier to put up with any pose ({doc}`chapter 2
-# <02_baselines>`). Now the other way round: look at the image, find out how it was moved, and
-# move it back before anyone classifies it. The part that finds out is the **localization
-# network**. It is a small, ordinary network with an extraordinary answer: not "this is a 2" but
-# "look *there*, tilted like *this*".
-#
-# After this chapter you can
-#
-# - say what knowing the pose would be worth, because you have measured it;
-# - argue for predicting six numbers with a network, against trying out all poses;
-# - build the localization network and name the shape after every layer;
-# - explain why its last layer starts with a zero kernel and an identity bias, and show what
-#   happens without;
-# - tell why zeros do not keep it from learning, and teach it poses to prove that it can;
-# - count its parameters and say where they sit.
+# {doc}`Chapter 2 <02_baselines>` asked the classifier to tolerate every pose. Now we go the other way: look at the
+# image, estimate its pose, and correct it before the classifier sees it. The part that estimates is the **localization
+# network**. It's small and ordinary. Only its output is unusual: not "this is a 2", but six numbers that say where
+# to read the image.
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the localization network: it looks at the distorted digit and outputs θ, six numbers. The numbers are those of a trained network for this digit.", "name": "fig-pipeline-localization"}}
 from stnlib.pipeline import pipeline
 
 pipeline(lit="localization")
 
-# %%
+# %% [markdown]
+# After this chapter you can
+#
+# - say how much a classifier gains when the pose is known, because you have measured it;
+# - explain why we predict six numbers instead of trying all poses;
+# - build the localization network and name the shape after every layer;
+# - explain why its last layer starts with a zero kernel and an identity bias, and why it learns all the same.
+
+# %% tags=["hide-input"]
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,113 +43,81 @@ from stnlib import datasets, distortions, models, plotting, training, transforms
 
 plotting.use_style()
 
-# %% [markdown]
-# What you may want to change:
-
-# %%
 SEED = 0
 TRAIN_SIZE = 1_500  # at most this many digits
 TEST_SIZE = 1_000
-EPOCHS = 20
+FCN_EPOCHS = 20
 RANDOM_STARTS = 10  # how often we try a head that starts at random
-COPIES = 6  # distorted copies of each training digit
-LESSONS = 4  # epochs for the localization network
+COPIES = 6  # distorted copies of each training digit, for the localization network
+EPOCHS = 4
 
 # %% [markdown]
-# The same digits as in the last chapter:
+# ## What is the pose worth?
+#
+# Tell a classifier the pose, and most of its errors are gone. We distorted the digits ourselves, so we know how each
+# was transformed: `distort` returns `theta` beside the images. Invert it with `transforms.invert`, warp the image
+# again, and the digit is back in place.
 
 # %%
 digits = datasets.load()
 x_train, y_train = digits.x_train[:TRAIN_SIZE], digits.y_train[:TRAIN_SIZE]
 x_test, y_test = digits.x_test[:TEST_SIZE], digits.y_test[:TEST_SIZE]
+
+distorted = distortions.distort(x_test, "article", seed=SEED + 1)
+true_inverse = np.asarray(transforms.invert(distorted.theta))
+restored = distortions.warp(distorted.images, true_inverse)
+tests = {"original": x_test, "distorted": distorted.images, "restored": restored}
 print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 
-# %% [markdown]
-# ## What would it be worth?
-#
-# Before building anything, measure the prize. We distorted the digits ourselves, so we know how
-# each was moved: `distort` returns the parameters `theta` beside the images. Invert them with
-# `transforms.invert`, and every digit can be moved back. This is cheating, and that is the point:
-# it shows what a network would gain if it were told the true pose.
-
-# %%
-distorted = distortions.distort(x_test, "article", seed=SEED + 1)
-undo = np.asarray(transforms.invert(distorted.theta))
-restored = distortions.warp(distorted.images, undo)
-print(f"theta {distorted.theta.shape}, inverse {undo.shape}, "
-      f"restored {restored.shape}")
-
-# %% mystnb={"image": {"alt": "Three rows of ten digits: the originals, the distorted ones, and the restored ones, which look like the originals again, a little softer and some with a piece missing."}} tags=["hide-input"]
-first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
-stages = {"original": x_test, "distorted": distorted.images, "restored": restored}
-plotting.strip(
-    np.concatenate([images[first_of_each] for images in stages.values()]),
-    rows=list(stages),
-    columns=10,
-)
+# %% mystnb={"figure": {"caption": "With the true pose inverted, the digits are back in place. Test digits: original, distorted, and restored with the known inverse. They are a little softer, because every warp resamples the pixels, and what had left the frame is lost.", "name": "fig-03-restored"}, "image": {"alt": "Five digits in three rows: the originals, the distorted ones, and the restored ones, which look like the originals again, a little softer and some with a piece missing."}} tags=["hide-input"]
+first_of_each = np.array([np.flatnonzero(y_test == label)[0] for label in range(10)])
+five = first_of_each[[2, 3, 4, 5, 7]]
+plotting.strip(np.concatenate([images[five] for images in tests.values()]), rows=list(tests), columns=5)
 plt.show()
 
 # %% [markdown]
-# The third row is the first again, a little softer, for every move resamples the pixels; what had
-# left the frame is lost for good. Now let the weakest reader that we have judge: the dense
-# network of chapter 1 (FCN), trained on upright, *clean* digits only.
+# As the judge we take the weakest classifier so far: the dense network of chapter 1 (FCN), trained on upright digits
+# only. It's the same network in all three columns.
 
 # %%
 training.set_seed(SEED)
 fcn = models.fcn()
 training.compile(fcn)
-training.fit(fcn, x_train, y_train, epochs=EPOCHS, seed=SEED)
+training.fit(fcn, x_train, y_train, epochs=FCN_EPOCHS, seed=SEED)
 worth = {name: training.accuracy(fcn, images, y_test)
-         for name, images in stages.items()}
+         for name, images in tests.items()}
 
 # %% tags=["hide-input"]
 display(
-    Markdown(f"""
-| | original | distorted | restored |
-|---|--:|--:|--:|
-| FCN clean | {worth["original"]:.3f} | {worth["distorted"]:.3f} | **{worth["restored"]:.3f}** |""")
+    Markdown(
+        plotting.markdown_table(("Test digits", *tests), [("accuracy of the FCN", *(f"{worth[k]:.3f}" for k in tests))])
+    )
 )
 
 # %% tags=["claim"]
 assert worth["restored"] > worth["distorted"] + 0.2
 
 # %% [markdown]
-# (This FCN trains for fewer steps than in chapter 2, so its numbers differ a little.)
+# No new training, no convolution, no distorted training digit: knowing the pose is enough. So what we need is a network
+# that finds it.
 #
-# No new training, no convolution, no distorted example: knowing the pose is enough to bring a network
-# back that was lost. Whoever can supply the inverse pose has solved most of the problem. The
-# localization network is to supply it, and from here on a `theta` by itself is what that network says
-# (while the `.theta` of a distorted set still says how the set was made). But how could one find the
-# six numbers?
+# ## Why predict the pose?
 #
-# ## Try them all?
-#
-# The obvious way is to try: undo every possible pose, classify each result, take the most
-# confident. Count what that means. An affine map has six numbers; give each of them just a
-# handful of values.
+# The alternative is to try every pose: undo each, classify each result, and keep the most confident prediction. An
+# affine map has six numbers, so that gets expensive:
 
 # %%
 for values in (3, 5, 9):
     print(f"{values} values for each of six numbers: "
-          f"{values**6:>7,} images to classify, for one answer")
+          f"{values**6:>7,} images to classify")
 
 # %% [markdown]
-# And the judge is unfit. Chapter 1 showed confident answers on digits in the wrong pose, so the
-# most confident of thousands need not be the upright one.
+# And chapter 1 showed that a confident prediction isn't always a correct one. So we **regress** the pose: a network
+# looks at the image once and outputs the six numbers. They are continuous, and they have a gradient with respect to
+# every weight. If everything after them is differentiable too, the classifier's loss can train this network, and
+# nobody has to label poses. That is the idea of {cite:t}`jaderberg2015stn`, and chapters 4 to 6 carry it out.
 #
-# The alternative is to **regress**: train a network that looks at the image and says the six
-# numbers outright. That has much to be said for it.
-#
-# - *One look.* One forward pass for each image, however many numbers `theta` has.
-# - *No steps.* The answer is continuous, not tied to a list of values.
-# - *Differentiable.* `theta` has a gradient with respect to every weight. So if the rest of the way is
-#   differentiable too, the loss of the classifier can say how `theta` ought to change, and nobody has
-#   to label poses.
-#
-# The last point is what {cite:t}`jaderberg2015stn` built on, and the next three chapters are needed
-# to earn it. In this one we build the network that speaks.
-#
-# ## What it says
+# ## What the six numbers do
 #
 # $$
 # \theta = f_\text{loc}(U), \qquad
@@ -161,89 +126,53 @@ for values in (3, 5, 9):
 #
 # images `U (B, 28, 28, 1)` → `theta (B, 6)`, read as `(B, 2, 3)` row by row
 #
-# The matrix tells each point $(x, y)$ of the output where to read the input: at
-# $A_\theta\, (x, y, 1)^{\mathsf T}$. In both pictures x runs from -1 (left) to 1
-# (right) and y from -1 (top) to 1 (bottom), so a shift of 0.4 is a fifth of the
-# frame's width. {doc}`Chapter 4 <04_grid_generator>` takes this to pieces. To get a feeling for the six,
-# start at the identity and add 0.4 to one number at a time.
+# The matrix tells each output pixel at $(x, y)$ where to read the input: at $A_\theta\, (x, y, 1)^{\mathsf T}$. In
+# both images x runs from -1 (left) to 1 (right) and y from -1 (top) to 1 (bottom), so 0.4 is a fifth of the frame's
+# width. {numref}`fig-03-nudges` starts at the identity and adds 0.4 to one number at a time.
 
 # %%
 identity = transforms.identity("affine")
 nudges = identity + 0.4 * np.eye(6, dtype="float32")
+nudged = distortions.warp(np.repeat(x_test[first_of_each[2:3]], 6, axis=0), nudges)
 print(identity)
-nudged = distortions.warp(np.repeat(x_test[first_of_each[2:3]], 7, axis=0),
-                          np.vstack([identity, nudges]))
 
-# %% mystnb={"image": {"alt": "Seven pictures of one digit: unchanged, then with each of the six numbers of theta raised by 0.4. Raising the first narrows it, the second and fourth shear it, the third moves it left, the fifth flattens it, the sixth moves it up."}} tags=["hide-input"]
-names = ["identity"] + [rf"$\theta_{{{r}{c}}}$ + 0.4" for r in (1, 2) for c in (1, 2, 3)]
-plotting.strip(nudged, titles=names, columns=7)
+# %% mystnb={"figure": {"caption": "Two numbers scale, two shear, two shift; a rotation is a mix of the first four. One digit, with 0.4 added to one number of θ. A larger θ₁₁ makes the digit narrower, because the output reads from a wider part of the input.", "name": "fig-03-nudges"}, "image": {"alt": "Six pictures of one digit, laid out like the matrix of theta, each with one number raised by 0.4. Raising the first narrows it, the second and fourth shear it, the third moves it left, the fifth flattens it, the sixth moves it up."}} tags=["hide-input"]
+names = [rf"$\theta_{{{r}{c}}}$ + 0.4" for r in (1, 2) for c in (1, 2, 3)]
+plotting.strip(nudged, titles=names, columns=3, size=1.5)
 plt.show()
 
 # %% [markdown]
-# Two numbers scale, two shear, two shift, and a turn is a blend of those that scale and those that
-# shear. (If the directions surprise you, a larger number making a narrower digit: `theta` says where to
-# *read*. Read from a wider field, and what is in it comes out smaller. Read further down, and the digit
-# moves up.)
+# {doc}`Chapter 4 <04_grid_generator>` shows why every effect is the opposite of what you'd expect. Here it's enough
+# that $\theta$ says where to read.
 #
 # ## The network, layer by layer
 #
-# To see a pose one needs to see the image, so we begin as every image network begins. Two
-# convolutions with pooling turn pixels into maps of strokes.
+# It starts like any image network: two convolutions with pooling turn pixels into maps of strokes. It stops pooling
+# while the maps are still 5 by 5, and it doesn't end in global pooling: *where* a stroke is matters here, so position
+# has to survive. Dense layers then weigh all places against each other.
 
 # %%
 training.set_seed(SEED)
-look = keras.Sequential(
+features = keras.Sequential(
     [
         keras.Input((28, 28, 1)),
         layers.Conv2D(6, 5, activation="relu"),
         layers.MaxPooling2D(2),
         layers.Conv2D(16, 3, activation="relu"),
         layers.MaxPooling2D(2),
-    ],
-    name="look",
-)
-
-for layer in look.layers:
-    print(f"{layer.name:<16} {layer.output.shape}")
-
-# %% [markdown]
-# Each convolution without padding trims the border (28 to 24, 12 to 10), each pool halves. What
-# remains is 16 maps of 5 by 5: coarse, but place has survived, and place is what we are after.
-# That is why we stop pooling here, and why there is no global pooling at the end, as there often
-# is in a classifier: it would wipe out the very thing we ask for.
-#
-# Then dense layers, which may weigh every place against every other: "much ink at the top left,
-# none at the bottom right".
-
-# %%
-decide = keras.Sequential(
-    [
-        keras.Input(look.output_shape[1:]),
         layers.Flatten(),
         layers.Dense(128, activation="relu"),
         layers.Dense(64, activation="relu"),
         layers.Dropout(0.2),
     ],
-    name="decide",
+    name="features",
 )
-
-for layer in decide.layers:
-    print(f"{layer.name:<16} {layer.output.shape}")
-
-# %% [markdown]
-# These are the layers of the article {cite}`xeonqq2019article`. The library has them as
-# `models.localization`; let us compare the shapes of the weights.
-
-# %%
-library = models.localization()
-ours = [w.shape for w in look.weights + decide.weights]
-assert ours == [w.shape for w in library.weights]
-print(f"the same {len(ours)} shapes of weights")
+same = models.localization()  # the library has this network
+assert [w.shape for w in features.weights] == [w.shape for w in same.weights]
 
 # %% [markdown]
-# One layer is missing, the one that turns 64 features into six numbers.
-#
-# ## The head
+# These are the layers of the article {cite}`xeonqq2019article`. One is missing: the **head**, which turns 64 features
+# $h$ into six numbers.
 #
 # $$
 # \theta = W h + b
@@ -251,12 +180,10 @@ print(f"the same {len(ours)} shapes of weights")
 #
 # features `h (B, 64)` → `theta (B, 6)`; the formula is for one image, and Keras keeps $W$ transposed
 #
-# There is no activation function after it. A ReLU could not say a negative number, a sigmoid
-# could say nothing above 1, and `theta` needs both. It is a plain linear layer, and all the art
-# is in how it starts:
+# The head is a plain linear layer. What matters is how it starts:
 #
-# - the **kernel** $W$ starts at **zero**: whatever the features are, they have no say yet;
-# - the **bias** $b$ starts at the **identity**, $(1, 0, 0, 0, 1, 0)$: "leave the image as it is".
+# - the kernel $W$ starts at **zero**, so the features have no effect yet;
+# - the bias $b$ starts at the **identity**, $(1, 0, 0, 0, 1, 0)$: leave the image as it is.
 
 # %%
 head = layers.Dense(
@@ -266,284 +193,202 @@ head = layers.Dense(
         keras.ops.convert_to_tensor(identity, dtype),
     name="head",
 )
-localizer = keras.Sequential([look, decide, head])
+localizer = keras.Sequential([features, head])
 theta = np.asarray(localizer(distorted.images))
-
-print(f"theta {theta.shape}")
 print(theta[:3])
 
-# %% [markdown]
-# Before training, `theta` is the identity, exactly, for every image however distorted. So the *spatial
-# transformer*, of which this network is the first part, begins by doing nothing, and a classifier behind
-# it begins as the same classifier without it. {cite:t}`jaderberg2015stn` start like this, too.
-#
-# ## What happens without
-#
-# Keras would start the kernel at random (Glorot) and the bias at zero, as it does everywhere
-# else. Give the same features a head of that kind.
-
-# %%
-training.set_seed(SEED)
-random_head = keras.Sequential([look, decide, layers.Dense(6)])
-random_theta = np.asarray(random_head(distorted.images))
-print(random_theta[:3].round(2))
-
-# %% mystnb={"image": {"alt": "Three charts of the six entries of theta for all test digits before training. Left, zero kernel and identity bias: every digit at the same six values, 1 0 0 0 1 0. Middle, random kernel and identity bias: clouds near these values, some of them wholly above or below. Right, random kernel and zero bias: clouds of small values for every entry."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 3, figsize=(7.8, 3.2), sharey=True)
-panels = {
-    "zero kernel,\nidentity bias": theta,
-    "random kernel,\nidentity bias": random_theta + identity,
-    "random kernel,\nzero bias": random_theta,
+# %% tags=["hide-input"]
+kinds = {
+    "Conv2D": "convolution {0.kernel_size[0]}×{0.kernel_size[1]}",
+    "MaxPooling2D": "max-pool 2×2",
+    "Dense": "dense, {0.units} units",
 }
-entries = [rf"$\theta_{{{r}{c}}}$" for r in (1, 2) for c in (1, 2, 3)]
-jitter = np.random.default_rng(SEED).uniform(-0.25, 0.25, len(theta))
-for ax, (title, values) in zip(axes, panels.items(), strict=True):
-    for i in range(6):
-        ax.scatter(i + jitter, values[:, i], s=6, alpha=0.4, color=plotting.COLORS["grid"])
-        ax.hlines(identity[i], i - 0.4, i + 0.4, color="black", lw=1.5, zorder=0)
-    ax.set(title=title, xticks=range(6), xticklabels=entries)
-axes[0].set_ylabel("value before training")
-plt.show()
+parts = {layer: kinds[type(layer).__name__].format(layer) for layer in features.layers if type(layer).__name__ in kinds}
+parts[head] = "head, 6 units"
+rows = [(name, str(layer.output.shape[1:]), f"{layer.count_params():,}") for layer, name in parts.items()]
+largest = max(parts, key=lambda layer: layer.count_params())
+display(
+    Markdown(
+        plotting.markdown_table(("Layer", "Output", "Parameters"), rows)
+        + f"\n\nOf its {localizer.count_params():,} parameters {largest.count_params() / localizer.count_params():.0%} are in"
+        f" the first dense layer. The FCN has {fcn.count_params():,}, the CNN of chapter 2"
+        f" {models.cnn().count_params():,}."
+    )
+)
+
+# %% tags=["claim"]
+assert models.cnn().count_params() < localizer.count_params() < fcn.count_params()
+assert largest is features.layers[5]
 
 # %% [markdown]
-# Each dot is one digit, spread sideways only to be seen; each black line is the identity. On the left
-# all dots lie on the lines. In the middle a random kernel moves all digits off the identity, much in
-# one direction, each by an amount of its own. On the right, with Keras's bias, all six numbers are
-# small. That is not a harmless kind of noise: where the four that multiply x and y are all small, every
-# output pixel reads from the same small patch, and the digit is gone. See what such networks would hand
-# to their classifier, even of upright digits.
+# Before training, $\theta$ is the identity for every image. A spatial transformer with this network starts by doing
+# nothing, and a classifier behind it starts as if it weren't there. {cite:t}`jaderberg2015stn` start the same way.
+#
+# The head has no activation function. ReLU can't output the negative numbers that $\theta$ needs, and sigmoid nothing
+# above 1. **tanh** gives both signs but stays between -1 and 1. Some spatial transformers use it, to keep the
+# shifts inside the image; but then no scale can exceed 1, and the identity itself is out of reach. A tanh *before* the
+# head is another matter: chapter 10 ends its features in layer normalization and tanh, because ReLU features can die.
+#
+# ## Other starts
+#
+# By default Keras starts a kernel at random and a bias at zero. {numref}`fig-03-starts` shows what a classifier would
+# see of upright digits behind such a head, and behind one with a random kernel and the identity bias.
 
 
 # %%
-def random_start(seed):
-    """What a head says of the digits when its kernel starts at random."""
+def random_theta(seed):
+    """What a head with a random kernel and no bias predicts."""
     training.set_seed(seed)
     network = keras.Sequential([models.localization(), layers.Dense(6)])
     return np.asarray(network(x_test))
 
 
-starts = [random_start(seed) for seed in range(RANDOM_STARTS)]
+starts = [random_theta(seed) for seed in range(RANDOM_STARTS)]
 biases = {"identity bias": identity, "zero bias": 0}
 seen = {name: [distortions.warp(x_test, theta + bias) for theta in starts]
         for name, bias in biases.items()}
 
-# %% mystnb={"image": {"alt": "Four rows of ten digits. The first row, identity start, shows clear digits. In the second, random kernel with identity bias, they are skewed, moved or squeezed. The last two rows, random kernel and zero bias, show grey and white smears in which no digit can be made out."}} tags=["hide-input"]
-rows = [x_test, seen["identity bias"][0], *seen["zero bias"][:2]]
-names = ["identity", "random kernel, identity bias", "random kernel, zero bias", "the same, another start"]
-plotting.strip(
-    np.concatenate([images[first_of_each] for images in rows]),
-    rows=names,
-    columns=10,
-)
+# %% mystnb={"figure": {"caption": "Only the identity start leaves the digits alone. Upright test digits as a classifier sees them before any training, behind four heads. With a random kernel all digits get much the same distortion; without the ones in the bias every output pixel reads from the same small patch.", "name": "fig-03-starts"}, "image": {"alt": "Four rows of five digits. The first row, identity start, shows clear digits. In the second, random kernel with identity bias, they are all skewed or squeezed in much the same way. The last two rows, random kernel and zero bias, show grey and white smears in which no digit can be made out."}} tags=["hide-input"]
+heads = {
+    "identity": x_test,
+    "random kernel, identity bias": seen["identity bias"][0],
+    "random kernel, zero bias": seen["zero bias"][0],
+    "the same, another seed": seen["zero bias"][1],
+}
+plotting.strip(np.concatenate([images[five] for images in heads.values()]), rows=list(heads), columns=5)
 plt.show()
 
 # %%
 through = {name: [training.accuracy(fcn, images, y_test) for images in views]
            for name, views in seen.items()}
-middle = {name: np.median(accuracies) for name, accuracies in through.items()}
+median = {name: np.median(accuracies) for name, accuracies in through.items()}
 
 # %% tags=["claim"]
-assert middle["zero bias"] < 0.25 < middle["identity bias"]
-assert middle["identity bias"] < worth["original"] - 0.1
+assert median["zero bias"] < 0.25 < median["identity bias"]
+assert median["identity bias"] < worth["original"] - 0.1
 
 # %% tags=["hide-input"]
 display(
     Markdown(f"""
-The trained FCN reads {worth["original"]:.0%} of the upright digits through the identity. Through a random kernel with
-the identity as bias it reads {middle["identity bias"]:.0%} (median of {RANDOM_STARTS} starts), through a random kernel
-and a zero bias **{middle["zero bias"]:.0%}** (best {max(through["zero bias"]):.0%}), where guessing gives 10%.""")
+Behind the identity the trained FCN classifies {worth["original"]:.0%} of the upright digits correctly. Behind a random
+kernel with the identity bias it's {median["identity bias"]:.0%} (median of {RANDOM_STARTS} seeds), behind a random kernel
+with a zero bias **{median["zero bias"]:.0%}**. Guessing gives 10%.""")
 )
 
 # %% [markdown]
-# So a random kernel alone already costs much of the accuracy, and without the ones in the bias nothing
-# is left but guessing. A new classifier cannot read anything yet, behind any start. But behind the
-# identity most digits are legible: it can learn to read them from the first step on, and then tell the
-# transformer what to improve. Behind smears there is little to learn from. And a random kernel with an
-# identity bias leaves the digits legible, but distorts all of them in much the same way. We have not trained from such a
-# start; it may find its way back or not. The identity costs nothing and spares you the question.
+# In training the classifier starts from scratch, too. Behind the identity it can learn to read from the first step, and
+# then its gradient tells the transformer what to improve. Behind smears there is little to learn from.
 #
-# ## Can zeros learn?
+# ## Can a zero kernel learn?
 #
-# You may have learned never to start a layer at zero. Where two layers in a row start there, that is
-# sound advice: each one's gradient contains the other's zeros, and neither moves. Is our head,
-# $\theta = W h + b$, stuck as well? The chain rule says
+# Yes. Where two layers in a row start at zero, neither moves, because each one's gradient contains the other's
+# zeros. Here only one does. The chain rule gives, for $\theta = W h + b$,
 #
 # $$
 # \frac{\partial \mathcal{L}}{\partial W} = \frac{\partial \mathcal{L}}{\partial \theta}\, h^{\mathsf T}, \qquad
 # \frac{\partial \mathcal{L}}{\partial h} = W^{\mathsf T}\, \frac{\partial \mathcal{L}}{\partial \theta} .
 # $$
 #
-# The gradient of the *kernel* contains the features, not the kernel. It is not zero. The gradient
-# that is passed on to the *features* contains the kernel, and is zero, but only for the first
-# step. We check both. For a loss we use what we know today, the distance to the true inverse
-# poses. (`tf.GradientTape` records a computation, so that the gradient of its result can be asked for;
-# `fit` does so at every step.)
+# The gradient of the *kernel* contains the features, not the kernel, so it's not zero. The gradient for the *features*
+# contains the kernel, and is zero in the first step only. To check, take one step towards the true inverse poses. (The
+# tape records a computation so that we can ask for its gradient.)
 
 
 # %%
-def gradient_sizes(network, images, target):
-    """All gradients, and the largest entry of each by name."""
+def gradients_of(network, images, target):
+    """The gradient of each weight, by name."""
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean((network(images) - target) ** 2)
-    gradients = tape.gradient(loss, network.trainable_variables)
-    names = [variable.path for variable in network.trainable_variables]
-    return gradients, {n: float(tf.reduce_max(tf.abs(g)))
-                       for n, g in zip(names, gradients, strict=True)}
+    weights = network.trainable_variables
+    return dict(zip([w.path for w in weights], tape.gradient(loss, weights)))
 
 
 sample = distortions.distort(x_train[:100], "article", seed=SEED + 2)
 images, target = sample.images, np.asarray(transforms.invert(sample.theta))
-gradients, first = gradient_sizes(localizer, images, target)
-keras.optimizers.SGD(0.1).apply(gradients, localizer.trainable_variables)
-_, second = gradient_sizes(localizer, images, target)
+first = gradients_of(localizer, images, target)
+keras.optimizers.SGD(0.1).apply(first.values(), localizer.trainable_variables)
+second = gradients_of(localizer, images, target)
 
 # %% tags=["hide-input"]
 kernels = [name for name in first if "kernel" in name]
-rows = [(f"`{name}`", f"{first[name]:.2g}", f"{second[name]:.2g}") for name in kernels]
-display(Markdown(plotting.markdown_table(("largest gradient of", "first step", "second step"), rows)))
+named = [name for name in parts.values() if "pool" not in name]
+rows = [
+    (layer, *(f"{np.abs(step[kernel]).max():.2g}" for step in (first, second)))
+    for layer, kernel in zip(named, kernels, strict=True)
+]
+display(Markdown(plotting.markdown_table(("Largest gradient in", "first step", "second step"), rows)))
 
 # %% tags=["claim"]
-assert first[kernels[-1]] > 0 and all(first[name] == 0 for name in kernels[:-1])
-assert all(second[name] > 0 for name in kernels)
+sizes = [[np.abs(step[name]).max() for name in kernels] for step in (first, second)]
+assert sizes[0][-1] > 0 and not any(sizes[0][:-1]) and all(sizes[1])
 
 # %% [markdown]
-# In the first step only the head moves. From the second step on its kernel is no longer zero, and
-# everything before it learns too. The six rows of $W$ do not stay equal either, for each output has an
-# error of its own. Zeros are safe *here*, because neither $h$ nor
-# $\partial \mathcal{L} / \partial \theta$ is zero.
+# In the first step only the head moves. From the second step on its kernel is no longer zero, and every layer learns.
 #
 # ## Can it learn where to look?
 #
-# It can learn; but can it learn *this*, from the pixels of a distorted digit? We cheat a second time to
-# find out. Since we distort the training digits ourselves, each six times, we know the right answer for
-# each, and can teach the network directly, with mean squared error: it says six numbers, we say which
-# six were right.
+# It can. To find out, we use the known poses once more: distort the training digits, and train the localization
+# network to predict the inverse of each distortion, with mean squared error.
 
 # %%
 copies = np.repeat(x_train, COPIES, axis=0)
-lesson = distortions.distort(copies, "article", seed=SEED + 2)
-right_answers = np.asarray(transforms.invert(lesson.theta))
-
-localizer.compile(optimizer="adam", loss="mse", jit_compile=False)
-localizer.fit(lesson.images, right_answers,
-              batch_size=64, epochs=LESSONS, verbose=0)
+practice = distortions.distort(copies, "article", seed=SEED + 2)
+localizer.compile(optimizer="adam", loss="mse",
+                  jit_compile=False)  # compiled, convolutions are slower on a CPU
+localizer.fit(practice.images, np.asarray(transforms.invert(practice.theta)),
+              batch_size=64, epochs=EPOCHS, verbose=0)
 predicted = localizer.predict(distorted.images, verbose=0)
-straightened = distortions.warp(distorted.images, predicted)
+tests["corrected"] = distortions.warp(distorted.images, predicted)
 
-# %% mystnb={"image": {"alt": "Two rows of ten test digits: distorted ones, and the same moved as the network said: more upright, larger and more central than above."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The network corrects much of the distortion, in digits it has never seen. Top: distorted test digits. Bottom: the same, warped with the predicted θ: more upright, centred, and closer to the usual size.", "name": "fig-03-corrected"}, "image": {"alt": "Ten test digits in two groups of five. Above each group the distorted digits, below the same warped with the predicted theta: more upright, larger and more central."}} tags=["hide-input"]
 plotting.strip(
-    np.concatenate([distorted.images[first_of_each], straightened[first_of_each]]),
-    rows=["distorted", "straightened"],
-    columns=10,
+    np.concatenate(
+        [tests[name][part] for part in (first_of_each[:5], first_of_each[5:]) for name in ("distorted", "corrected")]
+    ),
+    rows=["distorted", "corrected"] * 2,
+    columns=5,
 )
 plt.show()
-
-# %% [markdown]
-# The lower row shows ten test digits as the network would have them, after a few seconds of lessons.
-# Compare the columns: what leaned is put upright, what was small is enlarged, what had slid into a corner
-# is fetched back. Not always: some come out too large or keep some of their lean. See what the FCN from
-# above, still the same, makes of all of them.
-
-# %%
-worth["straightened"] = training.accuracy(fcn, straightened, y_test)
 
 # %% tags=["hide-input"]
+worth["corrected"] = training.accuracy(fcn, tests["corrected"], y_test)
+order = {"distorted": "distorted", "corrected": "corrected by the network", "restored": "restored with the true pose"}
 display(
-    Markdown(f"""
-| | distorted | straightened by the network | restored with the truth |
-|---|--:|--:|--:|
-| FCN clean | {worth["distorted"]:.3f} | **{worth["straightened"]:.3f}** | {worth["restored"]:.3f} |""")
+    Markdown(
+        plotting.markdown_table(
+            ("Test digits", *order.values()), [("accuracy of the FCN", *(f"{worth[k]:.3f}" for k in order))]
+        )
+    )
 )
 
 # %% tags=["claim"]
-assert worth["distorted"] + 0.1 < worth["straightened"] < worth["restored"]
+assert worth["distorted"] + 0.1 < worth["corrected"] < worth["restored"]
 
 # %% [markdown]
-# So a small network can look at an image and name six numbers that say where to look. (The two networks
-# together were told more than any network of chapter 2, poses as well as labels; so do not compare the
-# figures.) What is left is the cheating. Real images rarely come with their pose. The label "this is a
-# 2" is all there is, and over the next three chapters we make it suffice.
+# A small network can look at an image and output six numbers that say where to look. What's left is the cheating: real
+# images rarely come with their pose. The label "this is a 2" is all we have, and over the next three chapters we make
+# it suffice. Trained from labels, the network won't predict the inverse pose, though. It predicts whatever
+# helps the classifier; {doc}`chapter 6 <06_training>` measures how far apart the two are.
 #
-# One warning before you go on. Taught with true poses (turned round), this network names the move that
-# undoes the pose. Taught through its classifier, from labels alone, it will not: it will name whichever
-# six numbers help the classifier. {doc}`Chapter 6 <06_training>` measures how far apart the two are.
-#
-# ## What does it cost?
-#
-# A convolution has one small window for each pair of input and output channel, and one bias for each
-# output channel; a dense layer has one weight for each pair of units, and one bias for each output unit:
-#
-# $$
-# \begin{aligned}
-# n_\text{conv} &= (k \cdot k \cdot C_\text{in} + 1)\, C_\text{out} \\
-# n_\text{dense} &= (n_\text{in} + 1)\, n_\text{out}
-# \end{aligned}
-# $$
-
-# %%
-by_hand = {
-    "conv 5×5, 6": (5 * 5 * 1 + 1) * 6,
-    "conv 3×3, 16": (3 * 3 * 6 + 1) * 16,
-    "dense 128": (5 * 5 * 16 + 1) * 128,
-    "dense 64": (128 + 1) * 64,
-    "head 6": (64 + 1) * 6,
-}
-assert sum(by_hand.values()) == localizer.count_params()
-
-# %% tags=["claim"]
-assert abs(by_hand["dense 128"] / sum(by_hand.values()) - 5 / 6) < 0.02
-
-# %% mystnb={"image": {"alt": "Horizontal bars with the number of parameters of each layer of the localization network. The first dense layer has by far the longest bar; the head's is hardly visible."}} tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(6.8, 2.8))
-bars = ax.barh(list(by_hand), list(by_hand.values()), color=plotting.COLORS["grid"])
-ax.bar_label(bars, fmt="{:,.0f}", padding=4)
-ax.invert_yaxis()
-ax.set(xlabel="parameters", xlim=(0, 1.15 * max(by_hand.values())))
-plt.show()
-
-# %%
-sizes = {
-    "localization with head": localizer.count_params(),
-    "FCN": models.fcn().count_params(),
-    "CNN": models.cnn().count_params(),
-}
-print(" · ".join(f"{name} {size:,}" for name, size in sizes.items()))
-
-# %% tags=["claim"]
-assert sizes["CNN"] < sizes["localization with head"] < sizes["FCN"]
-
-# %% [markdown]
-# Five in six parameters sit in one place, the first dense layer, where 400 numbers meet 128 units.
-# The head, which does all the talking, is the smallest part but one. Together the localization
-# network is larger than the article's whole CNN and smaller than its FCN: not free, but no giant
-# either. (When you compare networks with and without a transformer, remember this. {doc}`Chapter
-# 6 <06_training>` does.)
-#
-# The network speaks. Next we need a machine that *does* what it says: one that takes six numbers
-# and works out, for each pixel of the output, which point of the input it wants. Until now
-# `distortions.warp` did that behind the scenes. {doc}`The next chapter <04_grid_generator>` opens
-# it.
+# Next we need something that carries out what $\theta$ says: for each output pixel, which point of the input does it
+# read? So far `distortions.warp` did that behind the scenes. {doc}`The next chapter <04_grid_generator>` opens it.
 #
 # ## Recap
 #
-# - You measured the prize: with the true pose undone, a network that saw only upright digits
-#   reads most distorted ones.
-# - You counted what trying all poses would cost, and gave three reasons to regress `theta`
-#   instead.
-# - You built the localization network: two convolutions with pools, two dense layers, a linear
-#   head, `(B, 28, 28, 1)` to `(B, 6)`.
-# - You started its head at the identity, so that the transformer begins by doing nothing. Started as
-#   Keras would start it, it hands over smears.
-# - You saw that zeros do not block learning: the head moves in the first step, the rest from the
-#   second. Taught with the true inverse poses, the network straightens digits that it has never seen.
-# - You counted the parameters: the first dense layer holds most of them.
+# - You measured what the pose is worth: with the true pose inverted, a network trained on upright digits classifies
+#   most distorted ones correctly.
+# - Trying all poses is too expensive. A network that predicts $\theta$ needs one look, and it can be trained by gradients.
+# - The localization network has two convolutions with pools, two dense layers, and a linear head: `(B, 28, 28, 1)` to
+#   `(B, 6)`.
+# - Its head starts at zero kernel and identity bias, so the transformer starts by doing nothing. The head learns in the
+#   first step, the rest from the second. Trained with true inverse poses, the network corrects digits it has never seen.
 #
 # ## Exercises
 #
-# :::{exercise} An identity for a smaller vocabulary
+# :::{exercise} An identity for fewer numbers
 # :label: ex-attention-head
 #
-# Suppose that the transformer may only zoom and shift: `theta` is $(s, t_x, t_y)$ and stands for
+# Suppose the transformer may only zoom and shift: $\theta$ is $(s, t_x, t_y)$ and stands for
 # the matrix $\begin{pmatrix} s & 0 & t_x \\ 0 & s & t_y \end{pmatrix}$. How many units does the
 # head need, and which bias makes it start at the identity? Check with `transforms.identity`.
 # :::
@@ -559,8 +404,8 @@ matrix = np.asarray(transforms.matrix("attention", attention[None]))
 print(f"matrix {matrix.tolist()}")
 
 # %% [markdown]
-# Three units; zoom 1 and shifts 0. The kernel starts at zero as before: the rule is to start at
-# whatever `theta` means "no change", and that is not always $(1, 0, 0, 0, 1, 0)$.
+# Three units; zoom 1 and shifts 0. The kernel starts at zero as before. The rule is to start at whatever $\theta$ means
+# "no change", and that isn't always $(1, 0, 0, 0, 1, 0)$.
 #
 # :::{solution-end}
 # :::
@@ -568,7 +413,8 @@ print(f"matrix {matrix.tolist()}")
 # :::{exercise} A larger image
 # :label: ex-larger-image
 #
-# Without building it: how many parameters has this localization network, head included, for
+# A convolution has $(k \cdot k \cdot C_\text{in} + 1)\, C_\text{out}$ parameters, a dense layer
+# $(n_\text{in} + 1)\, n_\text{out}$. How many parameters does this localization network have, head included, for
 # images of 60 by 60 pixels? Which layer is to blame? Then build it and check.
 # :::
 #
@@ -579,17 +425,16 @@ print(f"matrix {matrix.tolist()}")
 # %%
 side = ((60 - 4) // 2 - 2) // 2  # convolve 5x5, pool, convolve 3x3, pool
 first_dense = (side * side * 16 + 1) * 128
-guess = sum(by_hand.values()) - by_hand["dense 128"] + first_dense
-assert guess == (models.localization(input_shape=(60, 60, 1)).count_params()
-                 + by_hand["head 6"])
-assert side == 13
-print(f"{guess:,} parameters, "
-      f"{first_dense / guess:.0%} of them in the first dense layer")
+convolutions = (5 * 5 * 1 + 1) * 6 + (3 * 3 * 6 + 1) * 16
+in_all = convolutions + first_dense + (128 + 1) * 64 + (64 + 1) * 6
+built = models.localization(input_shape=(60, 60, 1))
+assert in_all == built.count_params() + head.count_params()
+print(f"{in_all:,} parameters, "
+      f"{first_dense / in_all:.0%} of them in the first dense layer")
 
 # %% [markdown]
-# The convolutions cost the same as before. The first dense layer grows with the area of the last maps,
-# 13 by 13 places in place of 5 by 5. So make larger images smaller for the localization network, or
-# pool once more.
+# The convolutions have as many parameters as before. The first dense layer grows with the area of the last maps, 13 by
+# 13 places instead of 5 by 5. So shrink larger images for the localization network, or pool once more.
 #
 # :::{solution-end}
 # :::
@@ -597,8 +442,8 @@ print(f"{guess:,} parameters, "
 # :::{exercise} Which number is easiest to see?
 # :label: ex-hardest
 #
-# The taught network does not see all six numbers equally well. Correlate what it says with the
-# truth, one number at a time, on the test digits. Which do you expect to be seen best?
+# The trained network does not predict all six numbers equally well. Correlate its predictions with the true inverse,
+# one number at a time, on the test digits. Which do you expect to be best?
 # :::
 #
 # :::{solution-start} ex-hardest
@@ -606,18 +451,17 @@ print(f"{guess:,} parameters, "
 # :::
 
 # %%
-correlation = [np.corrcoef(said, true)[0, 1]
-               for said, true in zip(predicted.T, undo.T, strict=True)]
+correlation = [np.corrcoef(one, true)[0, 1]
+               for one, true in zip(predicted.T, true_inverse.T, strict=True)]
 print(np.reshape(correlation, (2, 3)).round(2))
 
 # %% tags=["claim"]
 assert sorted(correlation)[-2:] == sorted([correlation[2], correlation[5]])
 
 # %% [markdown]
-# The two shifts are in the last column, and they are seen best: where the ink is, there the digit
-# is. The other four describe a shape, and shape is shared between the pose and the hand that
-# wrote. A slanted 1 and a sheared upright 1 are the same picture. What the image does not tell,
-# no teacher can teach.
+# The two shifts, in the last column: the digit is where the ink is. The other four describe a shape, and shape
+# depends on the pose and on the writer. A slanted 1 and a sheared upright 1 are the same image, so no training can
+# tell them apart.
 #
 # :::{solution-end}
 # :::

@@ -81,6 +81,14 @@ def test_a_picture_is_found_where_it_is_drawn():
     assert re.search(r"translate\(20 20\)[^<]*fill: #000000", text)
 
 
+def test_beside_a_picture_begins_where_it_is_cut_off():
+    """A part of an image, with axis labels below, where the rest of it would be."""
+    cut = '<defs><clipPath id="p"><rect x="0" y="0" width="40" height="20"/></clipPath></defs>'
+    picture = f'<g clip-path="url(#p)"><image width="40" height="40" xlink:href="{embedded()}"/></g>'
+    text = site_dark.themed(drawing(f'{cut}{picture}<g style="fill: #22282e" transform="translate(20 30)"/>'))
+    assert "fill: #22282e" not in text
+
+
 def test_what_is_drawn_on_a_picture_that_paper_shines_through_changes():
     picture = f'<image x="0" y="0" width="40" height="40" xlink:href="{embedded("RGBA", (0, 114, 178, 90))}"/>'
     text = site_dark.themed(drawing(f'{picture}<path d="M 20 20" style="fill: #22282e"/>'))

@@ -126,14 +126,33 @@ def walk(node: ElementTree.Element, transform: np.ndarray = IDENTITY, filled: bo
             yield from walk(child, own, filled or "fill" in child.get("style", ""))  # the caller may have given it one
 
 
+def rectangle(node: ElementTree.Element, transform: np.ndarray) -> np.ndarray:
+    """Where a picture or a rectangle lies: its least and greatest (x, y)."""
+    x, y, width, height = (float(node.get(name, 0)) for name in ("x", "y", "width", "height"))
+    corners = transform @ np.array([[x, x + width], [y, y + height], [1, 1]])
+    return np.sort(corners[:2], axis=1).T
+
+
+def windows(root: ElementTree.Element) -> dict[ElementTree.Element, np.ndarray]:
+    """The pictures that are seen in part, each with the rectangle that cuts it."""
+    cuts = {f"url(#{cut.get('id')})": cut.find(f"{{{SVG}}}rect") for cut in root.iter(f"{{{SVG}}}clipPath")}
+    found = {}
+    for node in root.iter():
+        cut = cuts.get(node.get("clip-path"))
+        if cut is not None:
+            found |= dict.fromkeys(node.iter(f"{{{SVG}}}image"), rectangle(cut, IDENTITY))
+    return found
+
+
 def pictures(root: ElementTree.Element) -> list[np.ndarray]:
-    """The opaque pictures of a figure, each as its least and greatest (x, y)."""
-    found = []
+    """What is seen of the opaque pictures of a figure, each as its least and greatest (x, y)."""
+    found, cuts = [], windows(root)
     for node, transform, _ in walk(root):
         if node.tag == f"{{{SVG}}}image" and is_opaque(node):
-            x, y, width, height = (float(node.get(name, 0)) for name in ("x", "y", "width", "height"))
-            corners = transform @ np.array([[x, x + width], [y, y + height], [1, 1]])
-            found.append(np.sort(corners[:2], axis=1).T)
+            low, high = rectangle(node, transform)
+            if node in cuts:
+                low, high = np.maximum(low, cuts[node][0]), np.minimum(high, cuts[node][1])
+            found.append(np.array([low, high]))
     return found
 
 

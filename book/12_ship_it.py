@@ -72,8 +72,8 @@ assert kept["LiteRT, int8"] < 50 < 95 < min(share for name, share in kept.items(
 # ## A model to ship
 #
 # The example reads digits that are rotated, scaled and shifted on a canvas of 42 pixels. Its transformer learns the
-# known poses first, then the whole model learns the labels. The last line is the
-# transformer's health before it ships: it must say `working`.
+# known poses first, then the whole model learns the labels. The last line is the transformer's health before it ships:
+# it must say `working`.
 
 # %% tags=["hide-input"]
 data = datasets.load()
@@ -186,8 +186,8 @@ Markdown(plotting.markdown_table(head, rows) + f"\n\n{exported['test']} plates, 
 # %% [markdown]
 # In float32 the difference is rounding. Weights in 16 or 8 bits (*float16*, *dynamic range*) make the file smaller
 # and cost almost no characters, because what flows between the layers stays in floating point. Latency depends on the
-# device, so measure it on yours. (Keras's is that of `predict_on_batch`, which is made for large batches.) A static page can run such a model too: the reader in
-# {doc}`chapter 6 <06_training>` is plain JavaScript.
+# device, so measure it on yours. (Keras's is that of `predict_on_batch`, which is made for large batches.) A static page
+# can run such a model too: the reader in {doc}`chapter 6 <06_training>` is plain JavaScript.
 #
 # ## Leave the sampler out of 8 bits
 #
@@ -232,7 +232,7 @@ off = np.abs(straight["int8.tflite"] - straight["float32.tflite"]).mean()
 assert off > 0.1 and straight["float32.tflite"].std() > 0.1
 
 # %% [markdown]
-# In full int8 each tensor has one step size, its range divided by 256, and the converter makes tensors that an operation
+# In full int8 each of these tensors has one step size, its range divided by 256, and the converter makes tensors that an operation
 # combines share a step. A sampler combines normalised coordinates, which run from -1 to 1, with positions in pixels,
 # which run over the whole image. Look at the steps that the converter chose for the grid:
 
@@ -298,8 +298,8 @@ assert same > 0.9
 # ## Watch theta after deployment
 #
 # Labels are rare in production, but $\theta$ comes with every image. It says where the model looks, so it changes when
-# the camera is moved or rotated, before anybody counts errors. Run `health` on a batch now and then, and compare it with what it was
-# on the test set.
+# the camera is moved or rotated, before anybody counts errors. Run `health` on a batch now and then, and compare it
+# with what it was on the test set.
 #
 # Here, somebody mounts the camera sideways after the sixth batch. Nobody tells the model:
 
@@ -312,8 +312,8 @@ print(watched[0], watched[-1], sep="\n")
 
 # %% [markdown]
 # The verdict is `working` in both lines: $\theta$ still differs from image to image, and without labels `health` cannot
-# tell that it is wrong. What gives the camera away is the change ({numref}`fig-12-drift`). Take a measure's mean and standard deviation over
-# batches from the test set, and raise the alarm when a batch leaves the band.
+# tell that it is wrong. What gives the camera away is the change ({numref}`fig-12-drift`). Take a measure's mean and
+# standard deviation over batches from the test set, and raise the alarm when a batch leaves the band.
 
 # %%
 canvas_known, _ = distortions.distort(x_test, "RTS", SEED + 2)
@@ -348,8 +348,8 @@ assert np.mean(accuracy[6:]) < np.mean(accuracy[:6]) - 0.2
 # %% [markdown]
 # ## Move a network from PyTorch
 #
-# Three things differ between the frameworks, and each is a line of `stnlib.migration`: the axes of a kernel, the order
-# in which a flatten lists its numbers, and the shape of $\theta$. We rebuild the network of PyTorch's own tutorial
+# Three things differ between the frameworks: the axes of a kernel, the order in which a flatten lists its numbers, and
+# the shape of $\theta$. `stnlib` converts each. We rebuild the network of PyTorch's own tutorial
 # layer by layer and compare it with PyTorch. On your machine you would save its weights with
 #
 # ```
@@ -476,13 +476,14 @@ Markdown(plotting.markdown_table(("", "Images a second", "Against one worker"), 
 # milliseconds. The machine has two cores, so the fair comparison is one worker on both. Larger networks and larger batches
 # spend a smaller share on the exchange.
 #
-# On a cluster or a TPU, change this:
+# On a cluster or a TPU, change this. (We measured one machine only; the list follows the documentation of Keras and
+# TensorFlow.)
 #
 # - **GPUs of one machine**: `tf.distribute.MirroredStrategy()` without arguments takes all of them. `batch_size` in `fit`
-#   is the batch of all devices together, so multiply it by their number, and raise the learning rate with care:
-#   when it is too high, the transformer collapses first.
-# - **Several machines**: give `initialize` the first machine's address and start the same script everywhere. On Cloud TPU
-#   it finds the arguments itself.
+#   is the batch of all devices together, so multiply it by their number. Raise the learning rate with care, and
+#   watch the transformer's health.
+# - **Several machines**: start the same script on each, with the first machine's address and a `process_id` of its own.
+#   On Cloud TPU `initialize` finds its arguments itself.
 # - **TPU**: shapes must be fixed, so drop the last, smaller batch.
 # - **Many runs instead of one large one**: `python -m stnlib.experiments clutter --scheduler ADDRESS` hands the book's own
 #   measurements to a Dask cluster; `plan` prints one command a line for Slurm or GNU parallel. A run that is killed goes

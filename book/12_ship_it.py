@@ -72,8 +72,8 @@ assert kept["LiteRT, int8"] < 50 < 95 < min(share for name, share in kept.items(
 # ## A model to ship
 #
 # The example reads digits that are rotated, scaled and shifted on a canvas of 42 pixels. Its transformer learns the
-# known poses first, then the whole model learns the labels. The last line is the transformer's health before it ships:
-# it must say `working`.
+# known poses first ({doc}`chapter 10 <10_your_images>`), then the whole model learns the labels. The last line is the
+# transformer's health before it ships: it must say `working`.
 
 # %% tags=["hide-input"]
 data = datasets.load()

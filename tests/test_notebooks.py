@@ -19,6 +19,16 @@ pytestmark = pytest.mark.repository
 
 URL = "https://github.com/OWNER/stn-hands-on"
 SCRIPTS = notebooks.sources()
+STYLE = (
+    rules.outputs,
+    rules.lengths,
+    rules.widths,
+    rules.alternatives,
+    rules.captions,
+    rules.size,
+    rules.structure,
+    rules.checks,
+)
 SCRIPT = """# %% [markdown]
 # # Why?
 
@@ -57,20 +67,12 @@ class TestChapters:
         url = notebooks.repository_url()
         assert committed == notebooks.generate(script.read_text(encoding="utf-8"), url)
 
-    @pytest.mark.parametrize(
-        "rule", [rules.outputs, rules.lengths, rules.widths, rules.alternatives, rules.structure, rules.checks]
-    )
+    @pytest.mark.parametrize("rule", STYLE, ids=lambda rule: rule.__name__)
     def test_keeps_the_house_style(self, script, rule):
         assert rule(read(script)) == []
 
-    @pytest.mark.parametrize("rule", [rules.size, rules.captions])
-    def test_is_short_and_has_captions(self, script, rule):
-        if script.stem not in rules.LONG:
-            assert rule(read(script)) == []
-
     def test_no_time_is_typed(self, script):
-        if script.stem not in rules.LONG:
-            assert not re.search(r"Reading: |Running: ", script.read_text(encoding="utf-8"))
+        assert not re.search(r"Reading: |Running: ", script.read_text(encoding="utf-8"))
 
     def test_a_chapter_has_exercises_and_the_quick_start_has_none(self, script):
         asked = re.findall(r"\{exercise", rules.prose(read(script)))

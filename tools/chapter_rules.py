@@ -23,8 +23,6 @@ CHECKS = 5  # assertions that a reader's run may meet in one chapter
 ROUNDING = 1e-3  # and the largest error that one of them may allow for
 WORDS = 2_000  # of prose, the solutions of exercises aside
 FIGURES = 15  # and tables
-# Chapters that are not yet held to `size` and `captions`; each leaves this list when it is rewritten.
-LONG = ("01_motivation",)
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

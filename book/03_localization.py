@@ -227,7 +227,8 @@ assert largest is features.layers[5]
 # The head has no activation function. ReLU can't output the negative numbers that $\theta$ needs, and sigmoid nothing
 # above 1. **tanh** gives both signs but stays between -1 and 1. Some spatial transformers use it, to keep the
 # shifts inside the image; but then no scale can exceed 1, and the identity itself is out of reach. A tanh *before* the
-# head is another matter: chapter 10 ends its features in layer normalization and tanh, because ReLU features can die.
+# head is another matter: {doc}`chapter 10 <10_your_images>` ends its features in layer normalization and tanh, because
+# ReLU features can die.
 #
 # ## Other starts
 #

@@ -393,7 +393,7 @@ for name, color in (("E", "input"), ("strong E", "gradient")):
     ax.plot(rest, list(accuracy[name].values()), marker="o", color=plotting.COLORS[color])
     for place, (kind, value) in zip(rest, accuracy[name].items()):
         label = f"{name}: {kind}" if kind == "none" else kind
-        ax.annotate(label, (place, value), (5, 5), textcoords="offset points", fontsize=9)
+        ax.annotate(label, (place, value), (5, 5), textcoords="offset points")
 ax.set(xlabel="left by the best θ of this kind (pixels)", ylabel="accuracy")
 ax.margins(0.15)
 plt.show()

@@ -151,7 +151,7 @@ def as_published(row: dict) -> dict:
 
 
 def panels(
-    test_sets: dict[str, Rows], width: float = 6.6, height: float = 3.5, columns: int = 2
+    test_sets: dict[str, Rows], width: float = 6, height: float = 3.5, columns: int = 2
 ) -> tuple[plt.Figure, list]:
     """Make a figure with a panel for each test set of which something was measured; names the others in print.
 
@@ -183,7 +183,7 @@ def draw_errors(ax: plt.Axes, rows: Rows, title: str) -> None:
             ax.errorbar(row["mean"], height, xerr=row["spread"], capsize=6, **look)
         else:
             place = row["published"] or min(known), height
-            ax.annotate("not run", place, (7, 0), textcoords="offset points", va="center", fontsize=9)
+            ax.annotate("not run", place, (7, 0), textcoords="offset points", va="center")
     ax.set(title=title, yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5))
     log_errors(ax, ticks=(1, 2, 5), axis="x")
     ax.set_xlim(0.75 * min(known), 1.8 * max(known))
@@ -249,5 +249,5 @@ def finish_figure(figure: plt.Figure) -> plt.Figure:
         handles, labels = ax.get_legend_handles_labels()
         found |= dict(zip(labels, handles, strict=True))
     figure.supylabel("test error (%)")
-    figure.legend(found.values(), found, loc="outside lower center", ncols=3, fontsize=9, handlelength=3)
+    figure.legend(found.values(), found, loc="outside lower center", ncols=3, handlelength=3)
     return figure

@@ -142,7 +142,7 @@ def test_no_button_covers_the_title_of_a_box(look, chapter):
             [...button.parentElement.querySelector("a").getClientRects()].map(
                 (line) => button.getBoundingClientRect().left - line.right))"""
     )
-    assert len(gaps) >= 3
+    assert len(gaps) >= 2
     assert min(gaps) >= 0
 
 
@@ -152,7 +152,7 @@ def test_code_and_printed_lines_fit_on_a_desktop(look, chapter):
         """() => [...document.querySelectorAll(".cell pre")].filter((one) => one.checkVisibility())
             .map((one) => [one.scrollWidth - one.clientWidth, one.textContent.slice(0, 80)])"""
     )
-    assert len(shown) > 5
+    assert shown
     assert [code for excess, code in shown if excess > 1] == []
 
 

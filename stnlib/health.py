@@ -5,7 +5,7 @@ Losses and accuracies do not show it: a classifier may do well behind a transfor
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from stnlib.grid import transform_points
 from stnlib.layers import SpatialTransformer
 
 BATCH = 256
+ASLEEP = 0.02  # below this spread theta counts as the same for all images
 SIDE = 16  # the lattice of sampling points that is looked at has so many points along each axis
 
 
@@ -58,11 +59,32 @@ STATES = (
         above=0.8,
     ),
     State(
+        "cut off",
+        "severed",
+        "The loss passes no gradient to theta: it does not depend on where the transformer looks.",
+        "Check that the classifier takes the transformer's output, and that mode is not nearest, which passes none.",
+        above=0.0,
+    ),
+    State(
         "dead features",
         "live",
         "Most features of the localization are the same for all images, so theta cannot follow them.",
         "End the localization in LayerNormalization and a tanh layer instead of a ReLU, and train again.",
         below=0.25,
+    ),
+    State(
+        "swapped axes",
+        "exchanged",
+        "theta fits the truth once x and y change places: one of the two has its numbers in (row, column) order.",
+        "Convert theta with stnlib.transforms.theta_from_scipy, or reorder the rows of the head that was converted.",
+        above=0.7,
+    ),
+    State(
+        "inverted",
+        "backwards",
+        "theta moves against the truth: one of the two maps input to output.",
+        "theta maps output to input. Invert the other one with stnlib.transforms.invert.",
+        above=0.5,
     ),
     State(
         "flipped",
@@ -83,7 +105,7 @@ STATES = (
         "spread",
         "theta is the same for all images.",
         "Let the distortion grow while it trains (stnlib.training.Curriculum), or teach known poses first (fit_pose).",
-        below=0.02,
+        below=ASLEEP,
     ),
     State(
         "off target",
@@ -91,6 +113,13 @@ STATES = (
         "theta varies, but not with the truth.",
         "Teach known poses first: stnlib.training.fit_pose(transformer, images, thetas).",
         below=0.3,
+    ),
+    State(
+        "skips pixels",
+        "stride",
+        "theta follows the images, but samples lie more than two pixels apart, so that detail between them is lost.",
+        "Sample at twice the output_size, then average: keras.layers.AveragePooling2D(2).",
+        above=2.5,
     ),
     State("working", "outside", "theta follows the images.", "Compare with the same model without it.", below=np.inf),
 )
@@ -105,7 +134,9 @@ class Health:
         normalised units (the image is 2 wide). `flipped`: share of images mirrored or rotated by more than 90 degrees.
         `alive` of `features` vary over the images. `away`: distance of the mean sampling points from the identity's.
         `gradient`: norm of the loss's gradient in the head, None without labels. `correlation`: that of the sampling
-        points with the true ones, over images; NaN without truth.
+        points with the true ones, over images, and `swapped` the same with x and y exchanged; NaN without truth, with
+        which `flipped`, too, compares. `stride`: pixels of the input from one sampled point to the next, along the
+        axis where it is larger (median over images).
 
     >>> Health("eye", 0.0, 1.0, 0.0, 0.0, 30, 32, 0.0)
     eye: outside 0 %, zoom 1, spread 0, live features 30 of 32: asleep (identity)
@@ -122,6 +153,23 @@ class Health:
     undefined: float = 0.0
     gradient: float | None = None
     correlation: float = np.nan
+    swapped: float = np.nan
+    stride: float = 1.0
+
+    @property
+    def severed(self) -> float:
+        """1 where the head's gradient was asked for and is zero, else 0."""
+        return float(self.gradient == 0)
+
+    @property
+    def exchanged(self) -> float:
+        """The correlation with x and y exchanged, where the plain one is poor and theta varies."""
+        return self.swapped if self.spread > ASLEEP and self.correlation < 0.5 else np.nan
+
+    @property
+    def backwards(self) -> float:
+        """The correlation with its sign changed, where theta varies."""
+        return -self.correlation if self.spread > ASLEEP else np.nan
 
     @property
     def live(self) -> float:
@@ -149,6 +197,8 @@ class Health:
         parts.append(f"live features {self.alive} of {self.features}")
         if self.gradient is not None:
             parts.append(f"head's gradient {self.gradient:.1e}")
+        if self.stride > 2:
+            parts.append(f"stride {self.stride:.2g}")
         if not np.isnan(self.correlation):
             parts.append(f"correlation {self.correlation:.2f}")
         kind = "" if self.state != "asleep" else " (identity)" if self.away < 0.05 else " (one common map)"
@@ -158,12 +208,14 @@ class Health:
 def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = None) -> list[Health]:
     """Examine the transformers of a trained model, or one transformer, with some of its images.
 
-    :Shapes: images `(N, H, W, C)`, N of at least 2 (some 100 are plenty), as the model takes them; truth `(N, P)`;
-        labels as in training. One `Health` for each transformer, in the order in which images reach them.
+    :Shapes: images `(N, H, W, C)`, N of at least 2 (some 100 are plenty), as the model takes them; truth `(N, P)`,
+        `(N, T, P)` where the transformer is called on T images of each sample (in `TimeDistributed`, or several
+        times); labels as in training. One `Health` for each transformer, in the order in which images reach them.
     :Convention: truth is theta, output to input, of the layer's own transform, or affine `(N, 6)` or projective
         `(N, 8)`; of several transformers it is that of the first. labels, and a compiled model, are needed for the
         gradient only.
-    :Errors: ValueError for a model without a transformer, fewer than two images, and truth of another shape.
+    :Errors: ValueError for a model without a transformer, or with one that it never calls, for fewer than two images,
+        for truth of another shape, and for labels without a compiled model.
 
     >>> eye = SpatialTransformer(keras.layers.Flatten(), name="eye")
     >>> health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))
@@ -174,20 +226,23 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
     images = np.asarray(images, "float32")
     if len(images) < 2:
         _checks.fail("images", f"{len(images)}", "at least 2, to see whether theta differs")
-    with _watching(model) as seen:
-        for first in range(0, len(images), BATCH):
-            model(ops.convert_to_tensor(images[first : first + BATCH]), training=False)
-    reached = {layer: parts for layer, parts in seen.items() if parts}
-    if not reached:
-        _checks.fail("model", f"{model.name!r} without one", "a model with a SpatialTransformer, or the layer itself")
-    norms = {} if labels is None else _gradients(model, list(reached), images[:BATCH], labels)
+    seen: dict = {}
+    for first in range(0, len(images), BATCH):
+        batch = images[first : first + BATCH]
+        with _watching(model) as calls:
+            model(ops.convert_to_tensor(batch), training=False)
+        for layer, parts in calls.items():
+            seen.setdefault(layer, []).append([_by_sample(part, len(batch)) for part in zip(*parts, strict=True)])
+    if not seen:
+        unused = [layer.name for layer in model._flatten_layers() if isinstance(layer, SpatialTransformer)]
+        got = f"{model.name!r}, which never calls {unused[0]!r}" if unused else f"{model.name!r} without one"
+        _checks.fail("model", got, "a model whose output comes through a SpatialTransformer, or the layer itself")
+    norms = {} if labels is None else _gradients(model, list(seen), images[:BATCH], labels)
     reports = []
-    for layer, parts in reached.items():
-        features, theta = (np.concatenate(arrays).astype("float64") for arrays in zip(*parts))
-        measures = _measure(layer, features, theta)
-        if truth is not None and not reports:
-            measures["correlation"] = _correlation(layer, theta, np.asarray(truth, "float64"))
-        reports.append(Health(layer.name, gradient=norms.get(layer), **measures))
+    for layer, batches in seen.items():
+        features, theta, sizes = (np.concatenate(arrays).astype("float64") for arrays in zip(*batches, strict=True))
+        known = None if truth is None or reports else _true_points(layer, theta, truth)
+        reports.append(Health(layer.name, gradient=norms.get(layer), **_measure(layer, features, theta, sizes, known)))
     return reports
 
 
@@ -209,11 +264,24 @@ def _noting(layer: SpatialTransformer, seen: dict) -> Callable:
     def theta(images):
         features = layer.localization(layer.checked(images))
         found = layer.head(features)
-        part = tuple(ops.convert_to_numpy(ops.cast(one, "float32")) for one in (features, found))
-        seen.setdefault(layer, []).append(part)
+        part = [ops.convert_to_numpy(ops.cast(one, "float32")) for one in (features, found)]
+        size = images.shape[2:] if layer.data_format == "channels_first" else images.shape[1:3]
+        seen.setdefault(layer, []).append([*part, np.tile(size, (len(part[0]), 1))])
         return found
 
     return theta
+
+
+def _by_sample(calls: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """What a layer gave in its calls for `count` samples, all that belongs to one sample together.
+
+    >>> _by_sample([np.array([[1], [3]]), np.array([[2], [4]])], 2).ravel().tolist()
+    [1, 2, 3, 4]
+    """
+    if any(len(one) % count for one in calls):
+        return np.concatenate(calls)
+    width = calls[0].shape[1]
+    return np.concatenate([one.reshape(count, -1, width) for one in calls], axis=1).reshape(-1, width)
 
 
 def _points(transform: str, theta: np.ndarray, layer: SpatialTransformer) -> np.ndarray:
@@ -229,38 +297,68 @@ def _area(points: np.ndarray) -> np.ndarray:
     return 0.5 * np.sum(x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y, axis=1)
 
 
-def _measure(layer: SpatialTransformer, features: np.ndarray, theta: np.ndarray) -> dict:
+def _frame(points: np.ndarray) -> np.ndarray:
+    """The vectors across and down the middle of grids `(N, SIDE, SIDE, 2)`, as the columns of `(N, 2, 2)`."""
+    middle = SIDE // 2
+    return np.stack([points[:, middle, -1] - points[:, middle, 0], points[:, -1, middle] - points[:, 0, middle]], -1)
+
+
+def _stride(layer: SpatialTransformer, points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Pixels of the input, `(N, 2)` of them high and wide, from one sample to the next, along the worse axis."""
+    less = 1 if layer.align_corners else 0  # with aligned corners -1 and 1 are the centres of the outer pixels
+    height, width = layer.output_size or (sizes[:, 0], sizes[:, 1])
+    across = _frame(points) * ((sizes[:, ::-1] - less) / 2)[:, :, None] / (SIDE - 1)
+    samples = np.stack(np.broadcast_arrays(width, height, sizes[:, 0])[:2], axis=-1)
+    return (np.linalg.norm(across, axis=1) * (SIDE - less) / np.maximum(samples - less, 1)).max(axis=1)
+
+
+def _measure(
+    layer: SpatialTransformer, features: np.ndarray, theta: np.ndarray, sizes: np.ndarray, truth: np.ndarray | None
+) -> dict:
+    """What `Health` holds; `truth` are the true sampling points, if known."""
     defined = np.isfinite(theta).all(axis=1)
     points = _points(layer.transform, np.where(defined[:, None], theta, 0), layer)[defined]
     identity = _points(layer.transform, transforms.identity(layer.transform, layer.control_points)[None], layer)
+    upright = identity if truth is None else truth[defined]
+    sizes = sizes[defined]
     if not len(points):
-        points = identity
-    middle = SIDE // 2
-    right, down = points[:, middle, -1] - points[:, middle, 0], points[:, -1, middle] - points[:, 0, middle]
-    mirrored = right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0] < 0
+        points = upright = identity
+        sizes = np.ones((1, 2))
+    frame, right_way_up = _frame(points), _frame(upright)
+    rotation = frame @ np.linalg.pinv(right_way_up)
+    flipped = (np.linalg.det(rotation) < 0) | (np.trace(rotation, axis1=1, axis2=2) < 0)
     alive = np.ptp(features, axis=0) > 1e-6 * max(1.0, np.abs(features[np.isfinite(features)]).max(initial=0))
-    return {
+    measures = {
         "undefined": float(np.mean(~defined)),
         "outside": float(np.mean((np.abs(points) > 1 + 1e-5).any(axis=-1))),
         "zoom": float(np.median(np.abs(_area(points))) / np.abs(_area(identity))[0]),
         "spread": float(np.sqrt(points.var(axis=0).mean())),
-        "flipped": float(np.mean(mirrored | (right[:, 0] + down[:, 1] < 0))),
+        "flipped": float(np.mean(flipped)),
         "away": float(np.sqrt(((points.mean(axis=0) - identity) ** 2).mean())),
         "alive": int(alive.sum()),
         "features": features.shape[1],
+        "stride": float(np.median(_stride(layer, points, sizes))),
     }
+    if truth is not None and defined.all():
+        measures["correlation"] = _correlation(points, truth)
+        measures["swapped"] = _correlation(points.transpose(0, 2, 1, 3)[..., ::-1], truth)
+    return measures
 
 
-def _correlation(layer: SpatialTransformer, theta: np.ndarray, truth: np.ndarray) -> float:
-    """Over images, between the sampling points' coordinates and the true ones', on average."""
+def _true_points(layer: SpatialTransformer, theta: np.ndarray, truth: Any) -> np.ndarray:
+    """The sampling points of the true theta."""
+    truth = np.asarray(truth, "float64")
     families = {6: "affine", 8: "projective", theta.shape[1]: layer.transform}
-    if truth.ndim != 2 or len(truth) != len(theta) or truth.shape[1] not in families:
+    flat = truth.reshape(-1, truth.shape[-1]) if truth.ndim in (2, 3) else truth
+    if flat.ndim != 2 or len(flat) != len(theta) or flat.shape[1] not in families:
         counts = " or ".join(str(count) for count in sorted(families))
         _checks.fail("truth", f"shape {truth.shape}", f"({len(theta)}, {counts})")
-    found, true = (
-        _points(transform, values, layer).reshape(len(theta), -1)
-        for transform, values in ((layer.transform, theta), (families[truth.shape[1]], truth))
-    )
+    return _points(families[flat.shape[1]], flat, layer)
+
+
+def _correlation(found: np.ndarray, true: np.ndarray) -> float:
+    """Over images, between the sampling points' coordinates and the true ones', on average."""
+    found, true = (points.reshape(len(points), -1) for points in (found, true))
     found, true = found - found.mean(axis=0), true - true.mean(axis=0)
     scale = np.sqrt((found**2).sum(axis=0) * (true**2).sum(axis=0))
     varies = np.sqrt((true**2).mean(axis=0)) > 1e-4
@@ -270,6 +368,8 @@ def _correlation(layer: SpatialTransformer, theta: np.ndarray, truth: np.ndarray
 
 def _gradients(model: keras.Model, layers: list, images: np.ndarray, labels: Any) -> dict:
     """The norm of the gradient of the model's own loss in each head."""
+    if not getattr(model, "compiled", False):
+        _checks.fail("labels", f"{model.name!r} not compiled", "a compiled model with them, for its loss")
     labels = keras.tree.map_structure(lambda one: ops.convert_to_tensor(np.asarray(one)[: len(images)]), labels)
     images = ops.convert_to_tensor(images)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from stnlib import SpatialTransformer, training, transforms
+from stnlib import SpatialTransformer, affine_grid, training, transforms
 from stnlib.health import STATES, TransformerHealth, health
 from stnlib.layers import TimeDistributed
 
@@ -39,6 +39,7 @@ BROUGHT = {
     "flipped": lambda: eye([-0.8, 0, 0, 0, -0.8, 0], follow=0.05),
     "zoomed out": lambda: eye([1.7, 0, 0, 0, 1.7, 0], follow=0.05),
     "asleep": eye,
+    "skips pixels": lambda: eye(follow=0.05, output_size=(2, 2)),
     "working": lambda: eye(follow=0.05),
 }
 
@@ -53,7 +54,8 @@ def test_each_state_is_recognised_and_names_one_next_step(state):
 
 
 def test_every_state_of_the_table_was_brought_about():
-    assert {state.name for state in STATES} == {*BROUGHT, "off target"}
+    known_by_truth = {"off target", "swapped axes", "inverted"}
+    assert {state.name for state in STATES} == {*BROUGHT, *known_by_truth, "cut off"}
 
 
 def test_mirrored_is_flipped_too():
@@ -83,6 +85,18 @@ def test_every_transform_sleeps_at_first_and_works_when_theta_follows(transform,
     assert report.state == "working" and report.zoom == pytest.approx(1, abs=0.4)
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_the_stride_is_the_distance_between_samples_in_pixels(align_corners):
+    """Four rows and eight columns of samples over a window of half the height of 8 x 8 pixels, and of all its width."""
+    layer = eye([1, 0, 0, 0, 0.5, 0], output_size=(4, 8), align_corners=align_corners)
+    grid = ops.convert_to_numpy(affine_grid([[1, 0, 0, 0, 0.5, 0]], (4, 8), align_corners))[0]
+    steps = np.stack([np.diff(grid[0, :, 0])[0], np.diff(grid[:, 0, 1])[0]]) * (7 if align_corners else 8) / 2
+    assert health(layer, IMAGES)[0].stride == pytest.approx(steps.max(), rel=1e-4)
+    far = eye(follow=0.05, output_size=(8, 2), align_corners=align_corners)
+    assert health(far, IMAGES)[0].stride == pytest.approx(7 if align_corners else 4, rel=0.1)
+    assert f"stride {health(far, IMAGES)[0].stride:.2g}" in str(health(far, IMAGES)[0])
+
+
 def test_several_transformers_nested_and_in_a_film():
     inner = keras.Sequential([keras.Input((8, 8, 1)), eye([2, 0, 0, 0, 2, 0], 0.05, name="first")], name="inner")
     model = keras.Sequential([keras.Input((8, 8, 1)), inner, eye(name="second"), layers.Flatten()])
@@ -107,6 +121,75 @@ def test_the_truth_tells_followers_from_wanderers():
     assert report.state == "off target" and "correlation" in str(report)
 
 
+@pytest.mark.parametrize("wrapper", [keras.layers.TimeDistributed, TimeDistributed])
+def test_the_truth_of_a_film_belongs_to_its_frames(wrapper):
+    layer = eye(follow=0.05)
+    theta, films = ops.convert_to_numpy(layer.theta(IMAGES)), IMAGES.reshape(8, 3, 8, 8, 1)
+    for truth in (theta, theta.reshape(8, 3, 6)):
+        assert health(wrapper(layer), films, truth=truth)[0].correlation == pytest.approx(1, abs=1e-4)
+
+
+def test_a_transformer_that_two_images_share_is_one_with_the_truth_of_both():
+    layer = eye(follow=0.05)
+
+    class Pair(keras.Model):
+        def call(self, pairs):
+            return self.eye(pairs[:, 0]) - self.eye(pairs[:, 1])
+
+    pair = Pair()
+    pair.eye = layer
+    theta = ops.convert_to_numpy(layer.theta(IMAGES)).reshape(12, 2, 6)
+    (report,) = health(pair, IMAGES.reshape(12, 2, 8, 8, 1), truth=theta)
+    assert report.correlation == pytest.approx(1, abs=1e-4)
+
+
+def test_x_and_y_exchanged_are_told_from_poor_training():
+    layer = eye(follow=0.05)
+    theta = ops.convert_to_numpy(layer.theta(IMAGES))
+    rows_first = np.concatenate([theta[:, [4, 3, 5]], theta[:, [1, 0, 2]]], axis=1)
+    (report,) = health(layer, IMAGES, truth=rows_first)
+    assert report.state == "swapped axes" and report.correlation < 0.5
+
+
+def test_a_theta_from_input_to_output_is_told_from_poor_training():
+    layer = eye(follow=0.05)
+    (report,) = health(layer, IMAGES, truth=transforms.invert(layer.theta(IMAGES)))
+    assert report.state == "inverted" and "invert" in report.verdict
+
+
+def test_images_that_are_upside_down_are_not_called_flipped_when_the_truth_is_known():
+    layer = eye([-0.8, 0, 0, 0, -0.8, 0], follow=0.05)
+    theta = ops.convert_to_numpy(layer.theta(IMAGES))
+    assert health(layer, IMAGES, truth=theta)[0].state == "working"
+    (report,) = health(layer, IMAGES, truth=-theta)
+    assert report.flipped == 1
+
+
+class Unwired(keras.Model):
+    """The mistake of a classifier that takes the images, not what the transformer makes of them."""
+
+    def __init__(self):
+        super().__init__(name="unwired")
+        self.transformer = eye(follow=0.05)
+        self.classify = keras.Sequential([layers.Flatten(), layers.Dense(2)])
+
+    def call(self, x):
+        self.transformer(x)
+        return self.classify(x)
+
+
+def test_a_classifier_that_reads_the_images_themselves_cuts_theta_off():
+    model = training.compile(Unwired())
+    (report,) = health(model, IMAGES, labels=np.arange(24) % 2)
+    assert report.state == "cut off" and report.gradient == 0
+
+
+def test_a_frozen_transformer_is_not_cut_off():
+    model = training.compile(keras.Sequential([keras.Input((8, 8, 1)), eye(follow=0.05), layers.Flatten()]))
+    model.layers[0].trainable = False
+    assert health(model, IMAGES, labels=np.arange(24) % 2)[0].state == "working"
+
+
 class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()
@@ -129,6 +212,30 @@ def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
     assert all(report.gradient > 1e-6 and "head's gradient" in str(report) for (report,) in watch.reports)
 
 
+@pytest.mark.parametrize("transform", transforms.NAMES)
+@pytest.mark.parametrize("return_theta", [False, True])
+def test_the_callback_watches_two_transformers_one_of_them_nested(transform, return_theta, capsys):
+    images = keras.Input((8, 8, 1))
+    inner = keras.Sequential([keras.Input((8, 8, 1)), eye(follow=0.02, transform=transform, name="first")])
+    second = eye(follow=0.02, transform=transform, name="second", return_theta=return_theta)(inner(images))
+    outputs = layers.Dense(2)(layers.Flatten()(second[0] if return_theta else second))
+    model = training.compile(keras.Model(images, outputs), 1e-4)
+    watch = TransformerHealth(IMAGES, labels=np.arange(24) % 2)
+    model.fit(IMAGES, np.arange(24) % 2, epochs=1, verbose=0, callbacks=[watch])
+    assert [report.name for report in watch.reports[0]] == ["first", "second"]
+    assert all(report.gradient > 0 for report in watch.reports[0])
+    assert capsys.readouterr().out.count("\n") == 4
+
+
+def test_the_callback_watches_films():
+    films = IMAGES.reshape(8, 3, 8, 8, 1)
+    body = [keras.Input((3, 8, 8, 1)), TimeDistributed(eye(follow=0.02)), layers.Flatten(), layers.Dense(2)]
+    model = training.compile(keras.Sequential(body), 1e-4)
+    watch = TransformerHealth(films, labels=np.arange(8) % 2)
+    model.fit(films, np.arange(8) % 2, epochs=1, verbose=0, callbacks=[watch])
+    assert watch.reports[0][0].gradient > 0 and watch.reports[0][0].features == 16
+
+
 def test_the_gradient_is_that_of_the_loss_in_the_head():
     """By central differences along the gradient's own direction."""
     layer = eye(follow=0.02)
@@ -145,10 +252,24 @@ def test_the_gradient_is_that_of_the_loss_in_the_head():
     assert report.gradient > 0.9 * np.linalg.norm(slopes)
 
 
+class Idle(keras.Model):
+    """Has a transformer and does not call it."""
+
+    def __init__(self):
+        super().__init__(name="idle")
+        self.transformer, self.flatten = eye(), layers.Flatten()
+
+    def call(self, x):
+        return self.flatten(x)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: health(keras.Sequential([layers.Flatten()], name="plain"), IMAGES), "model: .*SpatialTransformer"),
+        (lambda: health(Idle(), IMAGES), "model: .* got 'idle', which never calls 'eye'"),
+        (lambda: health(Idle(), IMAGES, labels=[0]), "model: .* got 'idle', which never calls 'eye'"),
+        (lambda: health(eye(), IMAGES, labels=np.zeros(24)), "labels: .* got 'eye' not compiled"),
         (lambda: health(eye(), IMAGES[:1]), "images: expected at least 2"),
         (lambda: health(eye(), IMAGES, truth=np.zeros((24, 5))), r"truth: expected \(24, 6 or 8\)"),
     ],

@@ -73,7 +73,7 @@ STATES = (
         below=0.25,
     ),
     State(
-        "swapped axes",
+        "transposed",
         "exchanged",
         "theta fits the truth once x and y change places: one of the two has its numbers in (row, column) order.",
         "Convert theta with stnlib.transforms.theta_from_scipy, or reorder the rows of the head that was converted.",
@@ -85,6 +85,13 @@ STATES = (
         "theta moves against the truth: one of the two maps input to output.",
         "theta maps output to input. Invert the other one with stnlib.transforms.invert.",
         above=0.5,
+    ),
+    State(
+        "skewed",
+        "skew",
+        "Most images come out squeezed to a strip, as from a head with random weights.",
+        "Train again from the identity: zero kernel and identity bias in the layer that gives theta.",
+        above=4.0,
     ),
     State(
         "flipped",
@@ -115,7 +122,14 @@ STATES = (
         below=0.3,
     ),
     State(
-        "skips pixels",
+        "not rotating",
+        "rotation",
+        "theta follows places and sizes, but little of the rotation.",
+        "Teach known poses first (stnlib.training.fit_pose), or let the rotation grow (stnlib.training.Curriculum).",
+        below=0.25,
+    ),
+    State(
+        "aliased",
         "stride",
         "theta follows the images, but samples lie more than two pixels apart, so that detail between them is lost.",
         "Sample at twice the output_size, then average: keras.layers.AveragePooling2D(2).",
@@ -135,8 +149,9 @@ class Health:
         `alive` of `features` vary over the images. `away`: distance of the mean sampling points from the identity's.
         `gradient`: norm of the loss's gradient in the head, None without labels. `correlation`: that of the sampling
         points with the true ones, over images, and `swapped` the same with x and y exchanged; NaN without truth, with
-        which `flipped`, too, compares. `stride`: pixels of the input from one sampled point to the next, along the
-        axis where it is larger (median over images).
+        which `flipped` and `skew`, too, compare. `skew`: how many times longer than wide the window is, `rotation`: the
+        share of the true rotation that theta follows (NaN where none is known). `stride`: pixels of the input from one
+        sampled point to the next, along the axis where it is larger (median).
 
     >>> Health("eye", 0.0, 1.0, 0.0, 0.0, 30, 32, 0.0)
     eye: outside 0 %, zoom 1, spread 0, live features 30 of 32: asleep (identity)
@@ -155,6 +170,8 @@ class Health:
     correlation: float = np.nan
     swapped: float = np.nan
     stride: float = 1.0
+    skew: float = 1.0
+    rotation: float = np.nan
 
     @property
     def severed(self) -> float:
@@ -201,6 +218,8 @@ class Health:
             parts.append(f"stride {self.stride:.2g}")
         if not np.isnan(self.correlation):
             parts.append(f"correlation {self.correlation:.2f}")
+        if not np.isnan(self.rotation):
+            parts.append(f"rotation {100 * self.rotation:.0f} %")
         kind = "" if self.state != "asleep" else " (identity)" if self.away < 0.05 else " (one common map)"
         return f"{self.name}: {', '.join(parts)}: {self.state}{kind}"
 
@@ -324,9 +343,9 @@ def _measure(
     if not len(points):
         points = upright = identity
         sizes = np.ones((1, 2))
-    frame, right_way_up = _frame(points), _frame(upright)
-    rotation = frame @ np.linalg.pinv(right_way_up)
-    flipped = (np.linalg.det(rotation) < 0) | (np.trace(rotation, axis1=1, axis2=2) < 0)
+    frame = _frame(points) @ np.linalg.pinv(_frame(upright))
+    flipped = (np.linalg.det(frame) < 0) | (np.trace(frame, axis1=1, axis2=2) < 0)
+    longer, shorter = np.linalg.svd(np.nan_to_num(frame, posinf=0, neginf=0), compute_uv=False).T
     alive = np.ptp(features, axis=0) > 1e-6 * max(1.0, np.abs(features[np.isfinite(features)]).max(initial=0))
     measures = {
         "undefined": float(np.mean(~defined)),
@@ -337,11 +356,14 @@ def _measure(
         "away": float(np.sqrt(((points.mean(axis=0) - identity) ** 2).mean())),
         "alive": int(alive.sum()),
         "features": features.shape[1],
+        "skew": float(np.median(longer / np.maximum(shorter, 1e-6))),
         "stride": float(np.median(_stride(layer, points, sizes))),
     }
     if truth is not None and defined.all():
         measures["correlation"] = _correlation(points, truth)
         measures["swapped"] = _correlation(points.transpose(0, 2, 1, 3)[..., ::-1], truth)
+        if layer.transform != "attention":
+            measures["rotation"] = _rotation(points, truth)
     return measures
 
 
@@ -364,6 +386,17 @@ def _correlation(found: np.ndarray, true: np.ndarray) -> float:
     varies = np.sqrt((true**2).mean(axis=0)) > 1e-4
     correlations = (found * true).sum(axis=0) / np.where(scale > 1e-12, scale, np.inf)
     return float(correlations[varies].mean()) if varies.any() else np.nan
+
+
+def _rotation(found: np.ndarray, true: np.ndarray) -> float:
+    """How many degrees grids rotate for each degree of the true ones; NaN where those rotate by less than 3 or so."""
+    found, true = (
+        np.arctan2(frame[:, 1, 0] - frame[:, 0, 1], frame[:, 0, 0] + frame[:, 1, 1])
+        for frame in (_frame(found), _frame(true))
+    )
+    if true.std() < 0.05:
+        return np.nan
+    return float(np.mean((found - found.mean()) * (true - true.mean())) / true.var())
 
 
 def _gradients(model: keras.Model, layers: list, images: np.ndarray, labels: Any) -> dict:

@@ -126,7 +126,7 @@ STATES = (
         "rotation",
         "theta follows places and sizes, but little of the rotation.",
         "Teach known poses first (stnlib.training.fit_pose), or let the rotation grow (stnlib.training.Curriculum).",
-        below=0.25,
+        below=0.05,
     ),
     State(
         "aliased",

@@ -106,6 +106,20 @@ def test_letters_on_a_coloured_bar_are_dark_on_dark_pages(colour, opacity, dark)
     assert on_bar == (site_dark.PAPER if dark else site_dark.INK)
 
 
+@pytest.mark.parametrize(("colour", "mode"), [((9, 9, 9, 255), "L"), ((9, 0, 9, 255), "RGB"), ((9, 9, 9, 80), "RGBA")])
+def test_pictures_hold_no_more_than_they_show(colour, mode):
+    """matplotlib writes all of them with colours and transparency."""
+    file = io.BytesIO()
+    shown = Image.new("RGBA", (40, 40), colour)
+    shown.putpixel((3, 4), (70, 70, 70, 255))
+    shown.save(file, "PNG", compress_level=0)
+    data = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    text = site_dark.themed(drawing(f'<image width="40" height="40" xlink:href="{data}"/>'))
+    packed = Image.open(io.BytesIO(base64.b64decode(re.search(r'base64,([^"]+)', text)[1])))
+    assert packed.mode == mode
+    assert packed.convert("RGBA").tobytes() == shown.tobytes()
+
+
 def test_a_real_figure_is_drawn_in_variables_only():
     import matplotlib.pyplot as plt
 

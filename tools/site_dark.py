@@ -19,6 +19,7 @@ from PIL import Image
 
 PAPER, INK = "#14191e", "#d9e0e6"  # of dark pages, as in book.css
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+HREF = f"{{{LINK}}}href"
 GREY, FULL = 0.04, 0.1  # chroma: up to here a colour is turned round like a grey, from here on it keeps its hue
 SOLID = 0.6  # opacity from which on a coloured bar hides the paper
 LIGHT = 0.68  # lightness that a colour has at least on dark paper
@@ -102,11 +103,26 @@ def matrix(text: str | None) -> np.ndarray:
     return result
 
 
+def picture(node: ElementTree.Element) -> Image.Image:
+    """The picture that a node embeds."""
+    return Image.open(io.BytesIO(base64.b64decode(node.get(HREF).partition("base64,")[2])))
+
+
 def is_opaque(node: ElementTree.Element) -> bool:
     """Whether an embedded picture has no transparent pixel."""
-    data = node.get(f"{{{LINK}}}href").partition("base64,")[2]
-    picture = Image.open(io.BytesIO(base64.b64decode(data)))
-    return picture.mode not in ("RGBA", "LA") or picture.getchannel("A").getextrema()[0] == 255
+    shown = picture(node)
+    return shown.mode not in ("RGBA", "LA") or shown.getchannel("A").getextrema()[0] == 255
+
+
+def pack(node: ElementTree.Element) -> None:
+    """Embed an opaque picture without its transparency, and a grey one without its colours."""
+    shown = picture(node).convert("RGB")
+    red, green, blue = shown.split()
+    grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    file = io.BytesIO()
+    (red if grey else shown).save(file, "PNG", optimize=True)
+    data = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    node.set(HREF, min(data, node.get(HREF), key=len))
 
 
 class Drawn(NamedTuple):
@@ -242,13 +258,15 @@ def themed(text: str) -> str:
             names.put(node, lambda colour: PAPER)
         elif not on_image:
             names.put(node)
-            used.add(node.get(f"{{{LINK}}}href"))
+            used.add(node.get(HREF))
     for node in root.iterfind(f".//{{{SVG}}}defs/*"):
         if f"#{node.get('id')}" in used:
             names.put(node)
     style = ElementTree.Element(f"{{{SVG}}}style")
     style.text = names.sheet()
     root.insert(0, style)
+    for node in filter(is_opaque, root.iter(f"{{{SVG}}}image")):
+        pack(node)
     for node in root.iter(f"{{{SVG}}}path"):
         node.set("d", LONG.sub(r"\1", node.get("d", "")))
     return ElementTree.tostring(root, encoding="unicode")

@@ -18,6 +18,11 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
+def is_picture(name):
+    """Whether a file is a picture; a page's figures are."""
+    return name.endswith(PICTURES) or name.startswith("_images/")
+
+
 def soup(site, path):
     return BeautifulSoup((site / path).read_text(encoding="utf-8"), "html.parser")
 
@@ -56,7 +61,7 @@ def test_a_page_is_light(site, look, path):
     opened = look(path)
     scroll_through(opened.page)
     asked = {unquote(urlsplit(url).path).lstrip("/") for url in opened.requests if url.startswith("http")}
-    sizes = {name: (site / name).stat().st_size for name in asked if not name.endswith(PICTURES)}
+    sizes = {name: (site / name).stat().st_size for name in asked if not is_picture(name)}
     has_maths = opened.page.locator(".katex").count() > 0
     networks = sum(sizes.pop(name) for name in list(sizes) if name.startswith("_static/network-"))
     assert sum(sizes.values()) <= (1.2 if has_maths else 0.8) * MEGABYTE, sizes

@@ -54,6 +54,7 @@ BATCH = 32
 images, unseen = train.images / np.float32(255), test.images / np.float32(255)
 
 
+# %% tags=["hide-input"]
 def epochs_for(steps, count):
     """So many epochs that there are at least so many steps, however small the folder."""
     return max(1, -(-steps // -(-count // BATCH)))
@@ -72,10 +73,11 @@ def teach(transformer, seen, theta):
 
 def before_after(transformer):
     """Three test images in a row, and below what the transformer makes of them; twice."""
-    shown, theta = unseen[:6], transformer.theta(unseen[:6]).numpy()
-    after = distortions.warp(shown, theta, SIZE, transformer.transform, transformer.padding_mode)
-    rows = [*shown[:3], *after[:3], *shown[3:], *after[3:]]
-    return plotting.strip(rows, columns=3, size=2.4, rows=["before", "after"] * 2)
+    theta, wide = transformer.theta(unseen[:6]).numpy(), min(3, len(unseen))
+    after = distortions.warp(unseen[:6], theta, SIZE, transformer.transform, transformer.padding_mode)
+    starts = range(0, len(after) - wide + 1, wide)
+    rows = [image for start in starts for part in (unseen, after) for image in part[start : start + wide]]
+    return plotting.strip(rows, columns=wide, size=2.4, rows=["before", "after"] * len(starts))
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "After a few seconds of training the transformer finds the plates. Six images that it was not trained on, each before and after.", "name": "fig-10-before-after"}, "image": {"alt": "Six number plates, photographed at a slant before coloured backgrounds; below each the same plate, level, centred and filling the picture."}}

@@ -1,5 +1,6 @@
 """Every page of the built book: quiet, offline, light, steady, readable by everyone, all links alive."""
 
+import gzip
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -67,6 +68,16 @@ def test_a_page_is_light(site, look, path):
     assert sum(sizes.values()) <= (1.2 if has_maths else 0.8) * MEGABYTE, sizes
     assert networks <= 1.2 * MEGABYTE
     assert (networks > 0) == (opened.page.locator("[data-widget=reader]").count() > 0)
+
+
+def test_a_page_asks_for_little_before_it_is_scrolled(site, visit, path):
+    """As servers send it, compressed; networks for a reader in the first screen have a budget of their own."""
+    opened = visit(path, size=PHONE, wait="networkidle")
+    asked = {unquote(urlsplit(url).path).lstrip("/") for url in opened.requests if url.startswith("http")}
+    text = (".html", ".css", ".js", ".svg", ".json")
+    sizes = {name: (site / name).read_bytes() for name in asked if not name.startswith("_static/network-")}
+    sizes = {name: len(gzip.compress(data) if name.endswith(text) else data) for name, data in sizes.items()}
+    assert sum(sizes.values()) <= 0.4 * MEGABYTE, sizes
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -249,8 +249,10 @@ fig = plotting.strip([digit[0], *readings], ["input", "nearest", "bilinear"], si
 # **To the point**, it is the sum (3) with the tent's *slope* in place of one tent:
 #
 # $$
-# \frac{\partial V}{\partial x} = \sum_{n} \sum_{m} U_{nm}\, k'(x - m)\, k(y - n), \qquad
-# k'(d) = \begin{cases} 0 & |d| \ge 1 \\ 1 & d \le 0 \\ -1 & d > 0 \end{cases} \tag{7}
+# \begin{aligned}
+# \frac{\partial V}{\partial x} &= \sum_{n} \sum_{m} U_{nm}\, k'(x - m)\, k(y - n) \\
+# k'(d) &= \begin{cases} 0 & |d| \ge 1 \\ 1 & -1 < d \le 0 \\ -1 & 0 < d < 1 \end{cases}
+# \end{aligned} \tag{7}
 # $$
 #
 # shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $\partial V / \partial x$ `()`
@@ -452,12 +454,12 @@ straightened = grid_sample(shifted, affine_grid(found, (28, 28)))
 before = 14 * np.linalg.norm(moves[:, [2, 5]], axis=1)  # pixels
 after = 14 * np.linalg.norm(moves[:, [2, 5]] + found[:, [2, 5]], axis=1)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label says which pixels should change, the sampling points follow. Top left: a shifted digit and the frozen classifier's prediction. Top right: pixels that should be brighter (green) or darker (red) for the right label. Bottom left: the pull on each sampling point, and in orange their sum. Bottom right: after 40 steps.", "name": "fig-05-label"}, "image": {"alt": "Four pictures. A shifted digit that is misclassified; a map of green and red pixels around its strokes; the digit with small arrows at its strokes and one large orange arrow, the sum; the digit back near the middle, classified correctly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label says which pixels should change, the sampling points follow. Top left: a shifted digit and the frozen classifier's prediction. Top right: pixels that should be brighter (orange) or darker (blue) for the right label. Bottom left: the pull on each sampling point, and in green their sum. Bottom right: after 40 steps.", "name": "fig-05-label"}, "image": {"alt": "Four pictures. A shifted digit that is misclassified; a map of orange and blue pixels around its strokes; the digit with small arrows at its strokes and one large green arrow, the sum; the digit back near the middle, classified correctly."}}
 chances = [training.probabilities(classifier, images) for images in (shifted, straightened)]
 first, last = (chance.argmax(axis=1) == labels for chance in chances)
 one = np.argmax(np.where(~first & last, before - after, 0))
 titles = [f"predicts {chance[one].argmax()} ({chance[one].max():.0%})" for chance in chances]
-demand = LinearSegmentedColormap.from_list("demand", [plotting.COLORS["gradient"], "black", plotting.COLORS["output"]])
+demand = LinearSegmentedColormap.from_list("demand", [plotting.COLORS["input"], "black", plotting.COLORS["grid"]])
 reach = np.abs(for_pixels[one]).max()
 
 fig, axes = plt.subplots(2, 2, figsize=(5.2, 5.6))
@@ -470,7 +472,7 @@ rows, columns = np.nonzero(strength > 0.05 * strength.max())
 pulls = -for_points[one][rows, columns] / strength.max() * 5
 axes[1, 0].quiver(columns, rows, *pulls.T, angles="xy", scale_units="xy", scale=1, color=plotting.COLORS["gradient"])
 sum_of_pulls = -total[one] / np.linalg.norm(total[one]) * 9
-arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": plotting.COLORS["grid"], "width": 0.03}
+arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": plotting.COLORS["output"], "width": 0.03}
 axes[1, 0].quiver(13.5, 13.5, *sum_of_pulls, **arrow)
 plotting.show(axes[1, 1], straightened[one], titles[1])
 fig.tight_layout()

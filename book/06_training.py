@@ -29,8 +29,8 @@ pipeline(lit="training")
 # ## Watch one learn
 #
 # Below, a small transformer trains in your browser, in front of a linear classifier. Beside it, the same classifier
-# trains without one. Each digit is rotated by up to 60°, shrunk and shifted, differently each time it is drawn. Take a
-# guess, then press play.
+# trains without one. Each digit is rotated by up to 60°, shrunk and shifted, differently each time. Guess, then press
+# play.
 
 # %%
 from stnlib.widgets import TrainLab
@@ -47,6 +47,8 @@ TrainLab()
 # - **The nearest sampler** gives $\theta$ no gradient at all ({doc}`chapter 5 <05_sampler>`).
 # - **A leaning world** rotates every digit by another 30°. The outputs agree just as well, and they all lean. Only
 #   agreement was ever rewarded, not being upright.
+#
+# {doc}`Chapter 11 <11_when_it_fails>` has more failures, each with its fix.
 #
 # The figure's switches also offer fairer opponents, with as many weights as the transformer and its classifier together.
 
@@ -494,7 +496,7 @@ model = keras.Sequential([
 ])
 
 # %% [markdown]
-# `from stnlib import SpatialTransformer` is the only import, and the model saves and loads like any other.
+# It saves and loads like any other model. {doc}`Chapter 10 <10_your_images>` does this with your images.
 
 # %%
 photos = np.random.default_rng(SEED).random((4, 48, 64, 3), dtype="float32")

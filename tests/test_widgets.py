@@ -114,7 +114,7 @@ def test_what_the_page_sends_arrives():
 
 @pytest.mark.parametrize("chosen", [None, ["FCN", "CNN"]])
 def test_networks_are_sent_when_they_are_wanted(chosen):
-    reader, names = DigitReader(networks=chosen), chosen or ["FCN", "CNN", "STN+FCN", "STN+CNN"]
+    reader, names = DigitReader(networks=chosen), chosen or list(networks.packaged())
     assert reader.networks == names == reader.state()["networks"]
     reader.set_state({"wanted": True})
     assert reader.networks == {name: networks.packaged()[name] for name in names}

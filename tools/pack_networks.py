@@ -1,9 +1,8 @@
-"""Train the networks that the page runs, unless that was done, and pack them: stnlib/widgets/reader/networks.json.
+"""Train the networks that the page runs, unless that was done, measure them, and pack them: networks.json.
 
 usage: python tools/pack_networks.py [--from FOLDER]
 
-They are the article's, of seed 0, trained by the command that also measures its table; FOLDER (default:
-_build/networks) keeps their records and `.keras` files, so that a run that was stopped goes on.
+`stnlib.experiments.page` says what they are. FOLDER (default: _build/networks) keeps them as `.keras` files.
 """
 
 from __future__ import annotations
@@ -15,28 +14,29 @@ from pathlib import Path
 import keras
 
 from stnlib import datasets
-from stnlib.experiments import files, runs
-from stnlib.experiments.measure import measure
+from stnlib.experiments import files, measure, page
 from stnlib.widgets.reader import networks as packing
 
 ROOT = Path(__file__).resolve().parent.parent
-NETWORKS = {"FCN": "fcn_mixed", "CNN": "cnn", "STN+FCN": "stn_fcn", "STN+CNN": "stn_cnn"}
-TURNS = 75  # degrees either way that the article's distortion turns its training digits
 
 
-def trained(run: runs.Run, folder: Path) -> tuple[keras.Model, dict]:
-    """The network of a run and its record, measured now where they are missing."""
-    network, record = folder / "networks" / f"{run.name}.keras", folder / f"{run.name}.json"
-    if not (network.exists() and record.exists()):
-        measure(run, datasets.load(run.dataset), folder)
-    return keras.models.load_model(network), files.read_json(record)
+def trained(digits: datasets.Digits, folder: Path) -> dict[str, keras.Model]:
+    """The networks by name, trained now where one is missing."""
+    paths = {name: folder / f"{packing.page_file(name)}.keras" for name in page.NETWORKS}
+    if not all(path.exists() for path in paths.values()):
+        for name, model in page.train(digits).items():
+            bare = model.from_config(model.get_config())
+            bare.set_weights(model.get_weights())
+            files.save(paths[name], bare.save)
+    return {name: keras.models.load_model(path) for name, path in paths.items()}
 
 
-def packed(run: runs.Run, folder: Path) -> dict:
-    """A network for the page, with what it is and how well it reads."""
-    model, record = trained(run, folder)
-    about = {name: record[name] for name in ("command", "commit", "error", "parameters")}
-    return packing.pack(model) | {"turns": TURNS} | about
+def packed(name: str, model: keras.Model, digits: datasets.Digits) -> dict:
+    """A network for the page, with what it is and what it does with rotated digits."""
+    about = {"rotation": page.ROTATION, "parameters": model.count_params(), "commit": files.commit()}
+    if page.NETWORKS[name].stands_for:
+        about["stands_for"] = page.NETWORKS[name].stands_for
+    return packing.pack(model) | about | {"measured": page.measure(model, digits)}
 
 
 def main() -> None:
@@ -44,8 +44,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from", dest="folder", type=Path, default=ROOT / "_build" / "networks")
     folder = parser.parse_args().folder
-    chosen = {name: runs.select("article", model, distortion="article", seed=0)[0] for name, model in NETWORKS.items()}
-    found = {name: packed(run, folder) for name, run in chosen.items()}
+    measure.fix_threads()
+    measure.make_deterministic()
+    digits = datasets.load("mnist")
+    found = {name: packed(name, model, digits) for name, model in trained(digits, folder).items()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(network)}" for name, network in found.items())
     files.write(packing.FILE, f"{{\n{lines}\n}}\n".encode())
     print(f"written: {packing.FILE.name}, {packing.FILE.stat().st_size:,} bytes")

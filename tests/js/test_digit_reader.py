@@ -9,12 +9,15 @@ import pytest
 import site_widgets
 
 from stnlib import distortions, models
+from stnlib.experiments import page as recipes
 from stnlib.widgets import DigitReader
 from stnlib.widgets.core import images
 from stnlib.widgets.reader import networks
 from tests.js.acts import get, mouse_drag, picture, put, settle, text
+from tests.packed import unpack
 
-BUILD = {"FCN": models.fcn, "CNN": models.cnn, "STN+FCN": models.stn, "STN+CNN": lambda: models.stn("cnn")}
+NAMES = ["FCN", "CNN", "STN+FCN", "STN+CNN"]
+AT_ONCE = "STN+CNN at once"
 POSES = [(0, 1, (0, 0)), (40, 1, (0, 0)), (-75, 0.7, (3, -2)), (130, 1.4, (-4.5, 1))]
 INSTRUMENT = "document.querySelector('.stn-widget').instrument"
 CENTRE, CORNER = "[data-ref=centre]", "[data-ref=corner]"
@@ -25,15 +28,6 @@ def posed(image, angle, size, shift):
     linear = distortions.affine_theta(np.radians(angle), (1 / size, 1 / size)).astype("float64").reshape(2, 3)
     linear[:, 2] = -linear[:, :2] @ (2 * np.array(shift) / 28)
     return distortions.warp(image[None], linear.reshape(1, 6))
-
-
-def unpack(packed, model):
-    """Give a Keras model of the same layers the packed weights, float32; returns the model."""
-    weights = np.frombuffer(base64.b64decode(packed["weights"]), "<f2").astype("float32")
-    shapes = [array.shape for array in model.get_weights()]
-    parts = np.split(weights, np.cumsum([np.prod(shape, dtype=int) for shape in shapes])[:-1])
-    model.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
-    return model
 
 
 def with_networks(open_widget, *arguments):
@@ -54,10 +48,10 @@ def digit():
     return (images.digits()["digit 4"] / 255).astype("float32")
 
 
-@pytest.mark.parametrize("name", BUILD)
+@pytest.mark.parametrize("name", [*NAMES, AT_ONCE])
 def test_the_page_computes_what_keras_computes(open_widget, digit, name):
-    network = unpack(networks.packaged()[name], BUILD[name]())
-    page = with_networks(open_widget, digit)
+    network = unpack(networks.packaged()[name], recipes.build(name))
+    page = with_networks(open_widget, digit, [name])
     for angle, size, shift in POSES:
         image = posed(digit, angle, size, shift)
         answers = page.evaluate(f"(pose) => {INSTRUMENT}.read(pose)", {"angle": angle, "size": size, "shift": shift})
@@ -243,10 +237,10 @@ def test_the_networks_come_when_the_widget_comes_near(open_page):
     page = open_page(tall + DigitReader().to_page())
     asked = requests_of(page)
     settle(page)
-    assert get(page, "networks") == list(BUILD) and asked == []
+    assert get(page, "networks") == [*NAMES, AT_ONCE] and asked == []
     page.locator(".stn-widget").scroll_into_view_if_needed()
     page.wait_for_function(f"{INSTRUMENT}.answers")
-    assert files_of(asked) == ["network-cnn", "network-fcn", "network-stn-cnn", "network-stn-fcn"]
+    assert files_of(asked) == sorted(map(networks.page_file, [*NAMES, AT_ONCE]))
 
 
 def test_chosen_networks_alone_are_asked_for_and_shown(open_page):
@@ -261,7 +255,7 @@ def test_chosen_networks_alone_are_asked_for_and_shown(open_page):
     assert page.locator("[data-ref=answers] th").all_inner_texts() == ["FCN", "CNN"]
     assert text(page, "verdict") == "All networks predict 2."
     assert (rows.count(), page.locator(room).bounding_box()["height"]) == before
-    for hidden in ("viewCanvas", "view"):
+    for hidden in ("viewCanvas", "view", "relieved", "lesson"):
         assert page.locator(f"[data-ref={hidden}]").is_hidden()
     assert "window" not in page.locator(".stn-title").first.inner_text()
 
@@ -330,32 +324,61 @@ def test_a_request_that_failed_is_made_again_when_the_network_is_back(browser, t
     page.close()
 
 
-def test_the_transformer_before_the_dense_network_turns_its_window_further(open_widget):
-    """Chapter 6 says so of the five digits on offer."""
-    page = with_networks(open_widget)
-    for name in images.digits():
+def corrections(page, angle):
+    """By how many degrees each network's transformer corrects the rotation of each digit on offer, by network."""
+    found = {}
+    for name in images.digits("reader/digits.json"):
         put(page, "picture", name)
-        for angle in (-30, 30):
-            answers = page.evaluate(f"(angle) => {INSTRUMENT}.read({{ angle, size: 1, shift: [0, 0] }})", angle)
-            thetas = {found["name"]: found["theta"] for found in answers if found.get("theta")}
-            turn = {key: np.degrees(np.arctan2(t[3] - t[1], t[0] + t[4])) for key, t in thetas.items()}
-            assert abs(turn["STN+FCN"]) > 1.5 * abs(turn["STN+CNN"])
-            assert np.sign(turn["STN+FCN"]) == -np.sign(angle)
-        for aside in (-5, 5):
-            answers = page.evaluate(f"(x) => {INSTRUMENT}.read({{ angle: 0, size: 1, shift: [x, 0] }})", aside)
-            followed = 14 * next(found["theta"][2] for found in answers if found["name"] == "STN+CNN")
-            assert 1.5 < followed * np.sign(aside) < 7
+        windows = []
+        for rotation in (0, angle):
+            answers = page.evaluate(f"(angle) => {INSTRUMENT}.read({{ angle, size: 1, shift: [0, 0] }})", rotation)
+            thetas = {one["name"]: one["theta"] for one in answers if one.get("theta")}
+            windows.append({key: np.degrees(np.arctan2(t[3] - t[1], t[0] + t[4])) for key, t in thetas.items()})
+        for key in windows[0]:
+            found.setdefault(key, []).append((windows[0][key] - windows[1][key] + 180) % 360 - 180)
+    return found
+
+
+@pytest.mark.parametrize("angle", [-60, 60])
+def test_the_transformers_take_back_most_of_a_rotation_and_the_relieved_one_next_to_nothing(open_widget, angle):
+    page = with_networks(open_widget)
+    found = corrections(page, angle)
+    assert set(found) == {"STN+FCN", "STN+CNN"}
+    assert all(np.median(each) / angle >= 0.6 for each in found.values())
+    page.get_by_label("all at once", exact=True).check()
+    assert abs(np.median(corrections(page, angle)["STN+CNN"]) / angle) < 0.25
+
+
+def test_the_switch_shows_a_classifier_that_relieves_its_transformer_and_says_why(open_widget):
+    page = with_networks(open_widget)
+    measured = networks.measured(60)
+    before = text(page, "answers"), text(page, "lesson"), picture(page, "viewCanvas")
+    page.get_by_label("all at once", exact=True).check()
+    finished(page)
+    assert get(page, "relieved") is True and get(page, "view") == "STN+CNN"
+    assert page.locator("[data-ref=answers] th").all_inner_texts() == NAMES
+    after = text(page, "answers"), text(page, "lesson"), picture(page, "viewCanvas")
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    assert "Nothing in its loss asks the transformer to rotate" in after[1]
+    for words, name in ((before[1], "STN+CNN"), (after[1], AT_ONCE)):
+        words = words.replace("\u00a0", " ")
+        assert f"corrects {max(100 * measured[name]['corrected'], 0):.0f} % of a 60° rotation" in words
+        assert f"{100 * measured[name]['accuracy']:.1f} % right" in words
+        assert f"CNN alone {100 * measured['CNN']['accuracy']:.1f} %" in words
+    page.get_by_label("pose first", exact=True).check()
+    finished(page)
+    assert (text(page, "answers"), text(page, "lesson")) == before[:2]
 
 
 # ---- the packed form
 
 
-@pytest.mark.parametrize("name", BUILD)
+@pytest.mark.parametrize("name", NAMES)
 def test_packing_and_unpacking_give_the_weights_back(name):
     keras.utils.set_random_seed(1)
-    model = BUILD[name]()
+    model = recipes.build(name)
     packed = json.loads(json.dumps(networks.pack(model)))
-    back = unpack(packed, BUILD[name]()).get_weights()
+    back = unpack(packed, recipes.build(name)).get_weights()
     for old, new in zip(model.get_weights(), back, strict=True):
         np.testing.assert_array_equal(old.astype("float16"), new)
     assert len(base64.b64decode(packed["weights"])) == 2 * model.count_params()
@@ -374,6 +397,7 @@ def small(*layers, shape=(28, 28, 1)):
         (lambda: small(keras.layers.Conv2D(2, 3, activation="tanh")), "networks: .*got the layer"),
         (lambda: small(keras.layers.Conv2D(2, 3, use_bias=False)), "networks: .*got the layer"),
         (lambda: small(keras.layers.MaxPooling2D(3)), "networks: .*got the layer"),
+        (lambda: small(keras.layers.AveragePooling2D(2, padding="same")), "networks: .*got the layer"),
         (lambda: small(keras.layers.BatchNormalization()), "networks: .*got the layer"),
         (lambda: models.stn(transform="tps"), "networks: .*got a transformer"),
     ],
@@ -382,10 +406,3 @@ def test_what_the_page_cannot_run_is_refused_on_one_line(build, message):
     with pytest.raises(ValueError, match=message) as caught:
         DigitReader(networks={"mine": build()})
     assert "\n" not in str(caught.value) and "expected" in str(caught.value)
-
-
-def test_the_packaged_networks_are_the_measured_ones():
-    for name, network in networks.packaged().items():
-        assert network["parameters"] == BUILD[name]().count_params()
-        assert network["command"].startswith("python -m stnlib.experiments article --model ")
-        assert 0 < network["error"]["original"] < network["error"]["distorted"] < 0.3

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from stnlib.widgets.core import pack
+from stnlib.widgets.reader import networks
 from tests.js.acts import at_rest, centre, mouse_drag, settle, touch_drag
 from tests.js.test_reach import SHIFTS
 from tests.site.conftest import DESKTOP, FOLDER, PHONE, pages
@@ -117,4 +118,4 @@ def test_networks_come_to_who_scrolls_down_and_answer(visit, over, size):
     page.wait_for_function(f"{answers} !== {before!r}")
     assert opened.errors == [] == opened.failures
     asked = [url for url in opened.requests if "_static/network-" in url]
-    assert len(asked) == len(set(asked)) == 4
+    assert len(asked) == len(set(asked)) == len(networks.packaged())

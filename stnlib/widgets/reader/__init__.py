@@ -40,7 +40,7 @@ def chosen_networks(value):
 def rows(names):
     """The names that have a row of their own: a packaged network that stands in for another shares its row.
 
-    >>> rows(["CNN", "STN+CNN"])
+    >>> rows(["CNN", "STN+CNN", "STN+CNN at once"])
     ['CNN', 'STN+CNN']
     """
     return [name for name in names if packing.packaged().get(name, {}).get("stands_for") not in names]
@@ -59,15 +59,16 @@ class DigitReader(Pictured):
     """A digit to rotate, scale, shift or draw; what up to four networks predict; and where one's transformer looks.
 
     :Shapes: `networks` a dictionary of Keras models from `(B, 28, 28, 1)` to ten logits, by name, or a list of some of
-        the packaged ones, FCN, CNN, STN+FCN and STN+CNN (None: all of them), which were trained on MNIST, original and
-        distorted; `image` `(28, 28)` or `(28, 28, 1)` (None: an MNIST digit); `shift` `(right, down)` in pixels, at
-        most 14.
+        the packaged ones, FCN, CNN, STN+FCN, STN+CNN and "STN+CNN at once" (None: all of them), which were trained on
+        MNIST, original and distorted; `image` `(28, 28)` or `(28, 28, 1)` (None: an MNIST digit); `shift` `(right,
+        down)` in pixels, at most 14.
     :Convention: `angle` in degrees, counter-clockwise; `size` 0.3 to 2; `view` names the network whose transformer is
-        shown; `name` is what the page calls `image`. Weights are rounded to float16. A drawing is scaled and centred
-        as MNIST's digits are; `image` is taken as it is. All traits sync both ways.
+        shown; `relieved` puts "STN+CNN at once" in the place of STN+CNN; `name` is what the page calls `image`.
+        Weights are rounded to float16. A drawing is scaled and centred as MNIST's digits are; `image` is taken as it
+        is. All traits sync both ways.
     :Errors: ValueError names the argument, what is expected and what came; networks may have the layers Dense, Conv2D
         (valid), MaxPooling2D(2), AveragePooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
-    :Source: the networks are those of xeonqq's article.
+    :Source: the classifiers are those of xeonqq's article; `stnlib.experiments.page` trains and measures the networks.
 
     >>> DigitReader(angle=40, networks=["FCN", "CNN"]).networks
     ['FCN', 'CNN']

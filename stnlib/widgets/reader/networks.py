@@ -17,12 +17,33 @@ POOLS = {"MaxPooling2D": "pool", "AveragePooling2D": "mean"}
 
 @functools.cache
 def packaged():
-    """The article's networks, trained on MNIST; `tools/pack_networks.py` writes the file.
+    """The networks of `stnlib.experiments.page`, trained on MNIST; `tools/pack_networks.py` writes the file.
 
     >>> list(packaged())
-    ['FCN', 'CNN', 'STN+FCN', 'STN+CNN']
+    ['FCN', 'CNN', 'STN+FCN', 'STN+CNN', 'STN+CNN at once']
     """
     return json.loads(FILE.read_text("utf-8"))
+
+
+def measured(degrees=60):
+    """What the packaged networks do with MNIST's test digits rotated by 30, 35, ... or 60 degrees either way, by name.
+
+    :Convention: `accuracy` is that of both ways together; `corrected` the median share of the rotation that the
+        transformer takes back, the smaller of the two ways', None where there is no transformer.
+
+    >>> found = measured(60)
+    >>> found["STN+CNN"]["accuracy"] > found["CNN"]["accuracy"], found["CNN"]["corrected"]
+    (True, None)
+    """
+    ways = str(degrees), str(-degrees)
+    records = {name: network["measured"] for name, network in packaged().items()}
+    return {
+        name: {
+            "accuracy": float(np.mean([record["accuracy"][way] for way in ways])),
+            "corrected": min(record["corrected"][way] for way in ways) if record["corrected"] else None,
+        }
+        for name, record in records.items()
+    }
 
 
 def page_file(name):

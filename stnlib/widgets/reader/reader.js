@@ -20,9 +20,11 @@ const MARGIN = 1.4;
 const SIZES = [0.3, 2];
 const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "relieved", "networks", "name"];
 const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
+const TOLD = 60; // degrees: the rotation of which the page tells what networks do with it over the whole test set
 const LESSONS = {
-  false: (network) => `Here the transformer learned first, in front of a classifier too weak to read rotated digits; then it learned on with its ${network}.`,
-  true: () => "Trained all at once, the classifier learns to read rotated digits itself, and the transformer is left with little to do.",
+  false: "Pose first: the transformer learned from known rotations, then learned on from labels with its classifier.",
+  true: "All at once: from labels alone, the classifier learns to read rotated digits itself. "
+    + "Nothing in its loss asks the transformer to rotate any more.",
 };
 const LOADING = "The networks are on their way.";
 const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
@@ -98,7 +100,7 @@ class Reader extends Instrument {
       this.failure = null;
       this.refs.retry.hidden = true;
       this.known = Object.entries(packed).map(([name, network]) => ({ ...network, name, layers: unpackNetwork(network) }));
-      this.trained = Math.min(...this.known.map(({ turns }) => turns || 0));
+      this.trained = Math.min(...this.known.map(({ rotation }) => rotation || 0));
       this.networks = [];
     }
     this.chooseNetworks();
@@ -124,15 +126,15 @@ class Reader extends Instrument {
     this.writeViews();
   }
 
-  // How the network with two ways to be trained was trained, and what that did on the test set.
+  // How the network with two ways to be trained was trained, and what it does over the test set.
   lesson(chosen, name) {
-    const network = chosen.find((one) => one.name === name);
-    const plain = chosen.find((one) => one.name === name.replace(/^STN\+/, ""));
-    const { rotation, corrected, accuracy } = network.measured;
+    const { measured } = chosen.find((one) => one.name === name);
+    const rival = chosen.find((one) => name.endsWith(`+${one.name}`));
     const percent = (share, digits) => `${format(100 * share, digits)}\u00a0%`;
-    const rival = plain === network || !plain ? "" : `, ${plain.name} ${percent(plain.measured.accuracy[rotation], 1)}`;
-    return `${LESSONS[this.model.get("relieved")](plain?.name)} On MNIST's test set it corrects ${percent(corrected[rotation], 0)} of a `
-      + `rotation by ${rotation}\u00b0 (median). ${name} predicts ${percent(accuracy[rotation], 1)} of the digits so rotated${rival}.`;
+    const right = ({ accuracy }) => percent((accuracy[TOLD] + accuracy[-TOLD]) / 2, 1);
+    const corrected = Math.min(measured.corrected[TOLD], measured.corrected[-TOLD]);
+    return `${LESSONS[this.model.get("relieved")]} On MNIST's test set ${name} corrects ${percent(Math.max(corrected, 0), 0)} of a ${TOLD}\u00b0 `
+      + `rotation (median) and predicts ${right(measured)} right${rival ? `, ${rival.name} alone ${right(rival.measured)}` : ""}.`;
   }
 
   setPose(change) {
@@ -374,7 +376,8 @@ class Reader extends Instrument {
     const { digit } = this.curves;
     const right = this.answers.filter((answer) => answer.digit === digit).length;
     const all = this.answers.length;
-    const count = right === 0 ? "No network predicts" : right === all ? "All networks predict" : `${right} of ${all} networks predict`;
+    const count = right === 0 ? "No network predicts" : right === all ? "All networks predict"
+      : `${right} of ${all} networks ${right === 1 ? "predicts" : "predict"}`;
     return `${count} ${digit}.${this.viewInWords()}`;
   }
 

@@ -33,7 +33,7 @@ def trained(digits: datasets.Digits, folder: Path) -> dict[str, keras.Model]:
 
 def packed(name: str, model: keras.Model, digits: datasets.Digits) -> dict:
     """A network for the page, with what it is and what it does with rotated digits."""
-    about = {"rotation": page.ROTATION, "parameters": model.count_params(), "commit": files.commit()}
+    about = {"rotation": page.ROTATION, "parameters": model.count_params()}
     if page.NETWORKS[name].stands_for:
         about["stands_for"] = page.NETWORKS[name].stands_for
     return packing.pack(model) | about | {"measured": page.measure(model, digits)}

@@ -2,7 +2,7 @@
 
 FCN, CNN and both behind a transformer are trained on the same images for as many epochs. The transformers spend the
 first of these on poses alone: which map undoes a distortion that is known. A fifth network, STN+CNN trained all at once
-from labels, stands beside them: its classifier copes with rotations, and its transformer corrects none.
+from labels, stands beside them: its classifier copes with rotations, and its transformer corrects little of one.
 """
 
 from __future__ import annotations
@@ -155,13 +155,13 @@ def measure(model: keras.Model, digits: Digits) -> dict:
     found, upright = {"accuracy": {}, "corrected": {}}, None
     for degrees in (0, *(way * size for size in ROTATIONS for way in (1, -1))):
         images = rotated(digits.x_test, degrees)
-        found["accuracy"][str(degrees)] = training.accuracy(model, images, digits.y_test)
+        found["accuracy"][str(degrees)] = round(training.accuracy(model, images, digits.y_test), 4)
         if transformer:
             angle = angles(transformer, images)
             upright = angle if degrees == 0 else upright
             if degrees:
                 taken = (upright - angle + 180) % 360 - 180
-                found["corrected"][str(degrees)] = float(np.median(taken / degrees))
+                found["corrected"][str(degrees)] = round(float(np.median(taken / degrees)), 4)
     return {"test_images": len(digits.x_test), **found}
 
 

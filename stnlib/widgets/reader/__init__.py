@@ -87,7 +87,7 @@ class DigitReader(Pictured):
     networks = traits.Checked(chosen_networks, default_value=None)
     wanted = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, image=None, networks=None, angle=45, size=1, shift=(0, 0), **options):
+    def __init__(self, image=None, networks=None, angle=60, size=1, shift=(0, 0), **options):
         """See the class."""
         given = {"networks": networks, "angle": angle, "size": size, "shift": shift}
         super().__init__(**({"image": image} | given | options))

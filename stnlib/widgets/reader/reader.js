@@ -23,8 +23,8 @@ const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
 const TOLD = 60; // degrees: the rotation of which the page tells what networks do with it over the whole test set
 const LESSONS = {
   false: "Pose first: the transformer learned from known rotations, then learned on from labels with its classifier.",
-  true: "All at once: from labels alone, the classifier learns to read rotated digits itself. "
-    + "Nothing in its loss asks the transformer to rotate any more.",
+  true: "All at once: from labels alone, the classifier learns to read rotated digits itself and relieves its "
+    + "transformer. Nothing in the loss asks that to rotate further.",
 };
 const LOADING = "The networks are on their way.";
 const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];

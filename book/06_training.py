@@ -422,10 +422,9 @@ AffineExplorer(image=x_distorted[worst], theta=theta_found[worst].tolist())
 #
 # ## Your digit, four networks
 #
-# Now choose the digit yourself. FCN, CNN, STN+FCN and STN+CNN run in your browser, trained on all of MNIST. Their
-# transformers learned the pose first, from known rotations, and then went on from labels with their classifiers. Take
-# the 2 by its square handle and rotate it, or use the arrow keys. Which network fails first? Shift it, shrink it, then
-# draw a digit of your own.
+# Now choose the digit yourself. These networks run in your browser, trained on all of MNIST. Their transformers learned
+# the pose first, from known rotations, then went on from labels. Take the 2 by its square handle and rotate it, or use
+# the arrow keys. Which network fails first? Shift it, shrink it, then draw a digit of your own.
 
 # %%
 from stnlib.widgets import DigitReader
@@ -438,21 +437,21 @@ DigitReader()
 # %% tags=["hide-input"]
 from stnlib.widgets.reader import networks
 
-measured = networks.measured(degrees=60)
-percent = {name: 100 * found["accuracy"] for name, found in measured.items()}
-corrected = {name: 100 * found["corrected"] for name, found in measured.items() if found["corrected"] is not None}
+in_page = networks.measured(degrees=60)
+right_share = {name: 100 * found["accuracy"] for name, found in in_page.items()}
+taken_back = {name: 100 * found["corrected"] for name, found in in_page.items() if found["corrected"] is not None}
 Markdown(
     "On MNIST's test digits, rotated by 60° either way, the transformer of STN+FCN corrects "
-    f"{corrected['STN+FCN']:.0f} % of the rotation in the median, that of STN+CNN {corrected['STN+CNN']:.0f} %. "
-    f"STN+FCN predicts {percent['STN+FCN']:.0f} % right and FCN {percent['FCN']:.0f} %, STN+CNN "
-    f"{percent['STN+CNN']:.1f} % and CNN {percent['CNN']:.1f} %. Now switch STN+CNN to *all at once*: trained from "
-    f"labels alone, it predicts {percent['STN+CNN at once']:.1f} % right, and corrects "
-    f"{corrected['STN+CNN at once']:.0f} % of the rotation."
+    f"{taken_back['STN+FCN']:.0f} % of the rotation in the median, that of STN+CNN {taken_back['STN+CNN']:.0f} %. "
+    f"STN+FCN predicts {right_share['STN+FCN']:.0f} % right and FCN {right_share['FCN']:.0f} %, STN+CNN "
+    f"{right_share['STN+CNN']:.1f} % and CNN {right_share['CNN']:.1f} %. Now switch STN+CNN to *all at once*: trained from "
+    f"labels alone, it predicts {right_share['STN+CNN at once']:.1f} % right, and corrects "
+    f"{taken_back['STN+CNN at once']:.0f} % of the rotation."
 )
 
 # %% tags=["claim"]
-assert min(corrected["STN+FCN"], corrected["STN+CNN"]) >= 60 and corrected["STN+CNN at once"] < 30
-assert all(percent[f"STN+{name}"] > percent[name] for name in ("FCN", "CNN"))
+assert min(taken_back["STN+FCN"], taken_back["STN+CNN"]) >= 60 and taken_back["STN+CNN at once"] < 30
+assert all(right_share[f"STN+{name}"] > right_share[name] for name in ("FCN", "CNN"))
 
 # %% [markdown]
 # A strong classifier **relieves** its transformer. The CNN learns to read rotated digits itself, so nothing in the loss

@@ -454,8 +454,7 @@ assert min(taken_back["STN+FCN"], taken_back["STN+CNN"]) >= 60 and taken_back["S
 assert all(right_share[f"STN+{name}"] > right_share[name] for name in ("FCN", "CNN"))
 
 # %% [markdown]
-# A strong classifier **relieves** its transformer. The CNN learns to read rotated digits itself, so nothing in the loss
-# asks the transformer to rotate further. The FCN can't, and gains most.
+# A strong classifier **relieves** its transformer: the CNN learns to read rotated digits itself.
 #
 # In Colab or Jupyter, put in your own networks:
 # `DigitReader(networks={"CNN": trained["CNN"], "STN+CNN": trained["STN+CNN"]})`.

@@ -2,8 +2,6 @@
 //
 // The linear part is rotation . shear . scale; as y points down, positive angles rotate clockwise on the screen.
 
-import { format } from "./controls.js";
-
 const DEGREE = Math.PI / 180;
 
 export const NEUTRAL = { angle: 0, scaleX: 1, scaleY: 1, shear: 0, moveX: 0, moveY: 0 };
@@ -148,12 +146,4 @@ function direction(x, y) {
 
 function inWords(clauses) {
   return clauses.length < 2 ? clauses.join("") : `${clauses.slice(0, -1).join(", ")} and ${clauses.at(-1)}`;
-}
-
-// What a window does to the picture: the inverse of its own rotation and size.
-export function thetaLine([a, b, , c, d]) {
-  const angle = (Math.atan2(c - b, a + d) * 180) / Math.PI;
-  const size = 1 / Math.max(Math.sqrt(Math.abs(a * d - b * c)), 0.01);
-  const way = angle > 0 ? "counter-clockwise" : "clockwise";
-  return `It rotates the digit by ${format(Math.abs(angle), 0)}\u00b0 ${way} and shows it ${format(size, 1)} times as large.`;
 }

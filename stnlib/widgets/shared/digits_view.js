@@ -1,5 +1,6 @@
 // What a transformer does to digits: the mean input and output of each class, and six digits with their windows.
 
+import { format } from "./controls.js";
 import { drawPixels, strokeCased, toBitmap } from "./draw.js";
 
 const GAP = 4;
@@ -68,4 +69,12 @@ function paintWindow(context, [a, b, tx, c, d, ty], [left, top, side], colours) 
   strokeCased(context, corners, colours.grid, 2, true);
   strokeCased(context, corners.slice(0, 2), colours.grid, 4);
   context.restore();
+}
+
+// What a window does to the picture: the inverse of its own rotation and size.
+export function thetaLine([a, b, , c, d]) {
+  const angle = (Math.atan2(c - b, a + d) * 180) / Math.PI;
+  const size = 1 / Math.max(Math.sqrt(Math.abs(a * d - b * c)), 0.01);
+  const way = angle > 0 ? "counter-clockwise" : "clockwise";
+  return `It rotates the digit by ${format(Math.abs(angle), 0)}\u00b0 ${way} and shows it ${format(size, 1)} times as large.`;
 }

@@ -1,12 +1,11 @@
 // TrainLab: a spatial transformer trains in a worker, and the page shows what becomes of the digits.
 
 import { bindChoice, prefersCalm, setText, format } from "../shared/controls.js";
-import { paintDigits, paintMeans } from "../shared/digits_view.js";
+import { paintDigits, paintMeans, thetaLine } from "../shared/digits_view.js";
 import { makeStage } from "../shared/draw.js";
 import { Instrument } from "../shared/instrument.js";
 import { loadPageFile } from "../shared/page_file.js";
 import { clamp } from "../shared/sampling.js";
-import { thetaLine } from "../shared/affine.js";
 import { paintAccuracy, paintLoss } from "./paint.js";
 import { collapseLine, lesson, outcome, restartedLine, statusLine } from "./notes.js";
 import { DEFAULTS, TOTAL } from "./settings.js";

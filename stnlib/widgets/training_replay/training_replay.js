@@ -1,9 +1,8 @@
 // TrainingReplay: go through a recorded training, moment by moment.
 
-import { thetaLine } from "../shared/affine.js";
 import { bindChart, makePlot, paintCurve, paintCursor, paintDot, paintShares } from "../shared/chart.js";
 import { bindChoice, format, setText } from "../shared/controls.js";
-import { paintDigits, paintMeans } from "../shared/digits_view.js";
+import { paintDigits, paintMeans, thetaLine } from "../shared/digits_view.js";
 import { makeStage } from "../shared/draw.js";
 import { Instrument } from "../shared/instrument.js";
 import { loadPageFile } from "../shared/page_file.js";

@@ -108,7 +108,7 @@ def image_luck(row: dict) -> float:
     0.099
     """
     p = row["mean"] / 100
-    return 100 * np.sqrt(p * (1 - p) / row["test_images"])
+    return float(100 * np.sqrt(p * (1 - p) / row["test_images"]))
 
 
 @functools.cache

@@ -136,7 +136,7 @@ def test_a_head_that_learns_too_fast_makes_it_black_and_the_page_says_why(open_l
     assert text(page, "note").startswith("Collapsed at step") and "theta gets no gradient" in text(page, "note")
     assert text(page, "status").startswith("Collapsed, nearly every output is")
     page.get_by_label("× 0.1", exact=True).check()
-    page.wait_for_function(f"{LAB}.scene.settings.headRate === 0.1 && !{LAB}.collapse")
+    page.wait_for_function(f"{LAB}.scene.settings.headRate === 0.1 && !{LAB}.collapse && {LAB}.moments.length")
     settle(page)
     assert "Collapsed" not in text(page, "note") + text(page, "status")
 

@@ -5,7 +5,7 @@ import { magnify } from "../shared/kernels.js";
 
 export const SIDE = 28;
 const HALF = SIDE / 2; // pixels in a unit of normalised coordinates
-export const LONGEST = 0.03; // step of the pose
+const LONGEST = 0.03; // step of the pose
 const STEEP = 2; // pull from which on a step has that length
 const centre = (i) => (2 * i + 1) / SIDE - 1;
 
@@ -15,7 +15,7 @@ export function unpack({ weights, scale, bias }) {
 }
 
 // Probabilities, the loss of a label, and dL/dV for each pixel.
-export function judge({ weights, bias }, values, label) {
+function judge({ weights, bias }, values, label) {
   const size = values.length;
   const logits = bias.map((start, k) => {
     let sum = start;
@@ -35,7 +35,7 @@ export function judge({ weights, bias }, values, label) {
 }
 
 // Where the window of a pose reads the image: places in pixels, values, and dV/dx, dV/dy by normalised coordinates.
-export function look(image, [angle, tx, ty]) {
+function look(image, [angle, tx, ty]) {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const points = [];
   for (let row = 0; row < SIDE; row++) {

@@ -171,7 +171,8 @@ assert all(np.abs(found - expected).max() < 1e-4 for found in answers.values())
 # %pip install openvino                    # model.export("reader.xml", format="openvino")
 # ```
 #
-# So the comparison below was measured by a command, `make bench-export`: a reader of number plates, with an affine
+# Call a model once before you export it to ONNX: for one that was only loaded from a file, Keras asks for an
+# `input_signature`. The comparison below was measured by a command, `make bench-export`: a reader of number plates, with an affine
 # transformer on RGB images of 48 × 188 pixels, in each runtime, on one thread.
 
 # %% tags=["hide-input"]

@@ -393,17 +393,16 @@ for record in files.read_results():
         measured.setdefault(record["model"], []).append(100 * (1 - record["error"]["distorted"]))
 most = max(map(len, measured.values()))
 whole = {name: np.mean(shares) for name, shares in measured.items()}
-alone_label = (f"From labels alone, with a growing distortion, it is {whole['curriculum']:.0f} %. "
-               if "curriculum" in whole else "A run from labels alone, with a growing distortion, is not among them yet. ")
 Markdown(
     report.recipes_table("plates") + f"\n\nTaught the poses first, the network reads {whole['pose']:.0f} % of the plates "
-    f"without a mistake, the CNN alone, trained longer, {whole['cnn']:.0f} %. {alone_label}"
-    f"With {most} seed{'s' if most > 1 else ''} a recipe at most, this is a first measurement: it ranks poses first above no transformer, "
+    f"without a mistake; from labels alone, while the distortion grows, {whole['curriculum']:.0f} % after more epochs. "
+    f"The CNN alone, on full distortion throughout, reads {whole['cnn']:.0f} %. "
+    f"With {most} seed{'s' if most > 1 else ''} a recipe at most, this is a first measurement: it ranks both recipes above no transformer, "
     "and does not rank recipes that lie close together."
 )
 
 # %% tags=["claim"]
-assert whole["pose"] > whole["cnn"] + 10
+assert min(whole["pose"], whole["curriculum"]) > whole["cnn"] + 10
 
 # %% [markdown]
 # ## When you don't need one

@@ -27,7 +27,7 @@ const WIDE = ".wide-figure, div.math, div.amsmath, .bd-article pre, .pst-scrolla
 
 function markScrollers() {
   for (const box of document.querySelectorAll(WIDE)) {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
 }

@@ -45,8 +45,7 @@ def test_paper_is_white(visit):
 @pytest.mark.parametrize("over", ["http", "file"])
 def test_the_search_finds_a_chapter(visit, over):
     page = visit("search.html?q=sampler", over=over).page
-    page.locator("#search-results li").first.wait_for()
-    assert page.locator('#search-results a[href*="05_sampler"]').count() >= 1
+    page.locator('#search-results a[href*="05_sampler"]').first.wait_for()
 
 
 def test_one_search_button_is_in_sight(visit):

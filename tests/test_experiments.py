@@ -613,8 +613,7 @@ def test_the_table_is_what_the_files_say():
     records = files.read_results(ROOT / "results")
     for r in (r for r in table.rows() if r["mean"] is not None):
         same = [s for s in records if table.key(s) == table.key(r) and s["epochs"] == r["epochs"]]
-        errors = 100 * np.array(
-            [s["error"][r["test"]] for s in same if (s["dataset"], s["train_size"]) == ("mnist", None)]
-        )
+        whole = EXPERIMENTS[r["experiment"]].dataset(r["distortion"]), None
+        errors = 100 * np.array([s["error"][r["test"]] for s in same if (s["dataset"], s["train_size"]) == whole])
         assert r["mean"] == pytest.approx(errors.mean()) and r["seeds"] == len(errors)
         assert r["spread"] is None if len(errors) == 1 else r["spread"] == pytest.approx(errors.std(ddof=1))

@@ -81,7 +81,7 @@ def measure(browser, widget, width, scale, frames):
     """Milliseconds a frame of one widget, a tenth of the frames to warm up first."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400}, device_scale_factor=scale)
     page = context.new_page()
-    page.set_content(PAGE.format(width=width, widget=widget.to_page()))
+    page.set_content(PAGE.format(width=width, widget=widget.to_html()))
     page.wait_for_function("document.querySelector('.stn-widget').instrument")
     page.evaluate(DRAG, max(10, frames // 10))
     times = sorted(page.evaluate(DRAG, frames))

@@ -484,10 +484,8 @@ assert curves["STN+CNN"][met].mean() > curves["CNN"][met].mean() > curves["FCN m
 assert curves["STN+CNN"][unmet].max() < curves["STN+CNN"][met].min()
 
 # %% [markdown]
-# The localization network is a network too, and guesses where it was never trained.
-#
-# **What has left the frame.** A grid can point anywhere, but there is something to read only inside the image. Lost
-# detail does not come back either: shrink a digit until its strokes merge, and zooming in shows a blur.
+# **What has left the frame.** A grid can point anywhere, but there is something to read only inside the image.
+# A digit shrunk until its strokes merge comes back as a blur.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A part that has left the frame does not come back. Top: a 3 pushed out of the frame; bottom: what the transformer makes of it.", "name": "fig-06-gone"}, "image": {"alt": "Two rows of a handwritten 3. Above, it is pushed further and further out of the frame, until only a part of it is left. Below, the transformer's output brings the visible part back towards the centre; the part that was cut off stays missing."}}
 pushes = [affine_theta(translation=(shift, 0)) for shift in np.linspace(0, 1, 5)]
@@ -586,8 +584,7 @@ print(f"STN+FCN, {parameters:,} weights: {distorted['STN+FCN']:.3f}")
 assert wide_distorted < distorted["STN+FCN"]
 
 # %% [markdown]
-# It does not. One more unit in a dense layer can store one more view of a digit. The transformer spends its weights
-# on something that serves every view of every class.
+# It does not.
 #
 # ```{solution-end}
 # ```
@@ -597,7 +594,6 @@ assert wide_distorted < distorted["STN+FCN"]
 #
 # The transformer stops short of upright. Apply the trained layer to its own output, with no further training. Does the
 # spread of the remaining rotation shrink again? `transforms.compose(a, b)` is the map that does first `b`, then `a`.
-# Think about the order before you run it.
 # ```
 #
 # ```{solution-start} ex-06-twice
@@ -665,8 +661,7 @@ assert zoomed_out[0][0, 0, 0, 0] - floor > 0.1 and zoomed_out[1][0, 0, 0, 0] == 
 # %% [markdown]
 # Black is no longer 0, but 0 is what the sampler returns outside the image. So a grey frame appears, and it tells the
 # classifier something about $\theta$. The networks can use that: the localization network zooms out or in
-# until the frame helps to lower the loss. (Users reported it of a [well-known
-# tutorial](https://github.com/pytorch/tutorials/issues/1117).) Transform first and normalise after, or repeat the border.
+# until the frame helps to lower the loss. Transform first and normalise after, or repeat the border.
 #
 # ```{solution-end}
 # ```

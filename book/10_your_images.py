@@ -186,7 +186,7 @@ remainder = {name: fitting.remainder(name, quads, SIZE, aspect=ASPECT)
              for name in transforms.NAMES}
 
 # %% tags=["hide-input"]
-away = (fitting.project(quads, training.LATTICE) - training.LATTICE) * [WIDTH / 2, HEIGHT / 2]
+away = (fitting.project(quads, fitting.LATTICE) - fitting.LATTICE) * [WIDTH / 2, HEIGHT / 2]
 nothing = np.sqrt((away**2).sum(axis=-1).mean(axis=1))
 rows = [(name, len(transforms.parameter_names(name)), f"{left.mean():.1f}", f"{np.quantile(left, 0.95):.1f}")
         for name, left in sorted(remainder.items(), key=lambda item: -item[1].mean())]
@@ -203,13 +203,13 @@ assert remainder["projective"].mean() < 0.01
 # The pixels of the input are meant, averaged over the object. On these plates the affine family leaves little,
 # because they are sheared and rotated much and seen in perspective only slightly; a similarity cannot shear. Take
 # affine if it leaves less than about the width of a stroke, projective if it does not, and `"tps"` only for objects
-# that are themselves bent. {numref}`fig-10-families` shows the plate that affine serves worst.
+# that are themselves curved. {numref}`fig-10-families` shows the plate that affine serves worst.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The plate that is hardest for an affine map, as each family straightens it at best: a similarity cannot undo the shear, an affine map leaves the perspective, a projective map nothing.", "name": "fig-10-families"}, "image": {"alt": "Four pictures of one number plate: as photographed, slanted and narrower at one end; straightened by a similarity, still leaning; by an affine map, nearly a rectangle; by a projective map, an exact rectangle."}}
 hardest = int(remainder["affine"].argmax())
 straight = [unseen[hardest % len(unseen)]]
 for name in ("similarity", "affine", "projective"):
-    theta = fitting.fit(name, training.LATTICE, fitting.project(quads[[hardest]], training.LATTICE), aspect=ASPECT)
+    theta = fitting.fit(name, fitting.LATTICE, fitting.project(quads[[hardest]], fitting.LATTICE), aspect=ASPECT)
     if name == "similarity":
         theta = transforms.matrix(name, theta, aspect=ASPECT).numpy().reshape(1, 6)
     straight.append(distortions.warp(straight[0][None], theta, SIZE, "affine" if len(theta[0]) == 6 else name)[0])

@@ -371,7 +371,7 @@ assert report.state == "transposed"
 
 # %% [markdown]
 # **Fix.** Reorder the head's outputs. For single thetas there is `transforms.theta_from_scipy`; the other converters
-# and `transforms.invert` mend the remaining mix-ups ("inverted" is the verdict on a theta from input to output).
+# and `transforms.invert` fix the remaining mix-ups ("inverted" is the verdict on a theta from input to output).
 
 # %%
 transformer.head.set_weights([kernel, bias])

@@ -37,6 +37,11 @@ def compiled(function, *tensors, **options):
     return call(*tensors)
 
 
+def distributed():
+    """True inside the scope of a `tf.distribute` strategy."""
+    return TENSORFLOW and tf.distribute.has_strategy()
+
+
 @functools.lru_cache(maxsize=1)
 def _has_gpu():
     return bool(tf.config.list_physical_devices("GPU"))

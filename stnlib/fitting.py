@@ -11,6 +11,8 @@ from stnlib.grid import spline_weights, transform_points
 from stnlib.poses import CORNERS, bends, homography
 
 STEPS = 10
+SIDE = 13
+LATTICE = np.stack(np.meshgrid(*(np.linspace(-1, 1, SIDE),) * 2), axis=-1).reshape(-1, 2)
 
 
 def fit(
@@ -78,9 +80,7 @@ def from_corners(
     theta = homography(np.broadcast_to(CORNERS, corners.shape), corners)
     if transform == "projective":
         return theta.astype("float32")
-    axis = np.linspace(-1, 1, 13)
-    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    return fit(transform, points, project(theta, points), control_points, aspect)
+    return fit(transform, LATTICE, project(theta, LATTICE), control_points, aspect)
 
 
 def project(theta: Any, points: Any) -> np.ndarray:
@@ -125,12 +125,10 @@ def remainder(
     [0.0]
     """
     height, width = _checks.sizes(size, "size")
-    axis = np.linspace(-1, 1, 13)
-    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    targets = project(theta, points)
-    found = fit(transform, points, targets, control_points, aspect)
-    lattice = ops.convert_to_tensor(found)
-    reached = transform_points(lattice, transform, 13, 13, control_points, align_corners=True, aspect=aspect)
+    targets = project(theta, LATTICE)
+    found = fit(transform, LATTICE, targets, control_points, aspect)
+    theta = ops.convert_to_tensor(found)
+    reached = transform_points(theta, transform, SIDE, SIDE, control_points, align_corners=True, aspect=aspect)
     reached = ops.convert_to_numpy(reached).reshape(targets.shape)
     away = (reached - targets) * np.array([width, height]) / 2
     return np.sqrt((away**2).sum(axis=-1).mean(axis=1))

@@ -8,10 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from sklearn.metrics import ConfusionMatrixDisplay
 
 from stnlib import sampling
 
@@ -31,8 +29,6 @@ COLORS = {
 INK = "#22282e"
 MANY = 400  # points and shapes of one artist, from which on they are pixels in an SVG
 PAGE = 10  # inches that a row of wide pictures takes at most
-# From nothing to the input's colour, never so strong that ink on it is hard to read: right on white and on dark paper.
-SHARES = LinearSegmentedColormap.from_list("shares", [to_rgba(COLORS["input"], alpha) for alpha in (0, 0.6)])
 STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -187,23 +183,6 @@ def draw_grid(
 def _lines(x, y, every):
     """Every so many rows of a grid."""
     return list(zip(x[::every], y[::every], strict=True))
-
-
-def confusion(ax: Axes, matrix: Any) -> Axes:
-    """Draw a confusion matrix `(classes, classes)` of counts, rows true, columns predicted; returns the ax.
-
-    >>> confusion(plt.figure().gca(), np.eye(3)).get_ylabel()
-    'true digit'
-    """
-    matrix = np.asarray(matrix, "float64")
-    percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    drawn = ConfusionMatrixDisplay(percent).plot(
-        ax=ax, cmap=SHARES, values_format=".0f", colorbar=False, im_kw={"vmin": 0, "vmax": 100}, text_kw={"size": 8}
-    )
-    for text, share in zip(drawn.text_.flat, percent.flat, strict=True):
-        text.set(visible=share >= 2, color=INK)
-    ax.set(xlabel="prediction", ylabel="true digit")
-    return ax
 
 
 def curve(ax: Axes, x: Any, y: Any, label: str, color: str) -> Axes:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from stnlib import _checks, distortions, fitting
+from stnlib import _checks, _compile, distortions, fitting
 from stnlib.health import TransformerHealth, health
 from stnlib.layers import SpatialTransformer
 
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 BATCH = 512
-LATTICE = np.stack(np.meshgrid(*(np.linspace(-1, 1, 13),) * 2), axis=-1).reshape(-1, 2)
 
 
 def set_seed(seed: int) -> None:
@@ -60,18 +59,9 @@ def compile(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=backend == "jax",
-        steps_per_execution=_steps_per_execution(),
+        steps_per_execution=16 if backend == "tensorflow" and not _compile.distributed() else 1,
     )
     return model
-
-
-def _steps_per_execution() -> int:
-    """How many steps run at a time; inside a strategy's scope TensorFlow fails on more than one."""
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return 1 if tf.distribute.has_strategy() else 16
 
 
 def fit(
@@ -148,8 +138,13 @@ class ThetaHistory(keras.callbacks.Callback):
         self._record()
 
     def _record(self):
-        layer = self.model.get_layer(self.layer) if isinstance(self.layer, str) else self.layer
+        layer = _layer(self.model, self.layer)
         self.thetas.append(ops.convert_to_numpy(layer.theta(ops.convert_to_tensor(self.images))))
+
+
+def _layer(model: keras.Model, layer: SpatialTransformer | str) -> SpatialTransformer:
+    """A transformer that is given itself, or by its name in the model."""
+    return model.get_layer(layer) if isinstance(layer, str) else layer
 
 
 class Snapshots(keras.callbacks.Callback):
@@ -205,7 +200,7 @@ class Snapshots(keras.callbacks.Callback):
             self._keep()
 
     def _keep(self):
-        layer = self.model.get_layer(self.layer) if isinstance(self.layer, str) else self.layer
+        layer = _layer(self.model, self.layer)
         images = ops.convert_to_tensor(self.images)
         outputs, theta, logits = layer(images, training=False), layer.theta(images), self.model(images, training=False)
         outputs = outputs[0] if layer.return_theta else outputs
@@ -386,8 +381,8 @@ class PosePairs(keras.utils.PyDataset):
         warp = np.linalg.inv(np.append(back, np.ones((len(back), 1)), axis=1).reshape(-1, 3, 3)).reshape(-1, 9)
         warp = warp[:, :8] / warp[:, 8:]
         warped = distortions.warp(chosen, warp, self.size, "projective", self.padding_mode)
-        moved = fitting.project(back, LATTICE)
-        return warped, fitting.fit(self.transform, LATTICE, moved, self.control_points, self.aspect)
+        moved = fitting.project(back, fitting.LATTICE)
+        return warped, fitting.fit(self.transform, fitting.LATTICE, moved, self.control_points, self.aspect)
 
     def on_epoch_end(self):
         """Draw anew for the next epoch."""

@@ -321,7 +321,7 @@ class TestRulesCanFail:
         assert len(rules.alternatives(book_of(figure))) == 1
         assert rules.alternatives(book_of(figure, mystnb={"image": {"alt": "A"}})) == []
         assert rules.alternatives(book_of("def draw():\n    plt.subplots()")) == []
-        assert len(rules.alternatives(book_of("report.errors_figure(exams)"))) == 1
+        assert len(rules.alternatives(book_of("report.errors_figure(records)"))) == 1
 
     def test_size_in_words(self):
         assert rules.size(prose_of("word " * rules.WORDS)) == []

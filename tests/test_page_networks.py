@@ -72,8 +72,8 @@ def few():
     return digits._replace(**parts)
 
 
-def test_a_lesson_knows_how_each_digit_was_distorted(few):
-    made = page.lesson(few, epoch=3)
+def test_the_training_set_knows_how_each_digit_was_distorted(few):
+    made = page.training_set(few, epoch=3)
     kept = (made.theta == [1, 0, 0, 0, 1, 0]).all(axis=1)
     assert 0.1 < kept.mean() < 0.4
     order = np.random.default_rng((0, 3)).permutation(100)
@@ -82,7 +82,7 @@ def test_a_lesson_knows_how_each_digit_was_distorted(few):
     back = page.distortions.warp(made.images, made.theta)
     inside = np.abs(made.theta[:, [2, 5]]).max(axis=1) < 0.1
     assert np.abs(back - few.x_train[order])[inside & ~kept].mean() < 0.05
-    assert not np.array_equal(page.lesson(few, epoch=4).images, made.images)
+    assert not np.array_equal(page.training_set(few, epoch=4).images, made.images)
 
 
 @pytest.mark.tensorflow

@@ -128,17 +128,6 @@ def test_a_grid_is_drawn_with_or_without_its_points(ax, points):
     assert {line.get_marker() for line in ax.lines[:6]} == {"." if points else "None"}
 
 
-def test_confusion_shows_shares_of_each_row(ax):
-    plotting.confusion(ax, [[8, 2], [0, 5]])
-    assert sorted(text.get_text() for text in ax.texts if text.get_visible()) == ["100", "20", "80"]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("prediction", "true digit")
-
-
-def test_confusion_bears_an_empty_class(ax):
-    plotting.confusion(ax, np.zeros((2, 2)))
-    assert not any(text.get_visible() for text in ax.texts)
-
-
 def test_curve(ax):
     plotting.curve(ax, [0, 1], [2, 3], "line", "red")
     assert ax.get_legend_handles_labels()[1] == ["line"]

@@ -51,7 +51,7 @@ NETWORKS = {
 }
 
 
-class Lesson(NamedTuple):
+class TrainingSet(NamedTuple):
     """The images of an epoch, their labels, and the theta that undoes the distortion of each."""
 
     images: np.ndarray
@@ -59,7 +59,7 @@ class Lesson(NamedTuple):
     theta: np.ndarray
 
 
-def lesson(digits: Digits, epoch: int) -> Lesson:
+def training_set(digits: Digits, epoch: int) -> TrainingSet:
     """Distort the training digits for an epoch, a quarter of them not at all.
 
     :Convention: rotation up to 75 degrees either way, size 0.5 to 1.3, shift up to 8.4 pixels, small ones more often.
@@ -73,7 +73,7 @@ def lesson(digits: Digits, epoch: int) -> Lesson:
     shift = np.where(kept, 0, rng.uniform(0, 0.6, count))[:, None] * rng.uniform(-1, 1, (count, 2))
     undo = poses.affine(angle, np.repeat(size[:, None], 2, axis=1), np.zeros(count), shift)
     images = distortions.warp(digits.x_train[order], poses.inverse(undo))
-    return Lesson(images, digits.y_train[order], undo.reshape(-1, 6).astype("float32"))
+    return TrainingSet(images, digits.y_train[order], undo.reshape(-1, 6).astype("float32"))
 
 
 def localization() -> keras.Model:
@@ -115,7 +115,7 @@ def train(digits: Digits, epochs: int = EPOCHS, pose_epochs: int = POSE_EPOCHS) 
     learners = [model.get_layer("transformer") for name, model in found.items() if NETWORKS[name].pose_first]
     pose = poser(learners[0], pose_steps)
     for epoch in tqdm(range(epochs), unit="epoch"):
-        images, labels, theta = lesson(digits, epoch)
+        images, labels, theta = training_set(digits, epoch)
         if epoch < pose_epochs:
             moved = (theta != [1, 0, 0, 0, 1, 0]).any(axis=1)
             pose.fit(images[moved], theta[moved], batch_size=BATCH, verbose=0)

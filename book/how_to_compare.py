@@ -193,15 +193,16 @@ for seeds in (1, 3):
 #
 # ## A paired test is sharper
 #
-# A record lists which test images were wrong. Only the images on which two networks *disagree* tell them apart.
+# A record tells which test images were wrong. Only the images on which two networks *disagree* tell them apart.
 # Suppose they were equally good. Then each of these images would be a coin toss, and you can compute how unlikely the
 # observed split is. That is McNemar's test.
 
 # %%
-wrong = {model: set(record["wrong"]["distorted"])
+n = len(digits.y_test)
+wrong = {model: files.unpacked(record["wrong"]["distorted"], n)
          for model, record in records.items()}
-only_fcn = len(wrong["st_fcn"] - wrong["fcn"])  # the FCN is right, the ST-FCN wrong
-only_st = len(wrong["fcn"] - wrong["st_fcn"])
+only_fcn = np.sum(wrong["st_fcn"] & ~wrong["fcn"])  # only the FCN is right
+only_st = np.sum(wrong["fcn"] & ~wrong["st_fcn"])
 p_value = binomtest(only_st, only_st + only_fcn).pvalue
 print(f"only FCN right: {only_fcn}, only ST-FCN right: {only_st},"
       f" p = {p_value:.1g}")
@@ -211,10 +212,9 @@ print(f"only FCN right: {only_fcn}, only ST-FCN right: {only_st},"
 # independent.
 
 # %%
-n = len(digits.y_test)
 gap = (only_st - only_fcn) / n
 paired = np.sqrt((only_st + only_fcn) / n - gap**2) / np.sqrt(n)
-rates = np.array([len(missed) / n for missed in wrong.values()])
+rates = np.array([missed.mean() for missed in wrong.values()])
 alone = np.sqrt(np.sum(rates * (1 - rates) / n))
 print(f"difference {100 * gap:.1f} points, standard error"
       f" {100 * alone:.1f} unpaired, {100 * paired:.1f} paired")
@@ -224,7 +224,7 @@ assert paired < alone and p_value < 0.01
 
 # %% [markdown]
 # Both consider one pair of trained networks. They say nothing about other seeds: for that, train several. The runs
-# behind this book's tables were recorded before records listed the wrong images, so the tables use the unpaired rule.
+# behind this book's tables were recorded before records told which images were wrong, so the tables use the unpaired rule.
 #
 # ## What it costs
 #

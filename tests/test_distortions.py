@@ -34,6 +34,28 @@ def test_shape_range_and_seed(digits, name):
     assert np.abs(first.images - other.images).max() > 0.1
 
 
+@pytest.mark.parametrize("padding_mode", ["zeros", "border"])
+@pytest.mark.parametrize("name", ["R", "RTS", "P", "E"])
+def test_many_images_are_distorted_as_few_are(digits, name, padding_mode, monkeypatch):
+    record, x = distortions.DISTORTIONS[name], digits.x_train[:40]
+    theta = record.draw(np.random.default_rng(0), 40)
+    options = record.output_size(), record.transform, padding_mode
+    one_by_one = distortions.warp(x, theta, *options)
+    monkeypatch.setattr(distortions, "BULK", 40)
+    monkeypatch.setattr(distortions, "CHUNK", 16)
+    np.testing.assert_allclose(distortions.warp(x, theta, *options), one_by_one, atol=2e-5)
+
+
+def test_few_images_are_not_compiled(digits, monkeypatch):
+    bulk = []
+    in_bulk = distortions._compile.in_bulk
+    monkeypatch.setattr(distortions._compile, "in_bulk", lambda *f, **how: bulk.append(how) or in_bulk(*f, **how))
+    monkeypatch.setattr(distortions, "BULK", 40)
+    for count in (39, 40):
+        distortions.distort(digits.x_train[:count], "R")
+        assert len(bulk) == (count == 40)
+
+
 def test_unknown_name(digits):
     with pytest.raises(ValueError, match=r"name: .*'RST'"):
         distortions.distort(digits.x_test, "RST")

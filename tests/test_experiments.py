@@ -84,7 +84,7 @@ def test_list_of_everything():
     names = [run.name for run in listed]
     assert len(set(names)) == len(names)
     measured_by_the_paper = [run for run in listed if run.experiment != "recipes"]
-    assert len(measured_by_the_paper) == 3 * (2 * 7 + 4 * (2 + 2 * 3) + 4 + 4 + 4)
+    assert len(measured_by_the_paper) == 3 * (2 * 7 + 4 * (2 + 2 * 3) + 4 + 4 + 4 + 4 * 2)
     assert [run.seed for run in listed] == sorted(run.seed for run in listed)
     first = [run for run in listed if run.seed == 0]
     usual = [run.transform in (None, "affine") for run in first]
@@ -98,6 +98,19 @@ def test_records_of_experiments_are_consistent(plan):
     assert set(plan.published) <= cells
     assert set(plan.own_data) <= set(plan.distortions)
     assert set(plan.transforms) <= set(transforms.NAMES)
+
+
+def test_the_protocol_is_the_papers(digits):
+    run = runs.select("protocol", "st_fcn", "affine", "R")[0]
+    assert run.plan.batch_size * 150_000 == run.epochs * 60_000 and run.epochs * run.steps(60_000) >= 150_000
+    procedure = run.plan.procedure(run, digits)
+    rates = [float(procedure.rate()(step)) for step in (0, 49_999, 50_000, 99_999, 100_000, 150_000)]
+    np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-6)
+    model = procedure.model()
+    assert type(model.optimizer) is keras.optimizers.SGD and model.optimizer.momentum == 0
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert kinds == {"InputLayer", "SpatialTransformer", "Flatten", "Dense"}
+    assert run.plan.published_error("st_fcn", "affine", "P_stretch") == 1.5
 
 
 def test_nothing_fits():
@@ -216,7 +229,9 @@ def test_record_holds_what_was_promised_and_no_paths(whole):
     assert set(f"{wanted} versions backend device commit".split()) <= set(record)
     assert set(record["error"]) == {"original", "distorted"} and len(record["error_per_epoch"]) == 2
     assert record["error"] == record["error_per_epoch"][-1]
-    assert len(record["wrong"]["distorted"]) == round(record["error"]["distorted"] * record["test_images"])
+    assert set(record["wrong"]) == set(record["error"]) and len(record["wrong"]["distorted"]) == 60  # 360 / 8 * 4 / 3
+    wrong = files.unpacked(record["wrong"]["distorted"], record["test_images"])
+    assert wrong.sum() == round(record["error"]["distorted"] * record["test_images"]) > 0
     assert not any(word in json.dumps(record) for word in (str(folder), str(ROOT), os.uname().nodename))
     network = keras.models.load_model(folder / "networks" / f"{name}.keras")
     assert network.count_params() == record["parameters"] and not network.compiled

@@ -10,7 +10,7 @@ import keras
 
 from stnlib.distortions import DISTORTIONS, Distortion
 from stnlib.experiments import networks, published
-from stnlib.experiments.procedures import Classification
+from stnlib.experiments.procedures import AsPublished, Classification
 from stnlib.experiments.recipes import Recipe, Recipes
 
 
@@ -42,7 +42,7 @@ class Experiment:
 
     `distortions` and `models` span its cells, `transforms` are those that its transformers are measured with.
     `doubled`: trained on the clean images and one fixed distorted copy of each, else on images distorted afresh in
-    each epoch. `schedule` is that of the learning rate, "constant" or "cosine". `tests` names the test sets.
+    each epoch. `schedule` is that of the learning rate, "constant", "cosine" or "steps". `tests` names the test sets.
     `datasets` are those that can be distorted, the first by default; `own_data` names those that a distortion has for
     itself. `published` holds errors in percent by (model, transform, distortion, test). `procedure` trains and tests;
     `timed` tells whether a training step of its networks belongs into the benchmark of training.
@@ -138,6 +138,7 @@ _ST_CNN = Model("st_cnn", "ST-CNN", _paper(**_CONVOLUTIONAL), "stn_cnn", "D", tr
 _ST2_FCN = Model("st2_fcn", "2 × ST-FCN", _paper(**_DENSE, transformers=2), "stn_cnn", "*", transformer=True)
 PAPER = (*_PLAIN, _ST_FCN, _ST_CNN)
 ADDITION = (*_PLAIN, _ST_FCN, _ST2_FCN)
+PROTOCOL = (_PLAIN[0], _ST_FCN)
 
 
 def _recipe(name: str, label: str, color: str, marker: str, epochs: int | None = None, **recipe) -> Model:
@@ -192,6 +193,17 @@ EXPERIMENTS = {
         Experiment("addition", ("addition",), ADDITION, epochs=80, published=published.ADDITION),
         # the paper's P as its description can be understood, too
         Experiment("stretch", ("P_stretch",), PAPER, epochs=20, published=published.STRETCH),
+        # as the paper trained: its optimizer, and as many images as its 150,000 steps of 256
+        Experiment(
+            "protocol",
+            distortions=("R", "RTS", "P_stretch", "E"),
+            models=PROTOCOL,
+            epochs=640,
+            schedule="steps",
+            published=published.PROTOCOL,
+            procedure=AsPublished,
+            timed=False,
+        ),
         Experiment(
             "recipes",
             distortions=("plates", "RTS", "clutter"),

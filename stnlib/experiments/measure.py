@@ -174,6 +174,7 @@ def describe(procedure: Classification, model: keras.Model, state: dict, tests: 
         "batch_size": run.plan.batch_size,
         "learning_rate": procedure.learning_rate,
         "schedule": run.plan.schedule,
+        "optimizer": type(model.optimizer).__name__,
         **procedure.describe(model, tests),
         "error": state["errors"][-1],
         "error_per_epoch": state["errors"],

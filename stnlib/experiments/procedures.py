@@ -8,7 +8,7 @@ import numpy as np
 from stnlib import training
 from stnlib.datasets import Digits, load
 from stnlib.distortions import DISTORTIONS
-from stnlib.experiments import data
+from stnlib.experiments import data, files
 
 LEARNING_RATE = 1e-3
 
@@ -34,11 +34,17 @@ class Classification:
     def model(self) -> keras.Model:
         """Build and compile the network."""
         run = self.run
-        model = run.network.build(DISTORTIONS[run.distortion], run.transform)
-        rate = self.learning_rate
-        if run.plan.schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, run.epochs * self.steps)
-        return training.compile(model, rate)
+        return training.compile(run.network.build(DISTORTIONS[run.distortion], run.transform), self.optimizer())
+
+    def rate(self) -> float | keras.optimizers.schedules.LearningRateSchedule:
+        """The learning rate, or its schedule."""
+        if self.run.plan.schedule == "cosine":
+            return keras.optimizers.schedules.CosineDecay(self.learning_rate, self.run.epochs * self.steps)
+        return self.learning_rate
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """The optimizer, with its schedule."""
+        return keras.optimizers.Adam(self.rate())
 
     def begin_epoch(self, model: keras.Model, epoch: int) -> None:
         """Prepare the network for an epoch: thaw a part of it, say."""
@@ -63,10 +69,26 @@ class Classification:
         return data.checksum(self.run, self.source)
 
     def describe(self, model: keras.Model, tests: dict) -> dict:
-        """Tell what else a record holds about the trained network: the test images that it gets wrong."""
-        return {"wrong": {name: wrong_answers(model, *test) for name, test in tests.items()}}
+        """Tell what else a record holds about the trained network: which test images it gets wrong."""
+        return {"wrong": {name: files.packed(wrong_answers(model, *test)) for name, test in tests.items()}}
 
 
-def wrong_answers(model: keras.Model, x: np.ndarray, y: np.ndarray) -> list[int]:
-    """List the places of the images that a classifier gets wrong."""
-    return np.flatnonzero(training.probabilities(model, x).argmax(axis=1) != y).tolist()
+class AsPublished(Classification):
+    """Trains as the paper describes it: plain gradient descent, the rate a tenth after 50,000 and 100,000 steps."""
+
+    learning_rate = 1e-2
+    falls = (50_000, 100_000)
+
+    def rate(self) -> keras.optimizers.schedules.LearningRateSchedule:
+        """The learning rate by the step; Keras counts steps from 0 and lets a value hold up to its boundary."""
+        rates = [self.learning_rate / 10**times for times in range(len(self.falls) + 1)]
+        return keras.optimizers.schedules.PiecewiseConstantDecay([fall - 1 for fall in self.falls], rates)
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """The optimizer, with its schedule."""
+        return keras.optimizers.SGD(self.rate())
+
+
+def wrong_answers(model: keras.Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Mark the images that a classifier gets wrong, True for each."""
+    return training.probabilities(model, x).argmax(axis=1) != y

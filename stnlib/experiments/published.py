@@ -31,6 +31,11 @@ STRETCH = {  # those of P
     for (model, transform), errors in _PAPER.items()
     if transform in (None, "affine")
 }
+PROTOCOL = {
+    (model, transform, distortion, test): error
+    for (model, transform, distortion, test), error in (PAPER | STRETCH).items()
+    if model in ("fcn", "st_fcn") and transform in (None, "affine") and distortion != "P"
+}
 CLUTTER = {
     ("fcn", None, "clutter", "distorted"): 13.2,
     ("cnn", None, "clutter", "distorted"): 3.5,

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -28,7 +29,7 @@ def tiny(model, transform="affine", epochs=3, **options):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("model", ["cnn", "head_01", "curriculum_pooled"])
+@pytest.mark.parametrize("model", ["cnn", "head_01", "curriculum_pooled", "penalty", "bounded", "batch", "pairs"])
 def test_a_recipe_leaves_a_record_like_any_other(objects, tmp_path, model):
     run = tiny(model)
     record = measure.measure(run, objects, tmp_path, progress=False)
@@ -42,7 +43,7 @@ def test_a_recipe_leaves_a_record_like_any_other(objects, tmp_path, model):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("model", ["warm", "pose"])
+@pytest.mark.parametrize("model", ["warm", "reader", "pose", "pose_augmented"])
 def test_a_stopped_recipe_ends_with_the_same_bits(objects, tmp_path, monkeypatch, model):
     run, whole = tiny(model), measure.measure(tiny(model), objects, tmp_path / "whole", progress=False)
     one_epoch = measure.one_epoch
@@ -74,6 +75,57 @@ def test_a_frozen_transformer_stays_the_identity_and_then_moves(objects, monkeyp
         model.fit(x, y, batch_size=16, epochs=3, verbose=0)
         seen.append(float(np.abs(np.asarray(transformer.theta(x)) - [1, 0, 0, 0, 1, 0]).max()))
     assert seen[0] == 0 and seen[1] > 0
+
+
+def differ(before, after):
+    return any((old != new).any() for old, new in zip(before, after, strict=True))
+
+
+@pytest.mark.tensorflow
+def test_the_reader_learns_upright_images_first_and_then_waits_for_the_transformer(objects):
+    procedure = recipes.Recipes(tiny("reader", epochs=8), objects)
+    model, full = measure.compiled(procedure.run, objects), recipes.Recipes(tiny("border", epochs=8), objects)
+    learns, upright = [], []
+    for epoch in range(6):
+        procedure.begin_epoch(model, epoch)
+        x, y = procedure.training_set(epoch)
+        before = {part.name: part.get_weights() for part in model.layers}
+        model.fit(x, y, batch_size=PLAN.batch_size, verbose=0)
+        changed = {part.name for part in model.layers if differ(before[part.name], part.get_weights())}
+        learns.append(changed)
+        upright.append(bool(np.abs(x - full.training_set(epoch)[0]).mean() > 0.1))
+    assert upright == [True, True, False, False, False, False]
+    assert learns[:2] == [{"classifier"}] * 2 and learns[2:4] == [{"transformer"}] * 2
+    assert learns[4:] == [{"transformer", "classifier"}] * 2
+
+
+@pytest.mark.tensorflow
+def test_theta_is_held_near_the_identity_by_a_penalty_or_within_a_bound(objects):
+    def trained(**held):
+        keras.utils.set_random_seed(0)
+        recipe = recipes.Recipe(**held)
+        transformer = recipes.network(recipes.TASKS["RTS"], recipe, (42, 42, 1), "affine").get_layer("transformer")
+        model = keras.Sequential([keras.Input((42, 42, 1)), transformer, keras.layers.Flatten(), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(0.03), "mse", jit_compile=False)
+        model.fit(objects.x_train, 9.0 * np.ones(64), epochs=8, verbose=0)
+        again = keras.Sequential.from_config(model.get_config())
+        again.set_weights(model.get_weights())
+        found = [np.asarray(one.layers[0].theta(objects.x_test)) for one in (model, again)]
+        np.testing.assert_allclose(*found, atol=1e-6)
+        return np.abs(found[0] - [1, 0, 0, 0, 1, 0]).max()
+
+    free = trained()
+    assert free > 0.2 and trained(penalty=100.0) < 0.3 * free and trained(bound=0.1) <= 0.1 + 1e-6
+
+
+def test_corners_move_with_the_images(objects):
+    images, corners = recipes.moved(np.random.default_rng(0), objects.x_train, objects.corners_train)
+    assert np.abs(images - objects.x_train).mean() > 0.02
+    upright = [
+        distortions.warp(one, fitting.from_corners(there, transform="affine"), (28, 28))
+        for one, there in ((images, corners), (objects.x_train, objects.corners_train))
+    ]
+    assert np.abs(upright[0] - upright[1]).mean() < 0.02
 
 
 @pytest.mark.tensorflow

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from stnlib import datasets, distortions, fitting, models, plates, poses, training
+from stnlib import datasets, distortions, fitting, models, plates, poses, training, transforms
 from stnlib.experiments import data
 from stnlib.experiments.procedures import Classification
 from stnlib.grid import transform_points
@@ -45,13 +45,14 @@ class Task:
     """Where the images of a task come from, and the networks that suit it.
 
     `load(dataset)` gives the objects; `classifier(shape)` is a network from half-size images to logits; the
-    localization network sees images shrunk by `shrink`.
+    localization network sees images shrunk by `shrink`; `angle` is the largest rotation, in degrees.
     """
 
     name: str
     load: Callable[[str], Objects]
     classifier: Callable[[tuple], keras.Model]
     shrink: int
+    angle: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +60,14 @@ class Recipe:
     """How a network with a transformer is built and trained.
 
     `transformer`: False is the control, the classifier alone on the halved image. `slow` multiplies the learning
-    rate of `slowed`, the "transformer" or its "head". `features` are those of the localization network, "relu" or
-    "tanh" (of normalised sums). `frozen` is the share of the epochs before the transformer is trained. `growing` is
-    the share of the epochs over which the distortion grows from none to full. `pose_epochs` are spent, before all
-    else, on regressing the known theta. `pooled`: the transformer's output is twice as large, then pooled.
+    rate of `slowed`, the "transformer" or its "head". `features` are those of the localization network, "relu",
+    "tanh" (of sums normalised in each image) or "batch" (the same, normalised over the batch). `frozen` is the share
+    of the epochs before the transformer is trained; with `reader_first` the images are upright in these epochs, and
+    for as many epochs after them the transformer is trained alone. `growing` is the share of the epochs over which
+    the distortion grows from none to full. `pose_epochs` are spent, before all else, on regressing the known theta,
+    or with `pairs` the one that undoes a random warp of upright images, which needs no poses. `augmented`: each epoch
+    moves the images a little. `pooled`: the transformer's output is twice as large, then pooled. `penalty` weighs the
+    squared distance of theta from the identity, `bound` is the largest distance of each of its numbers.
     """
 
     transformer: bool = True
@@ -71,9 +76,14 @@ class Recipe:
     features: str = "relu"
     padding_mode: str = "zeros"
     frozen: float = 0.0
+    reader_first: bool = False
     growing: float = 0.0
     pose_epochs: int = 0
+    pairs: bool = False
+    augmented: bool = False
     pooled: bool = False
+    penalty: float = 0.0
+    bound: float | None = None
 
 
 class Recipes(Classification):
@@ -94,59 +104,77 @@ class Recipes(Classification):
         """The epoch in which a transformer that was frozen at first begins to be trained."""
         return round(self.recipe.frozen * self.run.epochs)
 
+    def frozen(self, epoch: int) -> str | None:
+        """The part of the network that is not trained in an epoch."""
+        if epoch < self.thaw:
+            return "transformer"
+        return "classifier" if self.recipe.reader_first and epoch < 2 * self.thaw else None
+
     def model(self) -> keras.Model:
         """Build and compile the network."""
         task, shape = TASKS[self.run.distortion], self.source.x_train.shape[1:]
-        model = network(task, self.recipe, shape, self.run.transform)
-        if self.thaw:
-            model.get_layer("transformer").trainable = False
-        return self.compile(model)
+        return self.compile(network(task, self.recipe, shape, self.run.transform), epoch=0)
 
-    def compile(self, model: keras.Model, done: int = 0) -> keras.Model:
-        """Compile the network with the recipe's optimizer, `done` steps into the schedule."""
-        rate = Later(self.learning_rate, self.run.epochs * self.steps, done)
+    def compile(self, model: keras.Model, epoch: int) -> keras.Model:
+        """Compile the network for this epoch and those after it: what is trained, and the recipe's optimizer."""
+        rate = Later(self.learning_rate, self.run.epochs * self.steps, epoch * self.steps)
         optimizer = keras.optimizers.Adam(rate)
-        if self.recipe.slow != 1:
+        if self.recipe.transformer:
             transformer = model.get_layer("transformer")
-            slow = transformer.head if self.recipe.slowed == "head" else transformer
-            optimizer = SlowAdam(slow, factor=self.recipe.slow, learning_rate=rate)
+            for part in (transformer, model.get_layer("classifier")):
+                part.trainable = part.name != self.frozen(epoch)
+            if self.recipe.slow != 1 and transformer.trainable:
+                slow = transformer.head if self.recipe.slowed == "head" else transformer
+                optimizer = SlowAdam(slow, factor=self.recipe.slow, learning_rate=rate)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
         return model
 
     def begin_epoch(self, model: keras.Model, epoch: int) -> None:
-        """Teach the pose before the first epoch, thaw the transformer before the epoch for that, if so told."""
+        """Teach the pose before the first epoch; freeze and thaw before the epochs for that."""
         if epoch == 0 and self.recipe.pose_epochs:
             self.teach_pose(model)
-        if epoch and epoch == self.thaw:
-            self.release(model)
+        if epoch and self.frozen(epoch) != self.frozen(epoch - 1):
+            self.compile(model, epoch)  # with an optimizer that has not seen the other weights yet
+            model.optimizer.build(model.trainable_variables)
 
     def restore(self, model: keras.Model, epoch: int) -> None:
-        """Thaw the transformer where that was done before the end of this epoch."""
-        if 0 < self.thaw <= epoch:
-            self.release(model)
-
-    def release(self, model: keras.Model) -> None:
-        """Let the transformer be trained from now on, with an optimizer that has not seen it yet."""
-        model.get_layer("transformer").trainable = True
-        self.compile(model, done=self.thaw * self.steps)
-        model.optimizer.build(model.trainable_variables)
+        """Freeze and thaw what was frozen and thawed before the end of this epoch."""
+        for begun in range(1, epoch + 1):
+            self.begin_epoch(model, begun)
 
     def teach_pose(self, model: keras.Model) -> None:
         """Regress the theta that shows each training image's object upright and full."""
         training.set_seed(self.run.seed)
+        training.fit_pose(model.get_layer("transformer"), *self.poses(), epochs=self.recipe.pose_epochs)
+
+    def poses(self) -> tuple:
+        """Pair images with the theta to regress: arrays of both, or a data set of pairs that each epoch draws anew."""
         images, corners = (part[: self.run.train_size] for part in (self.source.x_train, self.source.corners_train))
-        target = fitting.from_corners(corners, transform=self.run.transform)
-        training.fit_pose(model.get_layer("transformer"), images, target, self.recipe.pose_epochs)
+        transform, seed = self.run.transform, self.run.seed
+        if self.recipe.pairs:
+            angle, upright = TASKS[self.run.distortion].angle, distortions.ease(images, corners, 0.0)
+            draw = functools.partial(training.random_quads, size=images.shape[1:3], angle=angle)
+            return (training.PosePairs(upright, transform, draw, seed=seed),)
+
+        def pairs(strength, rng):
+            seen, there = moved(rng, images, corners)
+            return seen, fitting.from_corners(there, transform=transform)
+
+        if self.recipe.augmented:
+            return (training.Curriculum(pairs, ramp=0, seed=seed),)
+        return images, fitting.from_corners(corners, transform=transform)
 
     def training_set(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make the training images of an epoch: all of the distortion, or the share that it has grown to."""
-        source, ramp = self.source, self.recipe.growing * self.run.epochs
+        """Make the training images of an epoch: all of the distortion, or the share that it has grown to, or none."""
+        source, recipe, ramp = self.source, self.recipe, self.recipe.growing * self.run.epochs
         order = np.random.default_rng((self.run.seed, epoch, 0)).permutation(len(source.x_train))
-        images = source.x_train[: self.run.train_size]
+        images, corners = (part[: self.run.train_size] for part in (source.x_train, source.corners_train))
         order = order[order < len(images)]
-        if epoch < ramp:
-            images = distortions.ease(images, source.corners_train[: len(images)], epoch / ramp)
+        if epoch < ramp or (recipe.reader_first and epoch < self.thaw):
+            images = distortions.ease(images, corners, epoch / ramp if ramp else 0.0)
+        if recipe.augmented:
+            images, _ = moved(np.random.default_rng((self.run.seed, epoch, 1)), images, corners)
         return images[order], source.y_train[order]
 
     def test_sets(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -212,15 +240,63 @@ def network(task: Task, recipe: Recipe, shape: tuple, transform: str | None) -> 
     if not recipe.transformer:
         return keras.Sequential([keras.Input(shape), layers.AveragePooling2D(2), task.classifier(half)])
     size = (height // 2 * 2, width // 2 * 2) if recipe.pooled else half[:2]
-    transformer = SpatialTransformer(
-        models.finder(shape, recipe.features, task.shrink),
-        transform,
-        output_size=size,
-        padding_mode=recipe.padding_mode,
-        name="transformer",
-    )
+    options = {"output_size": size, "padding_mode": recipe.padding_mode, "name": "transformer"}
+    finder = localization(shape, recipe.features, task.shrink)
+    if recipe.penalty or recipe.bound:
+        transformer = HeldTransformer(finder, transform, recipe.penalty, recipe.bound, **options)
+    else:
+        transformer = SpatialTransformer(finder, transform, **options)
     pool = [layers.AveragePooling2D(2)] if recipe.pooled else []
     return keras.Sequential([keras.Input(shape), transformer, *pool, task.classifier(half)])
+
+
+def localization(shape: tuple, features: str, shrink: int) -> keras.Sequential:
+    """Build the localization network of a recipe.
+
+    >>> [layer.name for layer in localization((42, 42, 1), "batch", 2).layers[-2:]]
+    ['batch_normalization', 'tanh']
+    """
+    if features != "batch":
+        return models.finder(shape, features, shrink)
+    *stack, _, _ = models.finder(shape, "tanh", shrink).layers
+    normalised = [layers.BatchNormalization(momentum=0.9, name="batch_normalization")]
+    tanh = layers.Activation("tanh", name="tanh")
+    return keras.Sequential([keras.Input(shape), *stack, *normalised, tanh], name="localization")
+
+
+@keras.saving.register_keras_serializable(package="stnlib")
+class HeldTransformer(SpatialTransformer):
+    """A transformer whose theta is held near the identity: by a penalty, within a bound, or both.
+
+    :Convention: the mean over the images of `penalty` times the squared distance of theta from the identity is added
+        to the loss; each number of theta stays within `bound` of the identity's, by a tanh. Other arguments are those
+        of `SpatialTransformer`.
+
+    >>> held = HeldTransformer(layers.Flatten(), bound=0.5)
+    >>> held.build((None, 2, 2, 1)); _ = held.head.bias.assign([9.0, 0, 0, 0, -9, 0])
+    >>> held.theta(np.ones((1, 2, 2, 1), "float32")).numpy().round(2).tolist()
+    [[1.5, 0.0, 0.0, 0.0, 0.5, 0.0]]
+    """
+
+    def __init__(
+        self,
+        localization: keras.layers.Layer,
+        transform: str = "affine",
+        penalty: float = 0.0,
+        bound: float | None = None,
+        **options,
+    ):
+        super().__init__(localization, transform, **options)
+        self.penalty, self.bound = penalty, bound
+        rest = transforms.identity(transform, self.control_points)
+        if penalty:
+            self.head.activity_regularizer = lambda theta: penalty * ops.sum((theta - rest) ** 2)
+        if bound:
+            self.head.activation = lambda theta: rest + bound * ops.tanh((theta - rest) / bound)
+
+    def get_config(self) -> dict:
+        """Everything that `from_config` needs, as plain values."""
+        return super().get_config() | {"penalty": self.penalty, "bound": self.bound}
 
 
 def digit_classifier(shape: tuple) -> keras.Model:
@@ -275,22 +351,36 @@ def digits_task(name: str, dataset: str = "mnist") -> Objects:
     return Objects(train.images, digits.y_train[:TRAIN], test.images, digits.y_test[:TEST], *corners, digits.name)
 
 
-def corners_of(theta: np.ndarray) -> np.ndarray:
-    """Find where an affine distortion puts the image's corners: `(N, 6)` to `(N, 4, 2)`.
+def corners_of(theta: np.ndarray, corners: np.ndarray = poses.CORNERS) -> np.ndarray:
+    """Find where an affine distortion puts corners, the image's own by default: `(N, 6)` to `(N, 4, 2)`.
 
     >>> corners_of(np.array([[2.0, 0, 0, 0, 2, 0]]))[0, 0].tolist()
     [-0.5, -0.5]
     """
     forward = poses.inverse(theta.reshape(-1, 2, 3)).reshape(-1, 2, 3)
-    return poses.CORNERS @ forward[:, :, :2].transpose(0, 2, 1) + forward[:, None, :, 2]
+    return corners @ forward[:, :, :2].transpose(0, 2, 1) + forward[:, None, :, 2]
+
+
+def moved(rng: np.random.Generator, images: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Zoom, rotate and shift images a little, at random, and their objects' corners with them.
+
+    >>> images, there = moved(np.random.default_rng(0), np.ones((1, 4, 4, 1)), poses.CORNERS[None] / 2)
+    >>> images.shape, there.shape
+    ((1, 4, 4, 1), (1, 4, 2))
+    """
+    count, height, width = images.shape[:3]
+    scale, angle = rng.uniform(0.9, 1.1, (count, 2)), rng.uniform(-0.1, 0.1, count)
+    forward = poses.affine(angle, scale, np.zeros(count), rng.uniform(-0.1, 0.1, (count, 2)))
+    theta = poses.in_pixels(poses.inverse(forward), width / height)
+    return distortions.warp(images, theta, padding_mode="border"), corners_of(theta, corners)
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("plates", plates_task, plate_classifier, shrink=4),
-        Task("RTS", functools.partial(digits_task, "RTS"), digit_classifier, shrink=2),
-        Task("clutter", functools.partial(digits_task, "clutter"), digit_classifier, shrink=2),
+        Task("plates", plates_task, plate_classifier, shrink=4, angle=16),
+        Task("RTS", functools.partial(digits_task, "RTS"), digit_classifier, shrink=2, angle=45),
+        Task("clutter", functools.partial(digits_task, "clutter"), digit_classifier, shrink=2, angle=0),
     )
 }
 

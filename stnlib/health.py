@@ -104,7 +104,7 @@ STATES = (
         "zoomed out",
         "zoom",
         "The window is larger than the image: the output is a small picture with padding around it.",
-        'Set padding_mode="border", so that the frame carries no message, and train again.',
+        'Set padding_mode="border", so that no frame shows where the window is, and train again.',
         above=1.5,
     ),
     State(
@@ -210,8 +210,10 @@ class Health:
 
     def __repr__(self):
         """All of it on one line."""
-        parts = [f"outside {100 * self.outside:.0f} %", f"zoom {self.zoom:.3g}", f"spread {self.spread:.3g}"]
-        parts.append(f"live features {self.alive} of {self.features}")
+        parts = [f"theta NaN or infinite for {100 * self.undefined:.0f} % of the images"] if self.undefined else []
+        if self.undefined < 1:  # the measures are those of the other images
+            parts += [f"outside {100 * self.outside:.0f} %", f"zoom {self.zoom:.3g}", f"spread {self.spread:.3g}"]
+            parts.append(f"live features {self.alive} of {self.features}")
         if self.gradient is not None:
             parts.append(f"head's gradient {self.gradient:.1e}")
         if self.stride > 2:

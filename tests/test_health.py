@@ -51,12 +51,22 @@ def test_each_state_is_recognised_and_names_one_next_step(state):
     assert report.state == state
     assert report.verdict.startswith(f"eye is {state}: ")
     assert report.verdict.endswith(report.diagnosis.step) and "\n" not in report.verdict
-    assert str(report).startswith("eye: outside ") and f": {state}" in str(report)
+    assert str(report).startswith("eye: theta NaN" if report.undefined else "eye: outside ")
+    assert f": {state}" in str(report)
 
 
 def test_every_state_of_the_table_was_brought_about():
     known_by_truth = {"off target", "not rotating", "transposed", "inverted"}
     assert {state.name for state in STATES} == {*BROUGHT, *known_by_truth, "cut off"}
+
+
+def test_a_theta_that_is_nan_is_not_reported_as_the_identity():
+    (report,) = health(eye([np.nan, 0, 0, 0, 1, 0]), IMAGES)
+    assert str(report) == "eye: theta NaN or infinite for 100 % of the images: not a number"
+    some = IMAGES.copy()
+    some[:6] = np.nan
+    line = str(health(eye(follow=0.05), some)[0])
+    assert line.startswith("eye: theta NaN or infinite for 25 % of the images, outside ") and "zoom" in line
 
 
 def test_mirrored_is_flipped_too():

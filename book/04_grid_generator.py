@@ -14,8 +14,8 @@
 # # Which input point does each output pixel want?
 #
 # Multiply the place of an output pixel by $\theta$, and you get the point of the input that it reads. The **grid
-# generator** does that for all pixels of the output. It is six lines of code; what takes care is the direction (from
-# output to input), the units, and pictures that are not square.
+# generator** does that for all pixels of the output. The code is short; direction (from output to input), units and
+# aspect ratio need care.
 #
 # After this chapter you can
 #
@@ -51,8 +51,7 @@ digit = data.x_train[data.y_train == 2][0]
 #
 # 1. Rotate the window clockwise. Which way does the 2 rotate?
 # 2. Make the 2 half as large. Which numbers of $\theta$ change, and to what?
-# 3. Rotate the window by 180°, and look at $\theta$. Then go back and mirror the 2 top to bottom, by a scale y of -1. How
-#    do the numbers differ?
+# 3. Press *flip*, which mirrors the 2. Then press *identity* and rotate the window by 180°. How does $\theta$ differ?
 
 # %%
 from stnlib.widgets import AffineExplorer
@@ -60,11 +59,13 @@ from stnlib.widgets import AffineExplorer
 AffineExplorer(image=digit)
 
 # %% [markdown]
-# The grid is your head: tilt it clockwise, and the world tilts counter-clockwise. For half the size, $\theta_{11}$ and
-# $\theta_{22}$ become 2, since the output has to read twice as far. A half rotation makes both -1, a mirror only one of
-# them.
+# :::{dropdown} Answers
+# 1. Counter-clockwise. It is like a camera: rotate the grid clockwise, and the picture rotates counter-clockwise.
+# 2. $\theta_{11}$ and $\theta_{22}$ become 2, since the output has to read twice as far.
+# 3. The mirror makes one of the two -1, the half rotation both.
+# :::
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Whatever the grid does, the picture does the opposite. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Whatever the grid does, the picture does the opposite. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output. The rotation is by 30°.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
 cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
 FIVE = {
     "rotate": [[cos, -sin, 0], [sin, cos, 0]],
@@ -94,7 +95,7 @@ for column, (name, theta) in zip(axes.T, FIVE.items()):
 fig.tight_layout(pad=0.3)
 
 # %% [markdown]
-# - **Rotate**: the grid rotates clockwise, the digit counter-clockwise.
+# - **Rotate** by 30°: the grid rotates clockwise, the digit counter-clockwise.
 # - **Scale** by 0.6: the output reads a smaller field and spreads it over as many pixels, so the digit grows.
 # - **Shift** by 0.4: the grid goes right, so the digit goes left, by 0.4 of *half* the picture, since the axis is 2 long.
 # - **Shear**: lower rows read further right, so the foot slides left. The opposite shear puts slanted writing upright.
@@ -104,8 +105,8 @@ fig.tight_layout(pad=0.3)
 # ## One matrix for all of them
 #
 # A 2 × 2 matrix can rotate, scale, shear and mirror a point $(x, y)$, but it leaves the centre $(0, 0)$ where it is. To
-# shift as well, give each point a third coordinate that is always 1 (**homogeneous coordinates**). The third column of the
-# matrix is then multiplied by 1, and so added:
+# shift as well, give each point a third coordinate that is always 1 (**homogeneous coordinates**), so that the third
+# column of the matrix is added:
 #
 # $$
 # \begin{pmatrix} x^s \\ y^s \end{pmatrix}
@@ -128,9 +129,9 @@ theta @ [1, 0, 1]
 # Rotation takes the point from $(1, 0)$ to $(0, 1)$, and the shift adds $(0.5, 0.2)$. y grows **downwards**, so "right"
 # became "down": clockwise on the screen.
 #
-# Read the matrix by **columns**. The first is what one step to the right becomes, the second what one step down becomes,
-# the third where the centre goes. So you can write any $\theta$ without a formula. For several maps in a row, append the
-# row $(0, 0, 1)$ and multiply; the matrix on the right acts first:
+# Read the matrix by **columns**. A step of 1 to the right in the output moves the input point by the first column, a step
+# down by the second; the third is where the centre goes. So you can write any $\theta$ without a formula. For several maps
+# in a row, append the row $(0, 0, 1)$ and multiply; the matrix on the right acts first:
 
 # %%
 shift = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
@@ -209,19 +210,19 @@ for there, back in [(False, False), (True, True), (True, False)]:
 # %% [markdown]
 # The last line mixes the two: right in the middle, half a pixel off at the rim, and so easy to overlook. (PyTorch changed
 # its default in version 1.3, after [reports like this one](https://github.com/pytorch/pytorch/issues/20785).) This book
-# uses `False`, which treats a pixel as an area: double the resolution, and the frame stays where it was.
+# uses `False`, which treats a pixel as an area: resizing an image does not change the coordinates of its corners.
 #
 # ## Output to input
 #
 # To rotate and enlarge a picture by a matrix $M$, there are two ways:
 #
-# - **Push**: go through the *input* pixels, compute where each one lands, and write it there.
-# - **Pull**: go through the *output* pixels, compute where each one comes from, and read it there.
+# - **Forward warping** goes through the *input* pixels, computes by $M$ where each one lands, and writes it there.
+# - **Backward warping** goes through the *output* pixels, computes by the inverse of $M$ where each one comes from, and
+#   reads it there.
 #
-# They differ only in which image they loop over. `pull` needs the inverse of $M$. Both round to the nearest pixel here,
-# and skip places outside.
+# Both round to the nearest pixel here, and skip places outside.
 
-# %%
+# %% tags=["hide-input"]
 def nearest_pixel(point, height, width):
     col = np.floor(to_pixels(point[0], width) + 0.5)
     row = np.floor(to_pixels(point[1], height) + 0.5)
@@ -234,8 +235,7 @@ def pixel_centres(height, width):
     return [(i, j, xs[j], ys[i]) for i, j in np.ndindex(height, width)]
 
 
-# %%
-def push(image, M, height, width):
+def forward(image, M, height, width):
     output = np.zeros((height, width))
     for i, j, x, y in pixel_centres(*image.shape):
         target = nearest_pixel(M @ [x, y, 1], height, width)
@@ -244,7 +244,7 @@ def push(image, M, height, width):
     return output
 
 
-def pull(image, M_inverse, height, width):
+def backward(image, M_inverse, height, width):
     output = np.zeros((height, width))
     for i, j, x, y in pixel_centres(height, width):
         source = nearest_pixel(M_inverse @ [x, y, 1], *image.shape)
@@ -253,26 +253,26 @@ def pull(image, M_inverse, height, width):
     return output
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Pushing leaves holes, pulling cannot. Top: a 3 × 3 image on a canvas of 7 × 7 pixels; nine pixels can write at most nine others. Bottom: a 2, rotated and enlarged.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, pushed, pulled. Pushed, the 3 by 3 image writes only nine scattered pixels of 49, and the strokes of the 2 are riddled with black holes. Pulled, every pixel has a value and the strokes are solid."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forward warping leaves holes, backward warping cannot. Top: a 3 × 3 image, enlarged to 9 × 9 pixels and not rotated; its nine pixels can write at most nine of 81. Bottom: a 2, rotated by 30° and enlarged.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, forward, backward. Forward, the 3 by 3 image writes only nine scattered pixels of 81, and the strokes of the 2 are riddled with black holes. Backward, every pixel has a value and the strokes are solid."}}
 ZOOM = 1.5
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
 M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
 M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
 two = digit[..., 0]
-cases = [(toy, np.eye(2, 3), np.eye(2, 3), 7), (two, M, M_inverse, 28)]
-pictures = [picture for image, A, B, n in cases for picture in (image, push(image, A, n, n), pull(image, B, n, n))]
-fig = plotting.strip(pictures, ["input", "push", "pull"] * 2, columns=3, size=1.6, frame=True)
+cases = [(toy, np.eye(2, 3), np.eye(2, 3), 9), (two, M, M_inverse, 28)]
+pictures = [one for image, A, B, n in cases for one in (image, forward(image, A, n, n), backward(image, B, n, n))]
+fig = plotting.strip(pictures, ["input", "forward", "backward"] * 2, columns=3, size=1.6, frame=True)
 
 # %% tags=["claim"]
 white = np.ones((28, 28))
-reached, wanted = push(white, M, 28, 28) > 0, pull(white, M_inverse, 28, 28) > 0
+reached, wanted = forward(white, M, 28, 28) > 0, backward(white, M_inverse, 28, 28) > 0
 assert np.sum(wanted & ~reached) > 0
 assert np.sum(reached) < 28**2 / ZOOM**2 + 4 * 28 / ZOOM  # the area that lands in the frame, and its rim
 assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 
 # %% [markdown]
-# When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Pulling skips pixels
-# then; an exercise of the next chapter fixes that.) Pulling has two more advantages: all output pixels can be computed at
+# When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Backward warping
+# skips pixels then; an exercise of the next chapter fixes that.) Backward warping has two more advantages: all output pixels can be computed at
 # once, and each is a reading of the input at one point, which the next chapter makes smooth, so that a gradient can reach
 # the matrix.
 #
@@ -299,15 +299,17 @@ assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 #
 # shapes: `theta (2, 3)`, output size `(H', W')` → `grid (H', W', 2)`
 #
-# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, slightly rotated:
+# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, rotated by 30°:
 
 # %%
-theta = 0.7 * np.array([[cos, -sin, 0], [sin, cos, 0]])
+cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
+theta = 0.7 * np.array([[cos, -sin, 0],
+                        [sin, cos, 0]])
 looped = np.zeros((3, 3, 2))
 for i, j, x_t, y_t in pixel_centres(3, 3):
     looped[i, j] = theta @ [x_t, y_t, 1]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each output pixel gets one input point. Left: the nine centres of the output. Right: the points that they read; equal numbers belong together. Only point 4 lies on a pixel centre.", "name": "fig-04-grid"}, "image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and rotated. A line joins the top left output pixel to the point it reads."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each output pixel gets one input point. Left: the nine centres of the output. Right: the points that they read; matching numbers are the same output pixel. Only point 4 lies on a pixel centre.", "name": "fig-04-grid"}, "image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and rotated. A line joins the top left output pixel to the point it reads."}}
 fig, axes = plt.subplots(1, 2, figsize=(6, 3.2))
 targets = np.array([[x, y] for _, _, x, y in pixel_centres(3, 3)])
 sides = [(targets, "output", "output: targets"), (looped.reshape(-1, 2), "grid", "input: sources")]
@@ -357,9 +359,9 @@ assert difference < 1e-6
 #
 # ## Pictures that are not square
 #
-# Rotate two digits side by side, 28 × 56 pixels, with the same matrix, and they come out skewed. One unit of $x$ is 28
-# pixels here, one unit of $y$ is 14, so equal numbers are unequal lengths. **On an image that is not square, a normalised
-# rotation is no rotation in pixels.**
+# Rotate two digits side by side, 28 × 56 pixels, by the same 30° in normalised coordinates, and they come out skewed. One unit of $x$ is 28
+# pixels here, one unit of $y$ is 14, so equal numbers are unequal lengths. **On an image that is not square, a rotation in
+# normalised coordinates is not a rotation in pixels.**
 #
 # The fix is to rotate in pixels. Let $D$ scale normalised units to pixels: go to pixels, rotate by the angle $\alpha$
 # (matrix $R$), and come back.
@@ -381,7 +383,7 @@ R, D = np.array([[cos, -sin], [sin, cos]]), np.diag([W / 2, H / 2])
 in_units = np.column_stack([R, [0, 0]])
 in_pixels = np.column_stack([np.linalg.inv(D) @ R @ D, [0, 0]])
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "On a wide image a normalised rotation skews; a rotation in pixels keeps right angles. Top: the grid over the input. Bottom: the output. Corners of a wide picture leave the frame when it rotates.", "name": "fig-04-wide"}, "image": {"alt": "Two columns. Left, the grid over two digits is sheared as well as rotated, and the digits in the output are skewed. Right, the grid is a rotated rectangle with right angles, and both digits are rotated and keep their shape."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "On a wide image a rotation by 30° in normalised coordinates skews; in pixels it keeps right angles. Top: the grid over the input. Bottom: the output. Corners of a wide picture leave the frame when it rotates.", "name": "fig-04-wide"}, "image": {"alt": "Two columns. Left, the grid over two digits is sheared as well as rotated, and the digits in the output are skewed. Right, the grid is a rotated rectangle with right angles, and both digits are rotated and keep their shape."}}
 fig, axes = plt.subplots(2, 2, figsize=(8, 4.2), height_ratios=[2.04, 1.07])
 for column, (name, matrix) in zip(axes.T, {"normalised rotation": in_units, "rotation in pixels": in_pixels}.items()):
     draw_pair(*column, matrix, wide, name)
@@ -408,7 +410,7 @@ assert abs(pixel_steps(in_units)[0] - 90) > 10
 #   picture does the opposite.
 # - **Units**: -1 and 1 are the outer edges with `align_corners=False`, the centres of the corner pixels with `True`.
 #   Never mix the two.
-# - **Direction**: $\theta$ maps output to input, because pulling leaves no holes.
+# - **Direction**: $\theta$ maps output to input, because backward warping leaves no holes.
 # - **Grid generator**: `(B, 2, 3)` → `(B, H', W', 2)`, one product for each output pixel.
 # - **Not square**: rotate in pixels, with $D^{-1} R\, D$.
 #

@@ -151,7 +151,8 @@ def affine_grid(theta: ArrayLike, output_size: tuple[int, int], align_corners: b
     :Convention: theta maps output to input, in normalised coordinates. The grid is float64 for a float64 theta, else
         float32. The same values as `torch.nn.functional.affine_grid`.
     :Errors: ValueError for another shape, a theta that is not floating, a size under 1, and for NaN or infinity in a
-        list or a NumPy array. A tensor that holds them gives NaN points: nothing waits for a device to look.
+        list or a NumPy array. A tensor that holds them gives NaN points: tensors are not checked, to avoid
+        waiting for the device.
     :Source: Jaderberg et al. 2015, section 3.2.
 
     >>> np.asarray(affine_grid([[1.0, 0, 0, 0, 1, 0]], (1, 2))).tolist()
@@ -165,7 +166,7 @@ def projective_grid(theta: ArrayLike, output_size: tuple[int, int], align_corner
     """The sampling grid of a homography: theta is the 3x3 matrix row by row without its last entry, 1.
 
     :Shapes: theta `(B, 8)` to `(B, H_out, W_out, 2)`.
-    :Convention: as `affine_grid`. Points on the horizon land far outside, never on NaN.
+    :Convention: as `affine_grid`. A division by zero gives a far-away point, not NaN.
     :Errors: as `affine_grid`.
 
     >>> np.asarray(projective_grid([[1.0, 0, 0, 0, 1, 0, 0, 0]], (1, 2))).tolist()
@@ -186,7 +187,7 @@ def tps_grid(
     :Convention: `control_points` (rows, columns), each >= 2, is a regular lattice over [-1, 1]^2, row by row; the
         point at lattice position p reads the input at p + (dx, dy), and the spline r^2 log r^2 with an affine part
         passes through them all. Zeros are the exact identity.
-    :Errors: as `affine_grid`, and ValueError for a lattice under 2 x 2.
+    :Errors: as `affine_grid`, and ValueError for fewer than 2 x 2 control points.
     :Source: Bookstein 1989.
 
     >>> np.asarray(tps_grid(np.zeros((1, 32), "float32"), (1, 2))).tolist()

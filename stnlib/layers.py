@@ -100,7 +100,7 @@ class ImageLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="stnlib")
 class SpatialTransformer(ImageLayer):
-    """Lets a network choose, image by image, where to look.
+    """Spatial transformer layer: predicts theta for each image and resamples the image with it.
 
     :Shapes: images `(B, H, W, C)` to images `(B, H_out, W_out, C)`, with `return_theta` to a pair: these images and
         theta `(B, P)`, float32.
@@ -144,8 +144,8 @@ class SpatialTransformer(ImageLayer):
     def theta(self, images):
         """theta `(B, P)`, float32, for images `(B, H, W, C)`.
 
-        Ask a layer or a subclassed model for it. A functional model whose output it is does not load again from its
-        file: there, take the second output of a layer with `return_theta`.
+        Don't use it as an output of a functional model, which could not be loaded again from its file: there, take the
+        second output of a layer with `return_theta`.
         """
         return self.head(self.localization(self.checked(images)))
 
@@ -200,7 +200,7 @@ def identity_head(transform: str = "affine", control_points: tuple[int, int] = (
     """The layer that turns features into theta: zero kernel, identity bias, always float32.
 
     :Shapes: features `(B, F)` to theta `(B, P)`.
-    :Errors: ValueError for an unknown transform or a lattice under 2 x 2.
+    :Errors: ValueError for an unknown transform or fewer than 2 x 2 control points.
     :Source: Jaderberg et al. 2015, section 4.
 
     >>> ops.convert_to_numpy(identity_head("attention")(ops.ones((1, 5)))).tolist()
@@ -220,7 +220,7 @@ class Identity(keras.initializers.Initializer):
     """Starts the bias of a head at the identity theta of a transform; saved with the layer that it belongs to.
 
     :Shapes: theta `(P,)`.
-    :Errors: ValueError for an unknown transform or a lattice under 2 x 2.
+    :Errors: ValueError for an unknown transform or fewer than 2 x 2 control points.
 
     >>> ops.convert_to_numpy(Identity("rigid")((3,))).tolist()
     [0.0, 0.0, 0.0]

@@ -83,7 +83,8 @@ def finder(input_shape: tuple[int, int, int], features: str = "tanh", shrink: in
     """Build a localization network that finds an object on a larger image, which it sees `shrink` times smaller.
 
     :Shapes: images `(B, *input_shape)`, both sides of at least 4 `shrink` pixels, to features `(B, 32)`.
-    :Convention: `features` is the last activation; "tanh" is one of normalised sums, so that no feature dies.
+    :Convention: `features` is the last activation. With "tanh" the network ends in Dense, LayerNormalization, tanh, in
+        this order, so that no feature dies.
 
     >>> finder((48, 188, 3)).output_shape
     (None, 32)

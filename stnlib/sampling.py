@@ -257,14 +257,14 @@ def grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool = False,
 ) -> Any:
-    """The images read at the points of a grid.
+    """Sample images at the points of a grid.
 
     :Shapes: images `(B, H, W, C)` and grid `(B, H_out, W_out, 2)` to `(B, H_out, W_out, C)`.
     :Convention: the grid holds (x, y) in [-1, 1], float32 or better (float16 is raised to float32). `mode` bilinear |
         nearest | bicubic, `padding_mode` zeros | border | reflection and `align_corners` mean what they mean in
         `torch.nn.functional.grid_sample`, channels last. An infinite entry lies outside the image; a NaN entry gives
-        NaN under every padding. On the lattice the gradient of bilinear is the one from the right and from below; on
-        the border it is zero where the padding clips.
+        NaN under every padding. At pixel centres the gradient of bilinear is the one from the right and from below;
+        on the border it is zero where the padding clips.
     :Errors: ValueError for another rank or last axis, numbers that are not floating, an empty image, batch sizes that
         differ, an unknown mode or padding.
     :Source: Jaderberg et al. 2015, section 3.3.

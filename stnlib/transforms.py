@@ -98,7 +98,7 @@ def parameter_names(transform: str, control_points: tuple[int, int] = (4, 4)) ->
     :Convention: attention s, tx, ty; rigid angle, tx, ty; similarity s, angle, tx, ty; affine the rows (a, b, tx),
         (c, d, ty); projective the rows (a, b, tx), (c, d, ty), (g, h, 1); tps dx, dy of each control point, row by
         row. Angles are in radians, all lengths in normalised units.
-    :Errors: ValueError for an unknown name or a lattice under 2 x 2.
+    :Errors: ValueError for an unknown name or fewer than 2 x 2 control points.
 
     >>> parameter_names("similarity")
     ('s', 'angle', 'tx', 'ty')
@@ -113,7 +113,7 @@ def parameter_names(transform: str, control_points: tuple[int, int] = (4, 4)) ->
 def parameter_count(transform: str, control_points: tuple[int, int] = (4, 4)) -> int:
     """How many numbers theta holds: 3 (attention, rigid), 4 (similarity), 6 (affine), 8 (projective), 2 K (tps).
 
-    :Errors: ValueError for an unknown name or a lattice under 2 x 2.
+    :Errors: ValueError for an unknown name or fewer than 2 x 2 control points.
 
     >>> parameter_count("affine"), parameter_count("tps", control_points=(4, 4))
     (6, 32)
@@ -125,7 +125,7 @@ def identity(transform: str, control_points: tuple[int, int] = (4, 4)) -> np.nda
     """The theta that leaves every image as it is.
 
     :Shapes: `(P,)`, float32 NumPy.
-    :Errors: ValueError for an unknown name or a lattice under 2 x 2.
+    :Errors: ValueError for an unknown name or fewer than 2 x 2 control points.
 
     >>> identity("affine").tolist()
     [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]

@@ -46,6 +46,15 @@ def test_what_stnlib_exports_has_an_entry(name):
     assert f":: stnlib.{name}\n" in PAGE
 
 
+def test_the_tables_at_the_top_lead_to_what_there_is():
+    top = PAGE[: PAGE.index("## Install")]
+    for target in re.findall(r"\{py:(?:func|class)\}`([\w.]+)`", top):
+        module, name = target.rsplit(".", 1)
+        assert callable(getattr(importlib.import_module(module), name))
+    modules = set(re.findall(r"\{py:mod\}`~stnlib\.(\w+)`", top))
+    assert modules == set(MODULES) == set(re.findall(r"automodule:: stnlib\.(\w+)", PAGE))
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_listed_whole(name):
     module = importlib.import_module(f"stnlib.{name}")

@@ -14,12 +14,9 @@
 # # A working transformer in two minutes
 #
 # If you came for the code, start here: data, a model with the layer, training, and what the layer has learned to do.
-# It takes about half a minute on two processor cores. {doc}`The chapters <01_motivation>` explain every line, {doc}`api`
-# lists all options of the layer.
-#
-# **Data.** Real handwritten digits, each with eight distorted copies: rotated, scaled, sheared, shifted.
+# The cell takes about half a minute on two processor cores.
 
-# %%
+# %% mystnb={"image": {"alt": "Two rows of ten digits. Top: distorted test digits, many small, off-centre or rotated. Bottom: the same digits as the layer passes them on, larger, centred and mostly more upright."}, "figure": {"caption": "The transformer centres and enlarges the digits and corrects part of their rotation. Top: distorted test digits. Bottom: what it passes on to the classifier.", "name": "fig-quickstart"}}
 import keras
 from keras import layers
 
@@ -29,41 +26,33 @@ digits = datasets.load()
 x, y = distortions.mixed(digits.x_train[:4000], digits.y_train[:4000], copies=8)
 test = distortions.distort(digits.x_test[:1000], seed=1).images
 
-# %% [markdown]
-# **Model.** The `SpatialTransformer` goes in front of an ordinary classifier. You bring a small localization network; the
-# layer adds the six outputs, the sampling grid and the sampler.
-
-# %%
 training.set_seed(0)
 localization = keras.Sequential([
     layers.AveragePooling2D(2),
-    layers.Flatten(),
-    layers.Dense(64, activation="relu"),
-])
+    layers.Flatten(), layers.Dense(64, activation="relu")])
 model = keras.Sequential([
     keras.Input((28, 28, 1)),
     SpatialTransformer(localization, name="transformer"),
-    layers.Flatten(),
-    layers.Dense(128, activation="relu"),
-    layers.Dense(10),
-])
+    layers.Flatten(), layers.Dense(128, activation="relu"), layers.Dense(10)])
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile("adam", loss, metrics=["accuracy"])
+model.fit(x, y, batch_size=64, epochs=8, verbose=0)
 
-# %% [markdown]
-# **Training.** Class labels are the only supervision. Nobody tells the network how a digit was distorted.
-
-# %%
-training.fit(training.compile(model), x, y, epochs=8)
-accuracy = training.accuracy(model, test, digits.y_test[:1000])
+accuracy = model.evaluate(test, digits.y_test[:1000], verbose=0)[1]
 print(f"accuracy on new distorted digits: {accuracy:.2f}")
-
-# %% [markdown]
-# **What it learned.** Ask the layer alone: it gives back the images as the classifier sees them.
-
-# %% mystnb={"image": {"alt": "Two rows of ten digits. Top: distorted test digits, many small, off-centre or rotated. Bottom: the same digits as the layer passes them on, larger, centred and mostly more upright."}, "figure": {"caption": "The transformer centres and enlarges the digits and corrects part of their rotation. Top: distorted test digits. Bottom: what it passes on to the classifier.", "name": "fig-quickstart"}}
 plotting.use_style()
 seen = keras.ops.convert_to_numpy(model.get_layer("transformer")(test[:10]))
 plotting.strip([*test[:10], *seen], columns=10, rows=["distorted", "straightened"]);
 
 # %% [markdown]
-# From here: {doc}`put the layer into your own model <api>`, or start with {doc}`chapter 1 <01_motivation>` to find out
-# why a classifier needs it.
+# **Data.** Real handwritten digits, and of each also eight distorted copies: rotated, scaled, sheared and shifted.
+#
+# **Model.** The `SpatialTransformer` goes in front of an ordinary classifier. You bring a small localization network; the
+# layer adds the six outputs, the sampling grid and the sampler.
+#
+# **Training.** Class labels are the only supervision. Nobody tells the network how a digit was distorted.
+#
+# **What it learned.** Call the layer alone and it gives back the images as the classifier sees them.
+#
+# From here: {doc}`put the layer into your own model <api>`, train it on {doc}`your own images <10_your_images>`, or start
+# with {doc}`chapter 1 <01_motivation>` to find out why a classifier needs it.

@@ -237,6 +237,15 @@ def test_a_chapter_opens_itself_in_colab(site, chapter):
 
 def test_only_notebooks_offer_colab(site):
     assert len(chapters(site)) >= 6
-    without = set(pages(site)) - set(chapters(site)) - {"book/quickstart.html"}
+    without = set(pages(site)) - set(chapters(site)) - {"book/quickstart.html", "book/intro.html"}
     assert not any(colab_links(site, path) for path in without)
     assert len(colab_links(site, "book/quickstart.html")) == 1
+
+
+def test_the_intro_shows_the_quick_start_with_its_result_and_opens_it_in_colab(site):
+    intro, quickstart = (soup(site, f"book/{name}.html") for name in ("intro", "quickstart"))
+    (shown,), (own,) = (page.select("div.cell") for page in (intro, quickstart))
+    assert shown.get_text() == own.get_text()
+    assert "accuracy on new distorted digits: 0." in shown.get_text()
+    assert shown.select_one("figure img")["src"] == own.select_one("figure img")["src"]
+    assert colab_links(site, "book/intro.html") == colab_links(site, "book/quickstart.html")

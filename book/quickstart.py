@@ -16,7 +16,7 @@
 # If you came for the code, start here: data, a model with the layer, training, and what the layer has learned to do.
 # The cell takes about half a minute on two processor cores.
 
-# %% mystnb={"image": {"alt": "Two rows of ten digits. Top: distorted test digits, many small, off-centre or rotated. Bottom: the same digits as the layer passes them on, larger, centred and mostly more upright."}, "figure": {"caption": "The transformer centres and enlarges the digits and corrects part of their rotation. Top: distorted test digits. Bottom: what it passes on to the classifier.", "name": "fig-quickstart"}}
+# %% mystnb={"image": {"alt": "Two rows of six digits. Top: distorted test digits, many small, off-centre or rotated. Bottom: the same digits as the layer passes them on, larger, centred and mostly more upright."}, "figure": {"caption": "The transformer centres and enlarges the digits and corrects part of their rotation. Top: distorted test digits. Bottom: what it passes on to the classifier.", "name": "fig-quickstart"}}
 import keras
 from keras import layers
 
@@ -41,8 +41,8 @@ model.fit(x, y, batch_size=64, epochs=8, verbose=0)
 accuracy = model.evaluate(test, digits.y_test[:1000], verbose=0)[1]
 print(f"accuracy on new distorted digits: {accuracy:.2f}")
 plotting.use_style()
-seen = keras.ops.convert_to_numpy(model.get_layer("transformer")(test[:10]))
-plotting.strip([*test[:10], *seen], columns=10, rows=["distorted", "straightened"]);
+seen = keras.ops.convert_to_numpy(model.get_layer("transformer")(test[:6]))
+plotting.strip([*test[:6], *seen], columns=6, rows=["distorted", "straightened"]);
 
 # %% [markdown]
 # **Data.** Real handwritten digits, and of each also eight distorted copies: rotated, scaled, sheared and shifted.

@@ -292,9 +292,9 @@ CARDS = {  # title, chapter, the line of words below the picture
     "localization": ("Localization", 3, lambda run: "a small network"),
     "theta": ("θ, six numbers", None, None),
     "grid": ("Grid generator", 4, lambda run: "where to read U"),
-    "sampler": ("Sampler", 5, lambda run: "V: U, read there"),
+    "sampler": ("Sampler", 5, lambda run: "V: resampled image"),
     "classifier": ("Classifier", 6, lambda run: f"predicts a {np.argmax(run.probabilities)}"),
-    "loss": ("Loss", None, lambda run: f"−log {run.probabilities[run.label]:.2f}"),
+    "loss": ("Loss", None, lambda run: f"−log {run.probabilities[run.label]:.3f}"),
     "key": (None, None, None),
 }
 PICTURES = {

@@ -10,22 +10,22 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 
-class OtherCells(nodes.General, nodes.Element):
-    """Stands where the cells of another page will be."""
-
-
 class Cells(SphinxDirective):
     """The code cells of a notebook in the same folder."""
 
     required_arguments = 1
 
     def run(self):
-        """Leave the place open until all pages are read; then this page is read again when the notebook changes."""
+        """Return copies of the cells and a button; this page is read again when the notebook changes."""
         name, _ = self.env.relfn2path(self.arguments[0])
         if name not in self.env.found_docs:
             raise self.error(f"there is no page {self.arguments[0]!r}")
         self.env.note_dependency(self.env.doc2path(name))
-        return [OtherCells(docname=name)]
+        containers = self.env.get_doctree(name).findall(nodes.container)
+        cells = [cell.deepcopy() for cell in containers if cell.get("nb_element") == "cell_code" and len(cell)]
+        for image in (image for cell in cells for image in cell.findall(nodes.image)):
+            image["uri"] = f"/{image['uri']}"  # it is below the book's folder, wherever this page is
+        return [*cells, colab_button(self.config.html_theme_options, name)]
 
 
 def colab_button(options, docname):
@@ -43,30 +43,13 @@ def colab_button(options, docname):
     return nodes.paragraph("", "", nodes.reference("", "Run it in Colab", refuri=link, classes=classes))
 
 
-def visible(cell):
-    """Whether a node is a code cell that a page shows, wholly or folded."""
-    return cell.get("nb_element") == "cell_code" and len(cell) > 0
-
-
-def fill(app, env):
-    """Put the cells into the pages that want them, before the figures are numbered; returns those pages."""
-    changed = []
-    for docname in env.found_docs:
-        doctree = env.get_doctree(docname)
-        places = list(doctree.findall(OtherCells))
-        for place in places:
-            cells = env.get_doctree(place["docname"]).findall(nodes.container)
-            button = colab_button(app.config.html_theme_options, place["docname"])
-            place.parent.replace(place, [*(cell.deepcopy() for cell in cells if visible(cell)), button])
-        if places:
-            app.builder.write_doctree(docname, doctree)
-            changed.append(docname)
-    return changed
+def notebooks_first(app, env, docnames):
+    """Let notebooks be read before the pages that may show their cells."""
+    docnames.sort(key=lambda name: (not str(env.doc2path(name)).endswith(".ipynb"), name))
 
 
 def setup(app):
-    """Register the directive, and the step that fills its place."""
-    app.add_node(OtherCells)
+    """Register the directive, and see to it that what it shows is there."""
     app.add_directive("cells", Cells)
-    app.connect("env-get-updated", fill, priority=100)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("env-before-read-docs", notebooks_first)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import itertools
 import math
 import tempfile
 import unicodedata
@@ -16,13 +17,14 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from stnlib import _checks, fitting
+from stnlib import _checks, poses
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm")
 TABLE = "labels.csv"  # beside the images
 CORNERS = tuple(f"{axis}{corner}" for corner in range(1, 5) for axis in "xy")  # x1, y1, x2, ...: columns of the table
 PIXELS = 48 * 188  # of an image, roughly, where its size is not given
 STEP = 4  # height and width are then multiples of it
+PARTS = {"train", "training", "test", "val", "valid", "validation"}  # subfolders of these names are no classes
 BLANK = " "  # behind a label that is shorter than the longest
 LEAST = 10  # pictures to split
 
@@ -83,13 +85,15 @@ def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
     """Read a folder, or a .zip, of images.
 
     :Convention: an image's label is its file's name up to the first underscore (`AB123_7.jpg` shows AB123); of images
-        in subfolders it is their subfolder's name, as one class. A file `labels.csv` beside the images, with columns
-        `file` and `label`, counts before both. With columns x1, y1 to x4, y4 it also tells the corners of what is to
-        be read, in pixels from the image's upper left, in the order upper left, upper right, lower right, lower left.
+        in subfolders it is their subfolder's name, as one class, unless these are called train, test and the like. A
+        file `labels.csv` beside the images, with columns `file` and `label`, counts before both. With columns x1, y1
+        to x4, y4 it also tells the corners of what is to be read, in pixels from the image's upper left, in the order
+        upper left, upper right, lower right, lower left.
         `size` is (height, width), None: as many pixels as 48 x 188 in the proportions of the median image. Images
         are fitted into it, and the rest is filled with their edge.
     :Errors: ValueError, on one line, for a folder without images, a file that is no image, labels that are all the
-        same, and for a table that lacks columns or images.
+        same, for a table that lacks columns or images, and for corners that are shares of the image instead of
+        pixels, lie far outside it, or come in another order.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("AB_1.png", "C_2.png"):
@@ -116,7 +120,8 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
         _checks.fail("folder", f"{others} in {shown!r}", f"images ({', '.join(SUFFIXES)})")
     tables = [path for path in files if path.name == TABLE]
     rows = _table(tables[0], paths) if tables else [{}] * len(paths)
-    classes = "label" not in rows[0] and len({path.parent for path in paths}) > 1
+    parents = {path.parent for path in paths}
+    classes = "label" not in rows[0] and len(parents) > 1 and not PARTS.issuperset(one.name.lower() for one in parents)
     names = [path.parent.name if classes else path.stem.split("_")[0] for path in paths]
     labels, symbols = encode([row.get("label", name) for row, name in zip(rows, names, strict=True)], classes)
     size = _size([_shape(path) for path in paths]) if size is None else _checks.sizes(size, "size")
@@ -127,6 +132,10 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
             images[place], scale, shift = fit(image, size)
         if "corners" in row:
             corners[place] = 2 * (row["corners"] * scale + shift) / size[::-1] - 1
+            if np.abs(corners[place]).max() > 2:
+                _checks.fail(TABLE, f"some far outside {path.name!r}", "corners in pixels of the image")
+    if "corners" in rows[0]:
+        _upright(corners * size[::-1])
     return Pictures(images, labels, symbols, corners if "corners" in rows[0] else None)
 
 
@@ -210,15 +219,20 @@ def _hidden(path: Path) -> bool:
 
 def _table(path: Path, images: list[Path]) -> list[dict]:
     """The row of the table for each image: its label, its corners, or both."""
-    text = path.read_text(encoding="utf-8-sig")
-    first = text.splitlines()[0] if text.strip() else ""
-    rows = list(csv.DictReader(text.splitlines(), delimiter=";" if ";" in first else ","))
-    columns, wanted = set(rows[0]) if rows else set(), {"label"}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        _checks.fail(TABLE, "another encoding", "a text file in UTF-8")
+    first = lines[0] if lines else ""
+    head, *rest = csv.reader(lines or [""], delimiter=max(",;\t", key=first.count), skipinitialspace=True)
+    head = [name.strip().lower() for name in head]
+    rows = [dict(itertools.zip_longest(head, row[: len(head)], fillvalue="")) for row in rest if any(row)]
+    columns, wanted = set(head), {"label"}
     if columns & set(CORNERS):
         wanted = set(CORNERS)
-    if not columns.issuperset({"file"} | wanted):
+    if not rows or not columns.issuperset({"file"} | wanted):
         _checks.fail(TABLE, first or "an empty file", "the columns file and label, or file and x1, y1 to x4, y4")
-    by_file = {row["file"]: row for row in rows}
+    by_file = {row["file"].strip().replace("\\", "/").removeprefix("./"): row for row in rows}
     found = []
     for image in images:
         inside = image.relative_to(path.parent).as_posix() if image.is_relative_to(path.parent) else ""
@@ -235,9 +249,22 @@ def _row(row: dict, columns: set[str]) -> dict:
         _checks.fail(TABLE, f"none for {row['file']!r}", "a label in each row")
     if columns.issuperset(CORNERS):
         try:
-            made["corners"] = np.array([float(row[name]) for name in CORNERS]).reshape(4, 2)
-        except (TypeError, ValueError):
+            corners = np.array([float(row[name]) for name in CORNERS]).reshape(4, 2)
+        except ValueError:
             _checks.fail(TABLE, f"{[row[name] for name in CORNERS]} for {row['file']!r}", "eight numbers, x1 to y4")
-        if not fitting.convex(made["corners"][None]).all():
+        if np.ptp(corners, axis=0).max() < 2:
+            _checks.fail(
+                TABLE, f"all within {np.ptp(corners):.2g} for {row['file']!r}", "corners in pixels, not shares"
+            )
+        if not (poses.bends(corners[None]) > 0).all():
             _checks.fail(TABLE, f"another order for {row['file']!r}", "corners in order, upper left first, clockwise")
+        made["corners"] = corners
     return made
+
+
+def _upright(corners: np.ndarray) -> None:
+    """Refuse corners `(N, 4, 2)`, in pixels, that begin elsewhere than at the upper left in most pictures."""
+    edge = corners[:, 1] - corners[:, 0]
+    right = edge[:, 0] > 0.5 * np.linalg.norm(edge, axis=1)
+    if right.mean() < 0.5:
+        _checks.fail(TABLE, "another corner first in most rows", "corners in order, upper left first, clockwise")

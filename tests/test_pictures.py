@@ -21,6 +21,11 @@ def folder(tmp_path):
     return tmp_path
 
 
+def table(corners):
+    """The table of two pictures with the same corners."""
+    return f"file,x1,y1,x2,y2,x3,y3,x4,y4\na_1.png,{corners}\nb_1.png,{corners}".encode()
+
+
 def texts(found):
     return [found.text(label) for label in found.labels]
 
@@ -37,6 +42,13 @@ def test_subfolders_are_classes_where_there_are_several(folder):
         picture().save(folder / "signs" / name / "00_1.png")
     found = pictures.read(folder / "signs")
     assert texts(found) == ["give way", "stop"] and found.labels.shape == (2, 1)
+
+
+def test_subfolders_for_training_and_testing_are_no_classes(folder):
+    for name, file in (("train", "AB_1.png"), ("Test", "B_2.png")):
+        (folder / name).mkdir()
+        (folder / file).rename(folder / name / file)
+    assert texts(pictures.read(folder)) == ["B", "AB"]
 
 
 def test_a_zip_with_one_folder_and_what_macos_adds_is_that_folder(folder):
@@ -117,9 +129,9 @@ def test_corners_go_where_the_pixels_go(folder):
     assert texts(found) == ["AB", "B"]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", ", "])
 def test_a_table_counts_before_names(folder, delimiter):
-    lines = ("file", "label"), ("B_2.png", "7 x"), ("AB_1.png", "9")
+    lines = ("File", "label"), ("./B_2.png", "7 x"), ("AB_1.png", "9")
     (folder / "labels.csv").write_text("\n".join(map(delimiter.join, lines)), encoding="utf-8-sig")
     assert texts(pictures.read(folder)) == ["9", "7 x"]
 
@@ -187,6 +199,24 @@ def test_a_split_has_every_picture_once(tmp_path):
             "corners in order.*, got another order for 'a_1.png'",
         ),
         ({"a_1.png": None, "labels.csv": b"file,label,x1,y1\na_1.png,1,2,3"}, "x1, y1 to x4, y4, got file,label,x1,y1"),
+        ({"a_1.png": None, "labels.csv": b"file,label\na_1.png"}, "a label in each row, got none for 'a_1.png'"),
+        ({"a_1.png": None, "labels.csv": "file,label\na_1.png,Ü".encode("latin-1")}, "a text file in UTF-8"),
+        (
+            {"a_1.png": None, "labels.csv": b"file,x1,y1,x2,y2,x3,y3,x4,y4\na_1.png,.1,.1,.9,.1,.9,.9,.1,.9"},
+            "corners in pixels, not shares, got all within 0.8 for 'a_1.png'",
+        ),
+        (
+            {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,0,90,0,90,40,0,40")},
+            "corners in pixels of the image, got some far outside 'a_1.png'",
+        ),
+        (
+            {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,0,0,9,30,9,30,0")},
+            "upper left first, clockwise, got another order for 'a_1.png'",
+        ),
+        (
+            {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,9,0,0,30,0,30,9")},
+            "upper left first, clockwise, got another corner first in most rows",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_said_in_one_line(tmp_path, files, message):

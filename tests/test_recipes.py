@@ -118,6 +118,15 @@ def test_theta_is_held_near_the_identity_by_a_penalty_or_within_a_bound(objects)
     assert free > 0.2 and trained(penalty=100.0) < 0.3 * free and trained(bound=0.1) <= 0.1 + 1e-6
 
 
+@pytest.mark.parametrize("used", [None, 16])
+def test_fewer_images_are_taught_the_pose_in_as_many_steps(objects, monkeypatch, used):
+    taught = []
+    monkeypatch.setattr(recipes.training, "fit_pose", lambda layer, x, theta, epochs: taught.append(epochs * len(x)))
+    procedure = recipes.Recipes(tiny("pose", train_size=used), objects)
+    procedure.teach_pose(procedure.model())
+    assert taught == [10 * len(objects.x_train)]
+
+
 def test_corners_move_with_the_images(objects):
     images, corners = recipes.moved(np.random.default_rng(0), objects.x_train, objects.corners_train)
     assert np.abs(images - objects.x_train).mean() > 0.02

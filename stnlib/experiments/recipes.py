@@ -65,9 +65,10 @@ class Recipe:
     of the epochs before the transformer is trained; with `reader_first` the images are upright in these epochs, and
     for as many epochs after them the transformer is trained alone. `growing` is the share of the epochs over which
     the distortion grows from none to full. `pose_epochs` are spent, before all else, on regressing the known theta,
-    or with `pairs` the one that undoes a random warp of upright images, which needs no poses. `augmented`: each epoch
-    moves the images a little. `pooled`: the transformer's output is twice as large, then pooled. `penalty` weighs the
-    squared distance of theta from the identity, `bound` is the largest distance of each of its numbers.
+    or with `pairs` the one that undoes a random warp of upright images, which needs no poses; a run on fewer images
+    takes as many steps. `augmented`: each epoch moves the images a little. `pooled`: the transformer's output is twice
+    as large, then pooled. `penalty` weighs the squared distance of theta from the identity, `bound` is the largest
+    distance of each of its numbers.
     """
 
     transformer: bool = True
@@ -146,7 +147,9 @@ class Recipes(Classification):
     def teach_pose(self, model: keras.Model) -> None:
         """Regress the theta that shows each training image's object upright and full."""
         training.set_seed(self.run.seed)
-        training.fit_pose(model.get_layer("transformer"), *self.poses(), epochs=self.recipe.pose_epochs)
+        used = len(self.source.x_train[: self.run.train_size])
+        epochs = round(self.recipe.pose_epochs * len(self.source.x_train) / used)
+        training.fit_pose(model.get_layer("transformer"), *self.poses(), epochs=epochs)
 
     def poses(self) -> tuple:
         """Pair images with the theta to regress: arrays of both, or a data set of pairs that each epoch draws anew."""

@@ -14,7 +14,19 @@ def test_it_is_short():
     assert len(PAGE.read_text(encoding="utf-8").split()) <= 900
 
 
+def test_it_tells_where_the_gradient_does_not_reach_the_points():
+    rows = PAGE.read_text(encoding="utf-8").split("* - ")[2:]
+    reached = {row.split(" {cite}")[0]: row.splitlines()[3].removeprefix("  - ") for row in rows}
+    assert set(reached.values()) == {"yes", "no"}
+    assert [method for method, answer in reached.items() if answer == "no"] == ["RoIAlign", "RAFT"]
+
+
 class TestFeatureMaps:
+    def test_no_place_is_empty_and_the_correlation_is_no_inequality(self):
+        from site_maps import drawing
+
+        assert "<div></div>" not in drawing() and "r = 0." in drawing()
+
     def test_a_filter_is_slid_over_the_image(self):
         from scipy.ndimage import correlate
         from site_maps import VERTICAL, response

@@ -11,7 +11,7 @@ from PIL import Image
 from site_pipeline import numbered_figure
 from sphinx.util.docutils import SphinxDirective
 
-DIGIT = 2  # the first digit of the `uci` test set with this label: it has strokes both ways
+DIGIT = 5  # the first digit of the `uci` test set with this label: it has strokes both ways
 VERTICAL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
 
 
@@ -56,17 +56,17 @@ def drawing():
     alike = np.corrcoef(upright.ravel(), back.ravel())[0, 1]
     cells = [
         picture(digit, f"A handwritten {DIGIT}.", "the digit"),
-        "<div></div>",
+        '<div aria-hidden="true" style="align-self:center;text-align:center;font-size:2rem">→</div>',
         picture(upright, "Bright along the vertical strokes of the digit.", "response to vertical strokes"),
         picture(rotated, f"The same {DIGIT}, lying on its side.", "rotated by 90°"),
         picture(sideways, "Bright along what are now vertical strokes.", "response to vertical strokes"),
         picture(
             back,
             "The last picture rotated back: bright along horizontal strokes, unlike the picture above.",
-            f"rotated back; correlation with the response above {alike:.2f}".replace("-", "−"),
+            f"rotated back: r = {alike:.2f} with the map above".replace("-", "−"),
         ),
     ]
-    style = "display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:0.9rem;max-width:34rem"
+    style = "display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:0.9rem"
     return f'<div style="{style}">{"".join(cells)}</div>'
 
 

@@ -184,6 +184,16 @@ class TestEnvironment:
         assert done.returncode != 0
         assert done.stderr.strip().splitlines()[-1].startswith("The installation stopped: the package index cannot")
 
+    def test_what_was_installed_is_compiled_templates_that_are_no_python_aside(self, tmp_path):
+        packages = tmp_path / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+        packages.mkdir(parents=True)
+        (packages / "module.py").write_text("x = 1\n")
+        (packages / "template.py").write_text("x = {{ cookiecutter }}\nclass {{")
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "python").symlink_to(sys.executable)
+        setup_env.compile_all(str(tmp_path))
+        assert [path.name.partition(".")[0] for path in packages.rglob("*.pyc")] == ["module"]
+
 
 class TestBook:
     # The real thing, at its smallest: notebooks that the generator made, run as the chapters are.

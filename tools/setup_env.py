@@ -82,7 +82,7 @@ def put_on(folder, base):
 
 def pip_install(python, *arguments):
     """Run pip, show what it downloads, stop with one line if it fails."""
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
     process = subprocess.Popen(
         command + list(arguments),
         cwd=ROOT,
@@ -101,6 +101,13 @@ def pip_install(python, *arguments):
         sys.exit("\nThe installation stopped: %s." % pip_problem("".join(lines)))
 
 
+def compile_all(folder):
+    """Compile what was installed, as pip would, but on all processors at once."""
+    packages = glob.glob(os.path.join(folder, "lib", "python3*", "site-packages"))
+    command = [os.path.join(folder, "bin", "python"), "-m", "compileall", "-qq", "-j", "0"]
+    subprocess.call(command + packages)  # some packages hold templates that are no Python: those are passed over
+
+
 def main():
     """Check Python, make the environment, install, leave a stamp for make."""
     problem = python_problem(sys.version_info)
@@ -117,6 +124,7 @@ def main():
             pip_install(python, "--no-deps", "--editable", ".")
         else:
             pip_install(python, wanted)
+        compile_all(folder)
         with open(stamp, "w") as file:
             file.write("")
     except (OSError, subprocess.CalledProcessError) as error:

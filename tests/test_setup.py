@@ -194,6 +194,11 @@ class TestEnvironment:
         setup_env.compile_all(str(tmp_path))
         assert [path.name.partition(".")[0] for path in packages.rglob("*.pyc")] == ["module"]
 
+    def test_what_a_chapter_installs_in_colab_beside_stnlib_is_noticed(self, tmp_path):
+        for name in ("stnlib-0.1.0.dist-info", "numpy-2.3.0.dist-info", "numpy"):
+            (tmp_path / "lib" / "python3.12" / "site-packages" / name).mkdir(parents=True)
+        assert colab_check.added(tmp_path) == ["numpy", "stnlib"]
+
 
 class TestBook:
     # The real thing, at its smallest: notebooks that the generator made, run as the chapters are.

@@ -3,14 +3,15 @@
 usage: python tools/colab_check.py [CHAPTER ...]
 
 A fresh environment gets the versions of tests/colab-runtime.txt (those that exist for this Python)
-and a stand-in for `google.colab`. In an environment of its own on top of that, the first cell of each chapter has to
-install stnlib from this repository and must change no installed version; the chapter has to run to its end, and its
-claims have to hold, on MNIST where STNLIB_DATA_DIR has it, for that is what Colab downloads. The widgets' own tests
-follow. The environment takes 3 GB: once everything has passed it is removed, after a failure it stays.
+and a stand-in for `google.colab`, and builds the wheel of this repository. In an environment of its own on top of that,
+the first cell of each chapter has to install that wheel and must install nothing else; the chapter has to run to its
+end, and its claims have to hold, on MNIST where STNLIB_DATA_DIR has it, for that is what Colab downloads. The widgets'
+own tests follow. The environment takes 3 GB: once everything has passed it is removed, after a failure it stays.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -67,9 +68,10 @@ def pip(*arguments: str, python: Path = PYTHON, check: bool = True) -> subproces
     return done
 
 
-def installed(python: Path) -> dict[str, str]:
-    """Every distribution that a Python finds, and its version."""
-    return dict(line.split("==") for line in pip("list", "--format=freeze", python=python).stdout.split())
+def added(folder: Path) -> list[str]:
+    """The distributions that an environment got on top of the runtime, which lies elsewhere and stays as it is."""
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    return sorted(path.name.partition("-")[0] for path in packages.glob("*.dist-info"))
 
 
 def install_runtime() -> None:
@@ -77,7 +79,7 @@ def install_runtime() -> None:
     lines = RUNTIME.read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
     while True:
-        done = pip("install", "--quiet", *pins, check=False)
+        done = pip("install", "--quiet", "--no-compile", *pins, check=False)
         if done.returncode == 0:
             return
         missing = re.search(r"No matching distribution found for (\S+)", done.stderr)
@@ -98,6 +100,13 @@ def install_stand_in() -> None:
     (startup / "00-colab.py").write_text("import google.colab.output\n", encoding="utf-8")
 
 
+def build_wheel() -> Path:
+    """Build this repository's wheel, as pip does before it installs from a repository."""
+    pip("wheel", "--quiet", "--no-deps", f"--wheel-dir={ENVIRONMENT}", str(ROOT))
+    (wheel,) = ENVIRONMENT.glob("stnlib-*.whl")
+    return wheel
+
+
 def dataset() -> dict[str, str]:
     """The digits of Colab, MNIST, if they lie where STNLIB_DATA_DIR says; else the embedded ones."""
     folder = Path(os.environ.get("STNLIB_DATA_DIR", ""), "mnist.npz").resolve()
@@ -106,8 +115,8 @@ def dataset() -> dict[str, str]:
     return {"STNLIB_DATASET": "mnist", "STNLIB_DATA_DIR": str(folder.parent)}
 
 
-def kernel_environment(python: Path) -> dict[str, str]:
-    """What a Colab kernel sees: nothing of this repository but the address to install from."""
+def kernel_environment(python: Path, wheel: Path) -> dict[str, str]:
+    """What a Colab kernel sees: nothing of this repository but what to install."""
     ours = ("PYTHON", "JUPYTER", "VIRTUAL_ENV", "KERAS", "STNLIB", "MPLBACKEND", "TF_CPP")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     return (
@@ -116,7 +125,7 @@ def kernel_environment(python: Path) -> dict[str, str]:
         | {
             "IPYTHONDIR": str(ENVIRONMENT / "ipython"),
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-            "STNLIB_SOURCE": str(ROOT),
+            "STNLIB_SOURCE": str(wheel),
         }
     )
 
@@ -128,36 +137,35 @@ def alone(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def problems(script: Path) -> list[str]:
+def problems(script: Path, wheel: Path) -> list[str]:
     """What goes wrong when a chapter runs without stnlib, alone in an empty folder."""
     book, begun = run_notebooks.with_claims(script), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as environment:
         python = alone(Path(environment))
-        before = installed(python)
         copy = Path(folder, f"{script.stem}.ipynb")
         nbformat.write(book, copy)
         command = [python, "-c", EXECUTE, copy]
-        done = subprocess.run(command, cwd=folder, env=kernel_environment(python), capture_output=True, text=True)
-        after, text = installed(python), copy.read_text(encoding="utf-8")
+        kernel = kernel_environment(python, wheel)
+        done = subprocess.run(command, cwd=folder, env=kernel, capture_output=True, text=True)
+        changed, text = added(Path(environment)), copy.read_text(encoding="utf-8")
         book = nbformat.reads(text, as_version=4)
     found = [f"failed:\n{done.stderr[-4000:]}"] if done.returncode else run_notebooks.failed_claims(book)
     if not done.returncode and "stnlib.widgets" in text and "widget-view+json" not in text:
         found.append("shows no widget")
-    if after.pop("stnlib", None) is None:
-        found.append("did not install stnlib")
-    if changed := sorted(set(before.items()) ^ set(after.items())):
-        found.append(f"changed the runtime: {changed}")
+    if changed != ["stnlib"]:
+        found.append(f"should install stnlib and nothing else, and installed {changed}")
     print(f"{script.stem} {'failed' if found else 'passed'} in {time.monotonic() - begun:.0f} s", flush=True)
     return [f"{script.stem}: {problem}" for problem in found]
 
 
-def run_widgets() -> None:
+def run_widgets(wheel: Path) -> None:
     """Let every widget show itself and sync."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as environment:
         python = alone(Path(environment))
-        pip("install", "--quiet", str(ROOT), python=python)
+        pip("install", "--quiet", str(wheel), python=python)
         command = [python, WIDGETS]
-        done = subprocess.run(command, cwd=folder, env=kernel_environment(python), capture_output=True, text=True)
+        kernel = kernel_environment(python, wheel)
+        done = subprocess.run(command, cwd=folder, env=kernel, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"The widgets failed:\n{done.stdout[-1000:]}{done.stderr[-4000:]}")
     print("widgets passed")
@@ -172,14 +180,16 @@ def main() -> None:
         venv.create(ENVIRONMENT, with_pip=True)
         install_runtime()
         install_stand_in()
+        wheel = build_wheel()
     chosen = [path for path in notebooks.sources() if path.stem in sys.argv[1:] or not sys.argv[1:]]
     workers = ThreadPoolExecutor(min(os.cpu_count() or 1, 4))
     with times.stage(f"{len(chosen)} chapters on {dataset()['STNLIB_DATASET']}"), workers:
-        found = [problem for of_one in list(workers.map(problems, reversed(chosen))) for problem in of_one]
+        ran = workers.map(problems, reversed(chosen), itertools.repeat(wheel))
+        found = [problem for of_one in list(ran) for problem in of_one]
     if found:
         sys.exit("\n".join(found))
     with times.stage("widgets"):
-        run_widgets()
+        run_widgets(wheel)
     shutil.rmtree(ENVIRONMENT)
     print(f"{times.table()}\n{len(chosen)} passed, 0 failed")
 

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -77,15 +74,6 @@ def test_a_loaded_model_still_takes_shorter_steps(trained, tmp_path):
     assert id(head.bias) in slow
     for weight, step in zip(again.trainable_variables, steps, strict=True):
         assert step == pytest.approx(0.001 if id(weight) in slow else 0.01, rel=1e-2)
-
-
-def test_a_file_compiled_with_it_loads_after_import_stnlib_alone(tmp_path):
-    net = model()
-    net.compile(SlowAdam(net.get_layer("transformer")), "mse")
-    net.save(tmp_path / "net.keras")
-    program = f"import stnlib, keras; print(keras.models.load_model({str(tmp_path / 'net.keras')!r}).optimizer.name)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "slow_adam", done.stderr
 
 
 @pytest.mark.parametrize("path", ["nothing/here", "twice"])

@@ -36,7 +36,7 @@ from stnlib import (
     tps_grid,
     training,
 )
-from stnlib.experiments import report, table
+from stnlib.experiments import compare, report, table
 from stnlib.fitting import fit, project
 from stnlib.grid import axis_coordinates, spline_weights
 
@@ -355,7 +355,7 @@ for name, by_kind in trained.items():
     as_rows = {kind: {"mean": 100 * (1 - value), "spread": None, "seeds": 1, "test_images": tested}
                for kind, value in score.items()}
     for kind, value in score.items():
-        doubt = report.clear_from(as_rows[kind], as_rows["affine"]) / 200
+        doubt = compare.clear_from(as_rows[kind], as_rows["affine"]) / 200
         away = "–" if kind == "affine" else f"{value - score['affine']:+.3f} ± {doubt:.3f}".replace("-", "−")
         lines.append((name, kind, f"{value:.3f}", away))
 head = "Distortion", "Transformer", "Accuracy", "Difference from affine (± SE)"
@@ -368,7 +368,7 @@ assert abs(accuracy["E"]["tps"] - accuracy["E"]["affine"]) < 0.05
 assert accuracy["strong E"]["tps"] > accuracy["strong E"]["affine"] - 0.01
 for scores in accuracy.values():
     rivals = [{"mean": 100 * (1 - scores[k]), "spread": None, "seeds": 1, "test_images": tested} for k in ("tps", "affine")]
-    assert report.verdict(*rivals) == "unclear"
+    assert compare.verdict(*rivals) == "unclear"
 
 # %% [markdown]
 # A difference is clear when it is more than twice its standard error ({doc}`how_to_compare`). Every transformer is
@@ -441,7 +441,7 @@ Markdown(report.test_sets_table(recorded) + "\n\nError in %, *the paper's in ita
 for affine, *others in recorded.values():
     for key in ("mean", "published"):
         assert all(other[key] < affine[key] for other in others)
-    assert {report.verdict(other, affine) for other in others} == {"unclear"}
+    assert {compare.verdict(other, affine) for other in others} == {"unclear"}
 
 # %% [markdown]
 # When in doubt, take the smallest kind that has a residual well below the width of a stroke. A spline can also fold, which

@@ -22,7 +22,7 @@ import numpy as np
 from IPython.display import Markdown
 
 from stnlib import datasets, distortions, plotting
-from stnlib.experiments import data, files, published, report, runs, table
+from stnlib.experiments import compare, data, files, published, report, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 plotting.use_style()
@@ -68,19 +68,19 @@ plt.show()
 
 # %% tags=["hide-input"]
 longest = [by_epochs[max(by_epochs)] for by_epochs in pairs.values()]
-lower = [report.verdict(row, rival) for row, rival in longest].count("lower")
-unclear = {row["distortion"] for row, rival in longest if report.verdict(row, rival) == "unclear"}
+lower = [compare.verdict(row, rival) for row, rival in longest].count("lower")
+unclear = {row["distortion"] for row, rival in longest if compare.verdict(row, rival) == "unclear"}
 added = table.by_model(table.pick("addition", "addition"))
 second = [added["st2_fcn"][key] / added["st_fcn"][key] for key in ("mean", "published")]
 
 families = {family: table.pick("paper", family) for family in EXPERIMENTS["paper"].distortions}
-against = {family: [report.verdict(row, report.as_published(row)) for row in rows] for family, rows in families.items()}
+against = {family: [compare.verdict(row, compare.as_published(row)) for row in rows] for family, rows in families.items()}
 counts = {outcome: sum(found.count(outcome) for found in against.values()) for outcome in ("lower", "higher")}
 
 kinds = []
 for rows in families.values():
     affine = {row["model"]: row for row in rows if row["transform"] == "affine"}
-    kinds += [report.verdict(row, affine[row["model"]]) for row in rows
+    kinds += [compare.verdict(row, affine[row["model"]]) for row in rows
               if row["transform"] in ("projective", "tps") and row["epochs"] == affine[row["model"]]["epochs"]]
 steps = {epochs: epochs * runs.select("paper")[0].steps(60_000) / 150_000 for epochs in (20, 80)}
 
@@ -165,7 +165,7 @@ Markdown("**Distorted digits, 5 epochs, mean ± standard deviation over seeds**\
 printed = [r for r in by_name.values() if r["published"] is not None]
 assert all(printed == sorted(printed, key=lambda r: -r[whose]) for whose in ("mean", "published"))
 assert all(abs(r["mean"] - r["published"]) < 1.25 for r in printed)
-assert all(report.verdict(by_name["stn_cnn"], by_name[m]) == "lower" for m in ("cnn_wide", "cnn_long"))
+assert all(compare.verdict(by_name["stn_cnn"], by_name[m]) == "lower" for m in ("cnn_wide", "cnn_long"))
 assert by_name["cnn"]["mean"] < 1.15 * by_name["stn_fcn"]["mean"]
 
 # %% [markdown]
@@ -182,9 +182,9 @@ assert by_name["cnn"]["mean"] < 1.15 * by_name["stn_fcn"]["mean"]
 
 # %% tags=["claim"]
 upright = table.by_model(table.pick("article", "article", "original"))
-assert report.verdict(upright["stn_fcn"], upright["fcn_mixed"]) == "lower"
-assert report.verdict(upright["stn_fcn"], upright["cnn"]) == "higher"
-assert report.verdict(upright["stn_cnn"], upright["cnn"]) == "unclear"
+assert compare.verdict(upright["stn_fcn"], upright["fcn_mixed"]) == "lower"
+assert compare.verdict(upright["stn_fcn"], upright["cnn"]) == "higher"
+assert compare.verdict(upright["stn_cnn"], upright["cnn"]) == "unclear"
 cluttered = table.by_model(table.pick("article", "article_clutter"))
 assert abs(cluttered["cnn"]["mean"] - cluttered["stn_fcn"]["mean"]) < 0.3
 assert by_name["stn_fcn"]["parameters"] > 3 * by_name["cnn"]["parameters"]
@@ -416,7 +416,7 @@ for epochs, columns in ((80, families), (20, short)):
         affine, *others = (row for row in rows if row["model"] == "st_fcn")
         if all(affine["mean"] > row["mean"] for row in others):
             worst.append(family)
-        clear += [report.verdict(affine, row) != "unclear" for row in others]
+        clear += [compare.verdict(affine, row) != "unclear" for row in others]
     print(f"after {epochs} epochs affine is worst on {', '.join(worst)};"
           f" {sum(clear)} of {len(clear)} differences are clear")
 

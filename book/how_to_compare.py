@@ -28,7 +28,7 @@ from scipy.stats import binomtest
 from stnlib import datasets, plotting
 from stnlib.distortions import DISTORTIONS
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import data, files, networks, report, runs, table
+from stnlib.experiments import compare, data, files, networks, report, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
 from stnlib.experiments.measure import measure
 
@@ -41,7 +41,7 @@ rows = table.pick("article", "article")[1:]
 figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 for height, row in enumerate(rows):
     finals = [run[-1] for run in row["error_per_epoch"]]
-    ax.errorbar(row["mean"], height, xerr=2 * report.doubt(row), color=plotting.COLORS["neutral"], capsize=4)
+    ax.errorbar(row["mean"], height, xerr=2 * compare.doubt(row), color=plotting.COLORS["neutral"], capsize=4)
     ax.plot(finals, [height] * len(finals), ls="", marker="o", ms=4, color=plotting.COLORS["input"])
 ax.set(yticks=range(len(rows)), yticklabels=[table.network(row) for row in rows], ylim=(len(rows) - 0.5, -0.5))
 report.log_errors(ax, ticks=(1, 2, 5), axis="x")
@@ -161,7 +161,7 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
       f" root mean square {seed_multiple():.2f}")
 
 # %% tags=["claim"]
-assert np.isclose(report.seed_multiple(), seed_multiple()) and 1.05 < seed_multiple() < 1.15
+assert np.isclose(compare.seed_multiple(), seed_multiple()) and 1.05 < seed_multiple() < 1.15
 (one,) = [r for r in table.rows(epochs=20) if r["seeds"] > 1]
 assert one["seeds"] == 2 and one["experiment"] == "paper" and 0.55 < one["spread"] / image_luck(one) < 0.65
 
@@ -171,7 +171,7 @@ assert one["seeds"] == 2 and one["experiment"] == "paper" and 0.55 < one["spread
 #
 # This is the library's function, and then what it gives for an error of one percent:
 
-# %% tags=["listing:stnlib.experiments.report.doubt"]
+# %% tags=["listing:stnlib.experiments.compare.doubt"]
 def doubt(row: dict) -> float:
     spread = row["spread"] or seed_multiple() * image_luck(row)
     return np.hypot(spread / np.sqrt(row["seeds"]), image_luck(row))
@@ -184,7 +184,7 @@ for seeds in (1, 3):
 
 # %% [markdown]
 # A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. All chapters
-# use this rule (`report.verdict`). It treats the two networks as independent. They aren't, for they share the test images: a digit
+# use this rule (`compare.verdict`). It treats the two networks as independent. They aren't, for they share the test images: a digit
 # that is hard for one is often hard for the other. So the rule misses some real differences. It says "unclear", never
 # "equal".
 #
@@ -266,7 +266,7 @@ assert 0.7 < seconds["cnn_long"] / seconds["stn_cnn"] < 0.85
 def against_print(row):
     if row["published"] is None:
         return "–", "–", "–"
-    outcome = report.verdict(row, report.as_published(row))
+    outcome = compare.verdict(row, compare.as_published(row))
     return f"{row['published']:.1f}", f"{row['mean'] - row['published']:+.2f}", outcome
 
 

@@ -18,7 +18,7 @@ from stnlib import distortions, transforms
 from stnlib.datasets import load
 from stnlib.distortions import DISTORTIONS
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import data, files, measure, networks, runs, table
+from stnlib.experiments import data, files, listing, measure, networks, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -309,7 +309,7 @@ def test_table_shows_mean_spread_and_what_is_missing(tmp_path):
     assert ours["error_per_epoch"] == [[1.0], [2.0], [3.0]]
     assert [command.split("--seed ")[1][0] for command in ours["commands"]] == ["0", "1", "2"]
     assert cell(tmp_path, "paper", "cnn", None, "RTS")["mean"] is None
-    text, count = table.text(tmp_path), len(table.rows(tmp_path))
+    text, count = listing.text(tmp_path), len(table.rows(tmp_path))
     assert text.count("not run") == count - 1 + 1 and f"1 of {count} cells" in text
     assert "2.00    1.00     3" in text and "80*" not in text
 
@@ -325,7 +325,7 @@ def test_seeds_that_are_partly_there(tmp_path):
 def test_another_budget_never_passes_for_the_full_measurement(tmp_path):
     write_runs(tmp_path, *((runs.select(*RTS, 0, epochs=epochs)[0], epochs / 100) for epochs in (1, 30)))
     ours = cell(tmp_path, *RTS)
-    assert ours["epochs"] == 30 and ours["other_budget"] and " 30* " in table.text(tmp_path)
+    assert ours["epochs"] == 30 and ours["other_budget"] and " 30* " in listing.text(tmp_path)
     write_runs(tmp_path, *((runs.select(*RTS, 0, epochs=epochs)[0], epochs / 100) for epochs in (80, 100)))
     ours = cell(tmp_path, *RTS)
     assert ours["epochs"] == 80 and ours["mean"] == pytest.approx(80) and not ours["other_budget"]
@@ -360,7 +360,7 @@ def test_a_budget_of_time_has_no_default_number_of_epochs(tmp_path):
 def test_the_table_tells_what_a_gpu_did(tmp_path):
     run = runs.select(*RTS, 0)[0]
     files.write_json(tmp_path / f"{run.name}.json", record_of(run, 0.1, device="gpu"))
-    assert table.text(tmp_path).count("[gpu]") == 2
+    assert listing.text(tmp_path).count("[gpu]") == 2
 
 
 def test_the_table_needs_no_data(tmp_path, capsys):

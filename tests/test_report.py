@@ -139,23 +139,6 @@ def test_every_network_has_a_look_of_its_own():
         assert {color for _, _, color in looks} <= set(plotting.COLORS)
 
 
-class TestClearDifferences:
-    def row(self, mean, seeds=1, spread=None):
-        return {"mean": mean, "spread": spread, "seeds": seeds, "test_images": 10_000}
-
-    def test_more_seeds_make_the_same_difference_clear(self):
-        assert report.verdict(self.row(1.0), self.row(1.35)) == "unclear"
-        assert report.verdict(self.row(1.0, 30), self.row(1.35, 30)) == "lower"
-
-    def test_a_spread_that_was_measured_counts_in_place_of_the_typical_one(self):
-        assert report.doubt(self.row(1.0, 3, 0.5)) > report.doubt(self.row(1.0, 3)) > report.image_luck(self.row(1.0))
-
-    def test_a_published_error_is_a_mean_of_three_seeds(self):
-        row = self.row(5.0) | {"published": 1.0}
-        assert report.doubt(report.as_published(row)) == report.doubt(self.row(1.0, 3))
-        assert report.verdict(row, report.as_published(row)) == "higher"
-
-
 def test_the_additions_published_figures_are_those_of_the_same_transform():
     for model, (transform, best) in published.ADDITION_BEST.items():
         assert transform != "affine" and EXPERIMENTS["addition"].published_error(model, "affine", "addition") > best

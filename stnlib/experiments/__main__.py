@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from stnlib.experiments import files, runs, table
+from stnlib.experiments import files, listing, runs
 from stnlib.experiments.catalog import EXPERIMENTS
 from stnlib.experiments.measure import measured
 
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
 def print_table(*options) -> None:
     """Print the tables; stops the program where a result cannot be read."""
     try:
-        print(table.text(*options))
+        print(listing.text(*options))
     except ValueError as error:
         raise SystemExit(str(error)) from error
 

@@ -19,9 +19,10 @@ class Model:
     """A network of an experiment: how it is built, called and drawn, and what is special about its training.
 
     `build(distortion, transform)` makes it for a record of `DISTORTIONS`; `transformer` tells whether the transform
-    matters; `clean`: trained on undistorted images only; `time_of`: trained for as many epochs as fit into the
-    processor time of the first of two (model, transform) pairs, where an epoch costs that of the second;
-    `epochs`, where it is another number than the experiment's; `recipe` is for `recipes` only, and builds, too.
+    matters; `without` names the same network without one; `clean`: trained on undistorted images only; `time_of`:
+    trained for as many epochs as fit into the processor time of the first of two (model, transform) pairs, where an
+    epoch costs that of the second; `epochs`, where it is another number than the experiment's; `recipe` is for
+    `recipes` only, and builds, too.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Model:
     color: str
     marker: str
     transformer: bool = False
+    without: str | None = None
     recipe: Recipe | None = None
     epochs: int | None = None
     clean: bool = False
@@ -44,8 +46,9 @@ class Experiment:
     `doubled`: trained on the clean images and one fixed distorted copy of each, else on images distorted afresh in
     each epoch. `schedule` is that of the learning rate, "constant", "cosine" or "steps". `tests` names the test sets.
     `datasets` are those that can be distorted, the first by default; `own_data` names those that a distortion has for
-    itself. `published` holds errors in percent by (model, transform, distortion, test). `procedure` trains and tests;
-    `timed` tells whether a training step of its networks belongs into the benchmark of training.
+    itself. `published` holds errors in percent by (model, transform, distortion, test), each the mean of
+    `published_seeds` runs. `procedure` trains and tests; `timed` tells whether a training step of its networks belongs
+    into the benchmark of training.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Experiment:
     datasets: tuple[str, ...] = ("mnist", "uci")
     own_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
     published: Mapping[tuple, float] = dataclasses.field(default_factory=dict)
+    published_seeds: int = 3
     procedure: type[Classification] = Classification
     timed: bool = True
 
@@ -120,8 +124,8 @@ ARTICLE = (
     Model("fcn_clean", "FCN clean", _FCN, "fcn_clean", "x", clean=True),
     Model("fcn_mixed", "FCN mixed", _FCN, "fcn_mixed", "s"),
     Model("cnn", "CNN", _CNN, "cnn", "^"),
-    Model("stn_fcn", "STN+FCN", _STN_FCN, "stn_fcn", "o", transformer=True),
-    Model("stn_cnn", "STN+CNN", _STN_CNN, "stn_cnn", "D", transformer=True),
+    Model("stn_fcn", "STN+FCN", _STN_FCN, "stn_fcn", "o", transformer=True, without="fcn_mixed"),
+    Model("stn_cnn", "STN+CNN", _STN_CNN, "stn_cnn", "D", transformer=True, without="cnn"),
     Model("cnn_wide", "wide CNN", networks.article_wide, "input", "v"),
     Model("cnn_long", "long CNN", _CNN, "neutral", "P", time_of=(("stn_cnn", "affine"), ("cnn", None))),
 )
@@ -133,9 +137,9 @@ _PLAIN = (
     Model("fcn", "FCN", _paper(classifier=networks.fcn_layers), "fcn", "s"),
     Model("cnn", "CNN", _paper(classifier=networks.cnn_layers), "cnn", "^"),
 )
-_ST_FCN = Model("st_fcn", "ST-FCN", _paper(**_DENSE), "stn_fcn", "o", transformer=True)
-_ST_CNN = Model("st_cnn", "ST-CNN", _paper(**_CONVOLUTIONAL), "stn_cnn", "D", transformer=True)
-_ST2_FCN = Model("st2_fcn", "2 × ST-FCN", _paper(**_DENSE, transformers=2), "stn_cnn", "*", transformer=True)
+_ST_FCN = Model("st_fcn", "ST-FCN", _paper(**_DENSE), "stn_fcn", "o", transformer=True, without="fcn")
+_ST_CNN = Model("st_cnn", "ST-CNN", _paper(**_CONVOLUTIONAL), "stn_cnn", "D", transformer=True, without="cnn")
+_ST2_FCN = Model("st2_fcn", "2 × ST-FCN", _paper(**_DENSE, transformers=2), "stn_cnn", "*", True, without="fcn")
 PAPER = (*_PLAIN, _ST_FCN, _ST_CNN)
 ADDITION = (*_PLAIN, _ST_FCN, _ST2_FCN)
 PROTOCOL = (_PLAIN[0], _ST_FCN)
@@ -191,6 +195,7 @@ EXPERIMENTS = {
             doubled=True,
             tests=("original", "distorted"),
             published=published.ARTICLE,
+            published_seeds=1,
         ),
         Experiment(
             "paper",

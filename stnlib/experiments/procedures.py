@@ -90,5 +90,6 @@ class AsPublished(Classification):
 
 
 def wrong_answers(model: keras.Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Mark the images that a classifier gets wrong, True for each."""
-    return training.probabilities(model, x).argmax(axis=1) != y
+    """Mark the images of which a classifier gets any label wrong, True for each."""
+    missed = training.probabilities(model, x).argmax(axis=-1) != y
+    return missed.reshape(len(x), -1).any(axis=1)

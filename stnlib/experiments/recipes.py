@@ -197,7 +197,7 @@ class Recipes(Classification):
 
     def describe(self, model: keras.Model, tests: dict) -> dict:
         """Tell the recipe, and what the transformer does on the test images."""
-        found = {"recipe": dataclasses.asdict(self.recipe)}
+        found = super().describe(model, tests) | {"recipe": dataclasses.asdict(self.recipe)}
         if self.recipe.transformer:
             images, corners = self.source.x_test, self.source.corners_test
             transformer = model.get_layer("transformer")

@@ -7,7 +7,6 @@ set.
 from __future__ import annotations
 
 import collections
-import functools
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -99,55 +98,6 @@ def _recipe_line(records: Rows) -> tuple:
         mean([r["found"]["corrected"] for r in records if r.get("found", {}).get("corrected") is not None]),
         ", ".join(f"{count} {name}" for name, count in states.items()) or "–",
     )
-
-
-def image_luck(row: dict) -> float:
-    """The standard deviation of an error over the choice of test images, in points: that of a count of errors.
-
-    >>> round(image_luck({"mean": 1.0, "test_images": 10_000}), 3)
-    0.099
-    """
-    p = row["mean"] / 100
-    return float(100 * np.sqrt(p * (1 - p) / row["test_images"]))
-
-
-@functools.cache
-def seed_multiple() -> float:
-    """The spread over seeds as a multiple of `image_luck`: the root mean square over the cells with several seeds."""
-    several = [row for row in table.rows() if row["seeds"] > 1]
-    return float(np.sqrt(np.mean([(row["spread"] / image_luck(row)) ** 2 for row in several])))
-
-
-def doubt(row: dict) -> float:
-    """The standard deviation of a measured error, in points: over test images and over seeds.
-
-    :Convention: a spread that is not known, after a single run say, is taken as `seed_multiple()` times `image_luck`.
-    """
-    spread = row["spread"] or seed_multiple() * image_luck(row)
-    return np.hypot(spread / np.sqrt(row["seeds"]), image_luck(row))
-
-
-def clear_from(row: dict, rival: dict) -> float:
-    """The size from which a difference of two errors is called clear, in points: twice its doubt."""
-    return 2 * np.hypot(doubt(row), doubt(rival))
-
-
-def verdict(row: dict, rival: dict) -> str:
-    """Whether a row's error is clearly "lower" or "higher" than a rival's, or "unclear".
-
-    >>> better, worse = ({"mean": e, "spread": 0.1, "seeds": 3, "test_images": 10_000} for e in (1.0, 2.0))
-    >>> verdict(better, worse), verdict(worse, better), verdict(better, better)
-    ('lower', 'higher', 'unclear')
-    """
-    gap = row["mean"] - rival["mean"]
-    if abs(gap) <= clear_from(row, rival):
-        return "unclear"
-    return "lower" if gap < 0 else "higher"
-
-
-def as_published(row: dict) -> dict:
-    """The row that holds the published error in place of ours: a mean of three seeds on 10,000 images."""
-    return row | {"mean": row["published"], "spread": None, "seeds": 3, "test_images": 10_000}
 
 
 def panels(

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from stnlib.experiments import files, runs
 from stnlib.experiments.catalog import EXPERIMENTS, same_networks
+from stnlib.experiments.published import SECOND_HAND
 
 CELL = ("experiment", "model", "transform", "distortion")
-COLUMNS = "{:<16}{:<10}{:<18}{:<12}{:>8}{:>8}{:>6}{:>9}{:>12}{:>9}{:>11}"
-HEAD = ("test", "model", "transform", "ours", "spread", "seeds", "epochs ", "parameters", "cpu s", "published")
 
 
 def rows(folder: Path | None = None, dataset: str = "mnist", epochs: int | None = None) -> list[dict]:
@@ -43,6 +42,7 @@ def row(cell: tuple, test: str, records: list[dict]) -> dict:
     experiment, *rest = cell
     published = EXPERIMENTS[experiment].published_error(*rest, test)
     bare = {"test": test, "published": published, "mean": None, "spread": None, "seeds": 0}
+    bare["second_hand"] = (*rest, test) in SECOND_HAND
     return dict(zip(CELL, cell, strict=True)) | bare | (summary(one_budget(records), test) if records else {})
 
 
@@ -63,6 +63,8 @@ def summary(kept: list[dict], test: str) -> dict:
         "device": "+".join(sorted({record.get("device", "cpu") for record in kept})),
         "error_per_epoch": [[100 * error[test] for error in record["error_per_epoch"]] for record in kept],
         "commands": [record["command"] for record in kept],
+        "test_set": first.get("test_set_sha256"),
+        "wrong": [record["wrong"][test] for record in kept if "wrong" in record],
     }
 
 
@@ -103,22 +105,6 @@ def one_budget(records: list[dict]) -> list[dict]:
     planned = planned_epochs(longest)
     chosen = planned if any(record["epochs"] == planned for record in records) else longest["epochs"]
     return sorted((r for r in records if r["epochs"] == chosen), key=lambda record: record["seed"])
-
-
-def text(folder: Path | None = None, dataset: str = "mnist", epochs: int | None = None) -> str:
-    """Write all tables as text, errors in percent; the arguments as in `rows`."""
-    listed = rows(folder, dataset, epochs)
-    lines = [
-        f"Error in percent on the fixed test sets, {dataset}. Spread: sample standard deviation over the seeds.",
-        "cpu s: processor seconds of one run, tests included, summed over cores; [gpu]: the rest was done by a GPU.",
-        "*: not the default number of epochs, so not the full measurement.",
-        "",
-    ]
-    for experiment in EXPERIMENTS:
-        lines += [COLUMNS.format(experiment, *HEAD), *map(line, sorted_rows(listed, experiment)), ""]
-    missing = sum(r["mean"] is None for r in listed)
-    how = "" if epochs is None else f" with {epochs} epochs"
-    return "\n".join([*lines, f"{len(listed) - missing} of {len(listed)} cells measured{how}; {missing} not run."])
 
 
 def sorted_rows(listed: list[dict], experiment: str) -> list[dict]:
@@ -173,15 +159,3 @@ def error(r: dict) -> str:
         return "not run"
     spread = "" if r["spread"] is None else f" ± {r['spread']:.2f}"
     return f"{r['mean']:.2f}{spread}" + (f" ({r['epochs']} epochs)" if r["other_budget"] else "")
-
-
-def line(r: dict) -> str:
-    """Write one row."""
-    head = r["distortion"], r["test"], r["model"], r["transform"] or ""
-    published = "" if r["published"] is None else f"{r['published']:.2f}"
-    if r["mean"] is None:
-        return COLUMNS.format(*head, "not run", *[""] * 5, published)
-    spread = "" if r["spread"] is None else f"{r['spread']:.2f}"
-    epochs = f"{r['epochs']}{'*' if r['other_budget'] else ' '}"
-    ours = f"{r['mean']:.2f}", spread, r["seeds"], epochs, f"{r['parameters']:,}", f"{r['cpu_seconds']:.0f}"
-    return COLUMNS.format(*head, *ours, published) + ("  [gpu]" if "gpu" in r["device"] else "")

@@ -1,0 +1,147 @@
+"""Which differences are clear: between two runs on the same test images, and between our errors and published ones.
+
+Rows are those of `stnlib.experiments.table.rows`, records those of `stnlib.experiments.files.read_results`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from stnlib.experiments import files, table
+from stnlib.experiments.catalog import EXPERIMENTS
+
+LEVEL = 0.05  # a paired difference is clear where chance alone would give as much in fewer cases
+
+
+class Paired(NamedTuple):
+    """How two networks differ on the same images: `only` the first is right, `only_rival` the second; McNemar's p."""
+
+    only: int
+    only_rival: int
+    p: float
+
+
+def mcnemar(wrong: np.ndarray, rival: np.ndarray) -> Paired:
+    """Compare two networks by the images on which just one of them is wrong: McNemar's exact test, two-sided.
+
+    :Shapes: two arrays of bool `(N,)`, True where a network is wrong, for the same images in the same order.
+    :Source: McNemar 1947; if both are equally good, each of these images is a toss of a fair coin.
+
+    >>> mcnemar(np.array([True, False, False, False]), np.array([True, True, True, True]))
+    Paired(only=3, only_rival=0, p=0.25)
+    """
+    only, only_rival = int(np.sum(~wrong & rival)), int(np.sum(wrong & ~rival))
+    tosses = only + only_rival
+    tail = sum(math.comb(tosses, heads) for heads in range(min(only, only_rival) + 1))
+    return Paired(only, only_rival, min(1.0, 2 * tail / 2**tosses))
+
+
+def paired_records(record: dict, rival: dict, test: str = "distorted") -> Paired:
+    """Compare two runs on one test set.
+
+    :Errors: ValueError for records of different test sets, and for one that does not tell which images were wrong.
+    """
+    if record["test_set_sha256"] != rival["test_set_sha256"]:
+        raise ValueError(f"rival: expected a run on the test set of {record['name']}, got {rival['name']}")
+    for each in (record, rival):
+        if test not in each.get("wrong", {}):
+            raise ValueError(f"{each['name']}: expected a record that tells which images of {test!r} were wrong")
+    return mcnemar(*(files.unpacked(each["wrong"][test], each["test_images"]) for each in (record, rival)))
+
+
+def paired(row: dict, rival: dict) -> Paired | None:
+    """Compare two rows of a single run each; None where that cannot be done image by image."""
+    single = all(r["seeds"] == 1 == len(r.get("wrong", [])) for r in (row, rival))
+    if not single or any(row[key] != rival[key] for key in ("test", "test_set")):
+        return None
+    return mcnemar(*(files.unpacked(r["wrong"][0], r["test_images"]) for r in (row, rival)))
+
+
+def image_luck(row: dict) -> float:
+    """The standard deviation of an error over the choice of test images, in points: that of a count of errors.
+
+    >>> round(image_luck({"mean": 1.0, "test_images": 10_000}), 3)
+    0.099
+    """
+    p = row["mean"] / 100
+    return float(100 * np.sqrt(p * (1 - p) / row["test_images"]))
+
+
+@functools.cache
+def seed_multiple() -> float:
+    """The spread over seeds as a multiple of `image_luck`: the root mean square over the cells with several seeds."""
+    several = [row for row in table.rows() if row["seeds"] > 1]
+    return float(np.sqrt(np.mean([(row["spread"] / image_luck(row)) ** 2 for row in several])))
+
+
+def doubt(row: dict) -> float:
+    """The standard deviation of a measured error, in points: over test images and over seeds.
+
+    :Convention: a spread that is not known, after a single run say, is taken as `seed_multiple()` times `image_luck`.
+    """
+    spread = row["spread"] or seed_multiple() * image_luck(row)
+    return np.hypot(spread / np.sqrt(row["seeds"]), image_luck(row))
+
+
+def clear_from(row: dict, rival: dict) -> float:
+    """The size from which a difference of two errors is called clear, in points: twice its doubt."""
+    return 2 * np.hypot(doubt(row), doubt(rival))
+
+
+def verdict(row: dict, rival: dict) -> str:
+    """Whether a row's error is clearly "lower" or "higher" than a rival's, or "unclear": the one rule of all pages.
+
+    :Convention: single runs that tell which images were wrong are compared by `mcnemar` at 5 %, which is about these
+        two trained networks; all others by `clear_from`, as if they had not seen the same images (`rule` tells which).
+
+    >>> better, worse = ({"mean": e, "spread": 0.1, "seeds": 3, "test_images": 10_000} for e in (1.0, 2.0))
+    >>> verdict(better, worse), verdict(worse, better), verdict(better, better)
+    ('lower', 'higher', 'unclear')
+    """
+    gap, test = row["mean"] - rival["mean"], paired(row, rival)
+    clear = test.p < LEVEL if test else abs(gap) > clear_from(row, rival)
+    return ("lower" if gap < 0 else "higher") if clear else "unclear"
+
+
+def rule(row: dict, rival: dict) -> str:
+    """By which rule `verdict` judges two rows: "paired" or "unpaired".
+
+    >>> rule({"seeds": 1}, {"seeds": 3})
+    'unpaired'
+    """
+    return "paired" if paired(row, rival) else "unpaired"
+
+
+def as_published(row: dict) -> dict:
+    """The row that holds the published error in place of ours: so many seeds as its source took, on 10,000 images."""
+    seeds = EXPERIMENTS[row["experiment"]].published_seeds
+    theirs = {"mean": row["published"], "spread": None, "seeds": seeds, "test_images": 10_000, "wrong": []}
+    return row | theirs
+
+
+AGAINST_PRINT = {"lower": "below", "higher": "above", "unclear": "not distinguishable"}
+
+
+def against_published(row: dict) -> tuple[str, float]:
+    """Say whether our error is below, above or not distinguishable from the published one, and from which gap on.
+
+    :Convention: the gap, in points, is the smallest difference that this row could have shown.
+
+    >>> ours = {"experiment": "paper", "mean": 3.0, "spread": 0.1, "seeds": 3, "test_images": 10_000, "published": 2.1}
+    >>> against_published(ours)[0]
+    'above'
+    """
+    theirs = as_published(row)
+    return AGAINST_PRINT[verdict(row, theirs)], float(clear_from(row, theirs))
+
+
+def without(row: dict, rows: list[dict]) -> dict | None:
+    """Find the same network without a transformer, trained as long on the same images; None where it was not run."""
+    plain = EXPERIMENTS[row["experiment"]].model(row["model"]).without
+    same = [r for r in rows if r["model"] == plain and r["seeds"] and row["seeds"] and r["epochs"] == row["epochs"]]
+    keys = ("experiment", "distortion", "test")
+    return next((r for r in same if all(r[key] == row[key] for key in keys)), None)

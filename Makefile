@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .NOTPARALLEL:
 .PHONY: help book serve zip notebooks lab lock test setup lint unit test-notebooks test-site test-colab \
-	test-backends test-export bench bench-training bench-compile bench-export bench-workers \
+	test-backends test-export bench bench-training bench-multiply-adds bench-compile bench-export bench-workers \
 	bench-widgets bench-train-lab experiments page-networks fixtures screenshot pipeline clean
 
 help:
@@ -86,6 +86,9 @@ bench: .venv-backends/stamp ## time the sampler beside others: results/bench-sam
 
 bench-training: .venv/stamp ## time a training step of each network: results/bench-training.json
 	$(BIN)/python benchmarks/training.py
+
+bench-multiply-adds: .venv/stamp ## count each network's multiply-adds: results/bench-multiply-adds.json
+	$(BIN)/python benchmarks/multiply_adds.py
 
 bench-compile: .venv/stamp ## what the compiled sampler buys in a training step: results/bench-compile.json
 	PYTHONPATH=. $(BIN)/python benchmarks/compile.py

@@ -16,6 +16,7 @@
 # %% tags=["hide-input"]
 import shlex
 import tempfile
+from collections import Counter
 from itertools import pairwise
 from math import comb
 from pathlib import Path
@@ -26,10 +27,8 @@ from IPython.display import Markdown
 from scipy.stats import binomtest
 
 from stnlib import datasets, plotting
-from stnlib.distortions import DISTORTIONS
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import compare, data, files, networks, report, runs, table
-from stnlib.experiments.catalog import EXPERIMENTS
+from stnlib.experiments import compare, data, files, listing, report, runs, table
 from stnlib.experiments.measure import measure
 
 plotting.use_style()
@@ -183,10 +182,9 @@ for seeds in (1, 3):
     print(f"1 % of 10,000 images, {seeds} seed(s): ± {error:.2f} points")
 
 # %% [markdown]
-# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. All chapters
-# use this rule (`compare.verdict`). It treats the two networks as independent. They aren't, for they share the test images: a digit
-# that is hard for one is often hard for the other. So the rule misses some real differences. It says "unclear", never
-# "equal".
+# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. That treats
+# the two networks as independent. They aren't, for they share the test images: a digit that is hard for one is often
+# hard for the other. So this rule misses some real differences. It says "unclear", never "equal".
 #
 # Among many comparisons, about one in twenty looks clear by chance. And a pattern that you noticed in the results
 # needs new runs before it counts.
@@ -199,13 +197,21 @@ for seeds in (1, 3):
 
 # %%
 n = len(digits.y_test)
-wrong = {model: files.unpacked(record["wrong"]["distorted"], n)
-         for model, record in records.items()}
-only_fcn = np.sum(wrong["st_fcn"] & ~wrong["fcn"])  # only the FCN is right
-only_st = np.sum(wrong["fcn"] & ~wrong["st_fcn"])
+fcn, st_fcn = (files.unpacked(record["wrong"]["distorted"], n)
+               for record in records.values())
+only_fcn = np.sum(st_fcn & ~fcn)  # only the FCN is right
+only_st = np.sum(fcn & ~st_fcn)
 p_value = binomtest(only_st, only_st + only_fcn).pvalue
 print(f"only FCN right: {only_fcn}, only ST-FCN right: {only_st},"
       f" p = {p_value:.1g}")
+
+# %% [markdown]
+# `compare.mcnemar` of the library gives the same:
+
+# %%
+found = compare.mcnemar(st_fcn, fcn)
+print(found)
+assert found[:2] == (only_st, only_fcn) and np.isclose(found.p, p_value)
 
 # %% [markdown]
 # The standard error of the difference shows what pairing is worth: compare it with the one that treats the networks as
@@ -214,7 +220,7 @@ print(f"only FCN right: {only_fcn}, only ST-FCN right: {only_st},"
 # %%
 gap = (only_st - only_fcn) / n
 paired = np.sqrt((only_st + only_fcn) / n - gap**2) / np.sqrt(n)
-rates = np.array([missed.mean() for missed in wrong.values()])
+rates = np.array([fcn.mean(), st_fcn.mean()])
 alone = np.sqrt(np.sum(rates * (1 - rates) / n))
 print(f"difference {100 * gap:.1f} points, standard error"
       f" {100 * alone:.1f} unpaired, {100 * paired:.1f} paired")
@@ -223,57 +229,86 @@ print(f"difference {100 * gap:.1f} points, standard error"
 assert paired < alone and p_value < 0.01
 
 # %% [markdown]
-# Both consider one pair of trained networks. They say nothing about other seeds: for that, train several. The runs
-# behind this book's tables were recorded before records told which images were wrong, so the tables use the unpaired rule.
+# Both consider one pair of trained networks. They say nothing about other seeds: for that, train several.
 #
+# ## One rule for all chapters
+#
+# `compare.verdict` calls a difference clear by the first of these that applies:
+#
+# 1. **Paired**: both are single runs on the same test set, and both recorded which images were wrong. Then McNemar's
+#    test decides, at $p < 0.05$.
+# 2. **Unpaired**: anything else, such as several seeds, older runs or a published figure. Then the difference has to
+#    exceed twice its standard error.
+#
+# The paper's figures count as means of three seeds, the article's as single runs. Here is how many comparisons of a
+# network with a transformer and the same network without one fall under each:
+
+# %% tags=["hide-input"]
+listed = [row for row in table.rows() if row["seeds"] and row["experiment"] != "recipes"]
+against = [(row, compare.without(row, listed)) for row in listed]
+rules = Counter(compare.rule(row, rival) for row, rival in against if rival)
+print(", ".join(f"{rule}: {rules[rule]}" for rule in ("paired", "unpaired")))
+
+# %% [markdown]
 # ## What it costs
 #
-# Processor seconds depend on the machine and the library; multiply-adds don't. In the article's networks a transformer
-# adds some of both. On the paper's RTS the ST-CNN needs *fewer* than the CNN, because its output is half as wide and
-# high, and the expensive convolutions see a quarter of the pixels.
+# Processor seconds depend on the machine and the library; the number of operations doesn't. In the article's networks
+# a transformer adds some of both. On the paper's RTS the ST-CNN needs *fewer* operations than the CNN, because its
+# output is half as wide and high, and the expensive convolutions see a quarter of the pixels.
+#
+# A FLOP is one multiplication or addition, counted in the convolutions and dense layers. A training step computes each
+# layer once forward and twice backward, except that nobody needs the gradient with respect to the image.
 
 # %% tags=["hide-input"]
 lines = []
 chosen = {"article": ("article", ("fcn_mixed", "stn_fcn", "cnn", "cnn_wide", "cnn_long", "stn_cnn"), None),
           "RTS": ("paper", ("fcn", "st_fcn", "cnn", "st_cnn"), 20)}
 for test, (experiment, models, epochs) in chosen.items():
-    found = {row["model"]: row for row in table.pick(experiment, test, epochs=epochs)
-             if row["transform"] in (None, "affine")}
+    of_test = {row["model"]: row for row in table.pick(experiment, test, epochs=epochs)
+               if row["transform"] in (None, "affine")}
     for model in models:
-        row, plan = found[model], EXPERIMENTS[experiment].model(model)
-        adds = networks.multiply_adds(plan.build(DISTORTIONS[test], row["transform"])) / 1e6
-        lines.append((test, table.network(row), row["epochs"], f"{row['parameters']:,}", f"{adds:.1f}",
+        row = of_test[model]
+        lines.append((test, table.network(row), row["epochs"], f"{row['parameters']:,}", *listing.flops(row),
                       f"{row['training_seconds']:,.0f}", f"{row['mean']:.2f}"))
-head = "Test set", "Network", "Epochs", "Parameters", "Million multiply-adds an image", "Training, CPU s", "Error, %"
+head = ("Test set", "Network", "Epochs", "Parameters", "MFLOP an image", "GFLOP a training step", "Training, CPU s",
+        "Error, %")
 Markdown(plotting.markdown_table(head, lines, words=2))
 
 # %% tags=["claim"]
 cost = {line[1]: line for line in lines}
-assert float(cost["ST-CNN, affine"][4]) < float(cost["CNN"][4])
+assert all(float(cost["ST-CNN, affine"][column]) < float(cost["CNN"][column]) for column in (4, 5))
+flops = {line[1]: float(line[4]) for line in lines if line[0] == "article"}
+assert flops["STN+FCN"] > flops["FCN mixed"] and flops["STN+CNN"] > flops["CNN"]
 seconds = {m: r["training_seconds"] for m, r in table.by_model(table.pick("article", "article")).items()}
 assert 0.7 < seconds["cnn_long"] / seconds["stn_cnn"] < 0.85
 
 # %% [markdown]
+# The article trains with 32 images a step, the paper with 256. FLOPs aren't seconds: a convolution gets more of them
+# done in a second than a sampler, which mostly waits for memory.
+#
 # The long CNN was meant to take as much time as STN+CNN. Its number of epochs was fixed from the first recorded times
 # of runs made beside other work; timed side by side, it takes about three quarters.
 #
 # ## All runs
 #
-# Everything that was measured, with the published figure and whether the difference is clear. The published figures count as means
-# of three seeds on 10,000 images.
+# Everything that was measured. *Ours is* compares with the published figure, and *visible from* is the smallest
+# difference, in points, that the run could have shown. *Without* compares with the same network without a transformer.
+# A published figure with ~ is second-hand: it comes from a reader's memory of the paper.
 
 # %% tags=["hide-input"]
 def against_print(row):
     if row["published"] is None:
-        return "–", "–", "–"
-    outcome = compare.verdict(row, compare.as_published(row))
-    return f"{row['published']:.1f}", f"{row['mean'] - row['published']:+.2f}", outcome
+        return "–", "–", "–", "–"
+    outcome, visible = compare.against_published(row)
+    published = f"{'~' if row['second_hand'] else ''}{row['published']:.1f}"
+    return published, f"{row['mean'] - row['published']:+.2f}", outcome, f"{visible:.2f}"
 
 
-listed = [row for row in table.rows() if row["seeds"] and row["experiment"] != "recipes"]
 lines = [(row["distortion"].replace("_", " "), row["test"], table.network(row), row["epochs"], row["seeds"],
-          table.error(row | {"other_budget": False}), *against_print(row)) for row in listed]
-head = "Distortion", "Test set", "Network", "Epochs", "Seeds", "Error, %", "Published", "Gap", "Ours is"
+          table.error(row | {"other_budget": False}), *against_print(row),
+          f"{compare.verdict(row, rival)}, {compare.rule(row, rival)}" if rival else "–") for row, rival in against]
+head = ("Distortion", "Test set", "Network", "Epochs", "Seeds", "Error, %", "Published", "Gap", "Ours is",
+        "Visible from", "Without")
 fold = "<details><summary>{}</summary>\n\n{}\n\n</details>"
 Markdown(fold.format(f"All {len(lines)} networks", plotting.markdown_table(head, lines, words=3)))
 
@@ -333,16 +368,16 @@ print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 # :::
 
 # %%
-found = data.checksum(small["fcn"], digits)
+checksum = data.checksum(small["fcn"], digits)
 print("recorded", records["fcn"]["test_set_sha256"][:16])
-print("found   ", found[:16])
+print("found   ", checksum[:16])
 
 # %%
 labels = digits.y_test.copy()
 labels[0] = (labels[0] + 1) % 10
 changed = data.checksum(small["fcn"], digits._replace(y_test=labels))
 print("changed ", changed[:16])
-assert found == records["fcn"]["test_set_sha256"] != changed
+assert checksum == records["fcn"]["test_set_sha256"] != changed
 
 # %% [markdown]
 # One label changes the checksum. It covers distortions and labels, rounded, instead of pixels: the last bits of a

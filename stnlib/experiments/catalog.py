@@ -239,17 +239,20 @@ EXPERIMENTS = {
 def same_networks(experiment: str, distortion: str) -> tuple[str, str]:
     """Name the experiment and the distortion that stand for all whose networks are the same, layer by layer.
 
-    >>> same_networks("paper", "E"), same_networks("stretch", "P_stretch"), same_networks("paper", "RTS")
+    :Convention: those whose networks are among another's count as that one.
+
+    >>> same_networks("paper", "E"), same_networks("protocol", "P_stretch"), same_networks("paper", "RTS")
     (('paper', 'R'), ('paper', 'R'), ('paper', 'RTS'))
     """
-    wanted = EXPERIMENTS[experiment].models, _shape(distortion)
-    return next(
+    models = EXPERIMENTS[experiment].models
+    found = (
         (other.name, like)
         for other in EXPERIMENTS.values()
-        if other.timed
+        if other.timed and all(model in other.models for model in models)
         for like in other.distortions
-        if (other.models, _shape(like)) == wanted
+        if _shape(like) == _shape(distortion)
     )
+    return next(found, (experiment, distortion))
 
 
 def _shape(distortion: str) -> tuple:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 from keras import layers
@@ -148,19 +148,50 @@ def cnn_layers(width: int) -> list[keras.layers.Layer]:
 def multiply_adds(model: keras.Model) -> int:
     """Count the multiplications that a network needs for one image, in its convolutions and dense layers.
 
+    :Convention: grids and samplers, a few operations a pixel, do not count. A multiply-add is two FLOPs.
+
     >>> from stnlib import models
     >>> multiply_adds(models.fcn()) == 784 * 128 + 128 * 10
     True
     """
-    total = 0
+    return sum(count for count, _ in products(model))
+
+
+def training_multiply_adds(model: keras.Model) -> int:
+    """Count those of a training step for one image of its batch: forward, then a gradient for kernels and inputs.
+
+    :Convention: as `multiply_adds`. What reads the image itself needs no gradient for it: a network's first layer, and
+        that of each localization network.
+
+    >>> from stnlib import models
+    >>> training_multiply_adds(models.fcn()) == 2 * 784 * 128 + 3 * 128 * 10
+    True
+    """
+    return sum(count * (3 if behind else 2) for count, behind in products(model))
+
+
+def products(model: keras.Model, behind: bool = False) -> Iterator[tuple[int, bool]]:
+    """List each layer's multiply-adds for one image, and whether it lies behind others that learn.
+
+    :Convention: `behind` tells whether the whole network does. Transformers read the network's own input, one beside
+        the other, as all networks of the tables have them.
+
+    >>> from stnlib import models
+    >>> list(products(models.fcn()))
+    [(100352, False), (1280, True)]
+    """
+    learned = behind
     for layer in model.layers:
         if isinstance(layer, SpatialTransformer):
-            total += multiply_adds(layer.localization) + math.prod(layer.head.kernel.shape)
+            yield from products(layer.localization, behind)
+            yield math.prod(layer.head.kernel.shape), True
         elif hasattr(layer, "layers"):
-            total += multiply_adds(layer)
+            yield from products(layer, learned)
         elif hasattr(layer, "kernel"):
-            total += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
-    return total
+            yield math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape), learned
+        else:
+            continue
+        learned = True
 
 
 def article(build: Callable[..., keras.Model], distortion: Distortion, transform: None = None) -> keras.Model:

@@ -55,6 +55,7 @@ def summary(kept: list[dict], test: str) -> dict:
         "seeds": len(errors),
         "epochs": first["epochs"],
         "training_seconds": training_seconds(first),
+        "multiply_adds": counted().get((*same_networks(first["experiment"], first["distortion"]), *key(first)[1:3])),
         "other_budget": first["epochs"] != planned_epochs(first),
         "parameters": first["parameters"],
         "test_images": first["test_images"],
@@ -90,11 +91,22 @@ def training_seconds(record: dict) -> float | None:
 @functools.cache
 def step_times() -> dict[tuple, float]:
     """Read the processor milliseconds of a training step of each network from the book's results; {} without them."""
-    path = files.results_folder() / "bench-training.json"
-    timed = files.read_json(path)["results"] if path.exists() else {}
+    return {network: entry["processor_ms"] for network, entry in benchmark("bench-training.json").items()}
+
+
+@functools.cache
+def counted() -> dict[tuple, dict]:
+    """Read the multiply-adds of each network for one image, "forward" and in a training "step"; {} without the file."""
+    return benchmark("bench-multiply-adds.json")
+
+
+def benchmark(name: str) -> dict[tuple, dict]:
+    """Read a benchmark of the book's results, its entries by (experiment, distortion, model, transform)."""
+    path = files.results_folder() / name
+    found = files.read_json(path)["results"] if path.exists() else {}
     return {
-        (entry["experiment"], distortion, entry["model"], entry["transform"]): entry["processor_ms"]
-        for distortion, entries in timed.items()
+        (entry["experiment"], distortion, entry["model"], entry["transform"]): entry
+        for distortion, entries in found.items()
         for entry in entries
     }
 

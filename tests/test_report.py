@@ -1,5 +1,7 @@
 """The tables and figures of results: what is drawn is what the rows say, and what is missing says so."""
 
+import re
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -8,7 +10,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from stnlib import plotting
-from stnlib.experiments import published, report, table
+from stnlib.experiments import compare, files, published, report, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 
@@ -67,6 +69,23 @@ def test_table_of_test_sets_marks_another_length_and_explains_the_mark(rows):
 def test_table_of_test_sets_has_a_dash_where_nothing_is_published(rows):
     lines = report.test_sets_table({"ours alone": [rows[0] | {"published": None}]}).splitlines()
     assert lines[2] == "| FCN | 4.00 ± 1.50, – |"
+
+
+def test_table_of_verdicts_says_below_above_or_not_distinguishable_and_from_which_gap_on(rows):
+    ran = [row | {"test_images": 10_000} for row in rows]
+    first, second, third, _ = report.verdicts_table({"clutter": ran}).splitlines()[2:]
+    gaps = [compare.clear_from(row, compare.as_published(row)) for row in (ran[0], ran[2])]
+    assert first == f"| FCN | 4.00 ± 1.50, *13.2*, below ({gaps[0]:.2f}) |" and gaps[0] > 2.1
+    assert second == "| CNN | not run, *3.5* |"
+    assert third == f"| ST-FCN | 2.00, *2.0*, not distinguishable ({gaps[1]:.2f}) |"
+
+
+def test_table_of_layers_has_the_recorded_widths_in_the_order_of_the_models():
+    lines = report.layers_table(["R"], 20).splitlines()[2:]
+    assert [line.split(" | ")[1] for line in lines] == ["FCN", "CNN", "ST-FCN", "ST-CNN"]
+    (record,) = [r for r in files.read_results() if r["name"] == "paper-R-st_cnn-affine-20-epochs-seed-0"]
+    assert [int(part) for part in re.findall(r" (\d+)[,| ]", lines[3])][: len(record["widths"])] == record["widths"]
+    assert lines[3].endswith(f"| {record['parameters']:,} |")
 
 
 def test_table_of_test_sets_refuses_other_networks(rows):

@@ -7,6 +7,7 @@ set.
 from __future__ import annotations
 
 import collections
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,13 +15,15 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from stnlib import plotting
-from stnlib.experiments import files, table
+from stnlib.experiments import compare, files, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 OURS = {"ls": "", "marker": "o", "ms": 5, "color": plotting.COLORS["input"]}
 OTHER_LENGTH = OURS | {"mfc": "white"}  # than the default number of epochs
 THEIRS = {"ls": "", "marker": "D", "ms": 8, "mfc": "none", "color": plotting.COLORS["neutral"]}
 STYLES = {"affine": "-", "projective": "--", "tps": ":", None: "-"}
+CLASSIFIERS = {"fcn": ("dense", "dense", "dense"), "cnn": ("9×9", "7×7", "dense", "dense")}
+LOCALIZATIONS = {"st_fcn": ("dense", "dense", "dense"), "st_cnn": ("5×5", "5×5", "dense")}
 Rows = list[dict]
 
 
@@ -52,6 +55,29 @@ def test_sets_table(test_sets: dict[str, Rows]) -> str:
     |---|--:|--:|
     | FCN | not run, *2.1* | not run, *3.2* |
     """
+    return _test_sets_table(test_sets, lambda row: "")
+
+
+def verdicts_table(test_sets: dict[str, Rows]) -> str:
+    """The table of `test_sets_table` with what `compare.against_published` says, and from which gap on, in points.
+
+    >>> test_sets = {name: table.pick("protocol", name, folder="a folder without results") for name in ("R", "E")}
+    >>> print(*verdicts_table(test_sets).splitlines()[2:], sep="\\n")
+    | FCN | not run, *2.1* | not run, *3.2* |
+    | ST-FCN | not run, *1.2* | not run, *2.7* |
+    """
+    return _test_sets_table(test_sets, _against)
+
+
+def _against(row: dict) -> str:
+    """What follows an error in `verdicts_table`."""
+    if row["mean"] is None or row["published"] is None:
+        return ""
+    return ", {} ({:.2f})".format(*compare.against_published(row))
+
+
+def _test_sets_table(test_sets: dict[str, Rows], after: Callable[[dict], str]) -> str:
+    """The table of `test_sets_table`, with something after each cell."""
     networks = [[table.network(row) for row in rows] for rows in test_sets.values()]
     if any(listed != networks[0] for listed in networks):
         raise ValueError(f"test_sets: expected the same networks in each, in the same order, got {networks}")
@@ -61,9 +87,31 @@ def test_sets_table(test_sets: dict[str, Rows]) -> str:
         others |= {row["epochs"] for row in cells if row.get("other_budget")}
         ours = [table.error(row | {"other_budget": False}) for row in cells]
         theirs = ["–" if row["published"] is None else f"*{row['published']:.1f}*" for row in cells]
-        lines.append((table.network(cells[0]), *map("{}{}, {}".format, ours, marks, theirs)))
+        lines.append((table.network(cells[0]), *map("{}{}, {}{}".format, ours, marks, theirs, map(after, cells))))
     note = f"\n\n\\* after {' or '.join(map(str, sorted(others)))} epochs, not as many as planned" if others else ""
     return plotting.markdown_table(("Ours, *published*", *test_sets), lines) + note
+
+
+def layers_table(distortions: Sequence[str], epochs: int, folder: Path | None = None) -> str:
+    """The layers of the paper's networks and their widths, affine where they have a transformer, as recorded.
+
+    Returns the text of a Markdown table: for each distortion and network the runs of so many epochs with seed 0.
+
+    >>> print(layers_table(["R"], 20, folder="a folder without results").splitlines()[0])
+    | Test set | Network | Localization | Classifier | Parameters |
+    """
+    lines = []
+    for record in files.read_results(folder):
+        name, model = record["distortion"], record["model"]
+        asked = record["experiment"] == "paper" and name in distortions and record["transform"] in (None, "affine")
+        if asked and (record["epochs"], record["seed"], record["train_size"]) == (epochs, 0, None):
+            first, then = LOCALIZATIONS.get(model, ()), CLASSIFIERS[model.removeprefix("st_")]
+            layers = [f"{kind} {width}" for kind, width in zip((*first, *then), record["widths"], strict=True)]
+            cells = ", ".join(layers[: len(first)]) or "–", ", ".join(layers[len(first) :])
+            lines.append((name, table.network(record).removesuffix(", affine"), *cells, f"{record['parameters']:,}"))
+    order = [model.label for model in EXPERIMENTS["paper"].models]
+    lines.sort(key=lambda line: (list(distortions).index(line[0]), order.index(line[1])))
+    return plotting.markdown_table(("Test set", "Network", "Localization", "Classifier", "Parameters"), lines, words=4)
 
 
 def recipes_table(task: str, folder: Path | None = None) -> str:

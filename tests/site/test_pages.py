@@ -57,6 +57,34 @@ def test_a_page_makes_no_foreign_request_and_no_error(look, path, over):
     assert opened.errors == []
 
 
+MARKED = """() => {
+  const links = [...document.querySelectorAll("#pst-page-toc-nav a[href^='#']")];
+  const read = links.filter(({ hash }) => document.getElementById(hash.slice(1)).getBoundingClientRect().top <= 0.3 * innerHeight);
+  const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+  const marked = links.filter((link) => link.matches(".active"));
+  const current = atEnd ? links.at(-1) : read.at(-1);
+  return marked.length === (current ? 1 : 0) && marked[0] === current;
+}"""
+
+
+@pytest.mark.parametrize("path", ["book/04_grid_generator.html", "book/05_sampler.html"])
+def test_the_contents_mark_the_section_that_is_read_however_one_scrolls(visit, path):
+    """By the screen down to the end and up again, past headings that never come to the top of the window."""
+    page = visit(path).page
+    for key in ["PageDown"] * 24 + ["End"] + ["PageUp"] * 24 + ["End", "Home"]:
+        page.keyboard.press(key)
+        page.wait_for_function(MARKED, timeout=5000)
+
+
+def test_a_section_that_is_asked_for_is_marked(visit):
+    page = visit("book/04_grid_generator.html").page
+    for name in ("Output to input", "Recap", "Where is -1?"):
+        link = page.locator("#pst-page-toc-nav").get_by_role("link", name=name)
+        link.click()
+        page.wait_for_function("(link) => link.matches('.active[aria-current]')", arg=link.element_handle(), timeout=5000)
+        page.wait_for_function(MARKED, timeout=5000)
+
+
 def test_a_page_is_light(site, look, path):
     """A DigitReader's networks and a recorded training have budgets of their own; other pages do not ask for them."""
     opened = look(path)

@@ -15,7 +15,7 @@
 #
 # Mix the four nearest pixels, each weighted by how close it is. This **bilinear** sampling has a slope almost
 # everywhere, and that slope is what lets a network learn where to look. In this chapter you build the sampler, follow
-# the gradient through it, and see how a class label alone moves a shifted digit back to its place.
+# the gradient through it, and see a class label alone move a shifted digit back towards its place.
 #
 # After this chapter you can
 #
@@ -72,7 +72,7 @@ U = np.array([[1.0, 2.0, 4.0], [3.0, 8.0, 6.0], [5.0, 7.0, 9.0]])
 H, W = U.shape
 x, y = 1.3, 0.6
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The parts of the orange box are the weights. The box is one pixel wide and high and lies around the sampling point (cross); the number in each part is its area, the number in the corner is the pixel's value.", "name": "fig-05-areas"}, "image": {"alt": "The four pixels 2, 4, 8 and 6 with an orange box, one pixel wide and high, around the sampling point. It overlaps all four; each overlap is labelled with its area, which is the weight of that pixel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The parts of the orange box are the weights. The box is one pixel wide and high and lies around the sampling point (cross); the number in each part is its area, the number in the corner is the pixel's value. Only the four pixels of the 3 × 3 image that the box touches are drawn.", "name": "fig-05-areas"}, "image": {"alt": "The four pixels 2, 4, 8 and 6 with an orange box, one pixel wide and high, around the sampling point. It overlaps all four; each overlap is labelled with its area, which is the weight of that pixel."}}
 fig, ax = plt.subplots(figsize=(3.8, 3.6))
 ax.imshow(U, cmap="gray", vmin=0, vmax=10)
 for n, m in np.ndindex(2, 2):
@@ -104,8 +104,8 @@ fig.tight_layout()
 #
 # shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $V$ `()`
 #
-# Nearest sampling (the paper's equation (4)) has a box for a kernel, bilinear sampling (5) a tent. All output pixels and
-# all channels are read alike.
+# (Equations are numbered as in the paper.) Nearest sampling (4) has a box for a kernel, bilinear sampling (5) a tent. All
+# output pixels and all channels are read alike.
 
 # %%
 def V(U, x, y, k):
@@ -213,7 +213,8 @@ print(f"largest difference from the loop {difference:.0e}")
 assert difference < 1e-5
 
 # %% [markdown]
-# The nearest sampler rounds, and reads once. (Its last lines pass a NaN on, as the weights of `bilinear` do.)
+# The nearest sampler rounds, and reads once. (A training that diverges makes $\theta$ NaN; the last lines pass that on.)
+# It agrees with the box but for ties, halfway between two pixels, which `ops.round` gives to the even one.
 
 # %% tags=["listing:stnlib.sampling.nearest"]
 def nearest(images, x, y):
@@ -228,10 +229,9 @@ def nearest(images, x, y):
 assert np.array_equal(read_at(U, *random, core=nearest), loop(U, *random, box))
 
 # %% [markdown]
-# The library's `grid_sample` wraps these cores: it brings the grid to pixels, deals with the border, and calls one of
-# them.
+# The library's `grid_sample` brings the grid to pixels, deals with the border, and calls one of these functions.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Nearest sampling shows pixels as blocks, bilinear sampling melts them into one another. A digit, and its middle read at 112 × 112 points, slightly rotated.", "name": "fig-05-modes"}, "image": {"alt": "A small digit, and the same digit rotated and enlarged in two ways: nearest shows jagged blocks, bilinear shows soft edges."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Nearest sampling shows pixels as blocks, bilinear sampling interpolates smoothly. A digit, and its middle read at 112 × 112 points, rotated by 20°.", "name": "fig-05-modes"}, "image": {"alt": "A small digit, and the same digit rotated and enlarged in two ways: nearest shows jagged blocks, bilinear shows soft edges."}}
 data = datasets.load()
 digit = data.x_train[data.y_train == 2][:1]
 enlarged = affine_grid([[0.66, -0.24, 0, 0.24, 0.66, 0]], (112, 112))
@@ -241,10 +241,10 @@ fig = plotting.strip([digit[0], *readings], ["input", "nearest", "bilinear"], si
 # %% [markdown]
 # ## The gradient
 #
-# Training makes a loss $\mathcal{L}$ smaller, so its gradient has to pass through the sampler, on two roads: to the
+# Training makes a loss $\mathcal{L}$ smaller, so its gradient has to pass through the sampler, along two paths: to the
 # image, and to the sampling point, from there to the grid and to $\theta$.
 #
-# **To the image**, the derivative is the weight of the pixel, since $V$ is a weighted sum (the paper's equation (6)).
+# **To the image**, the derivative is the weight of the pixel, since $V$ is a weighted sum (6).
 #
 # **To the point**, it is the sum (3) with the tent's *slope* in place of one tent:
 #
@@ -257,7 +257,7 @@ fig = plotting.strip([digit[0], *readings], ["input", "nearest", "bilinear"], si
 #
 # shapes: $U$ `(H, W)`, $x$ and $y$ `()` → $\partial V / \partial x$ `()`
 #
-# A pixel to the right of the point counts with +1, since moving right climbs its tent; a pixel to the left counts with
+# A pixel to the right of the point counts with +1, since moving right increases its weight; a pixel to the left counts with
 # −1. For y, exchange the roles.
 
 # %%
@@ -302,27 +302,28 @@ assert np.allclose(auto_U[:2, 1:], four) and np.isclose(auto_U.sum(), 1)
 
 # %% [markdown]
 # They agree, and the gradient for the image is the four areas of {numref}`fig-05-areas`. As an arrow, the gradient for
-# the point leads uphill:
+# the point leads uphill ({numref}`fig-05-arrows`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each sampling point is pulled towards brighter pixels. The 3 × 3 image, read bilinearly at many points, and the gradient of the value as an arrow; long arrows are steep.", "name": "fig-05-arrows"}, "image": {"alt": "The 3 by 3 image read bilinearly at high resolution, as a smooth landscape of grey, with vermilion arrows on a lattice of points. Each arrow points towards brighter values; the arrows around the bright centre point at it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The gradient of the value points towards brighter pixels. The 3 × 3 image, its values at the pixel centres and read bilinearly in between; the arrows are the gradient at sixteen points, long where it is steep.", "name": "fig-05-arrows"}, "image": {"alt": "The 3 by 3 image read bilinearly at high resolution, as a smooth landscape of grey, with the nine pixel values and sixteen vermilion arrows. Each arrow points towards brighter values."}}
 fine = np.linspace(-0.5, 2.5, 121)
 surface = read_at(U, *np.meshgrid(fine, fine))
 fig, ax = plt.subplots(figsize=(3.8, 3.8))
-ax.imshow(surface, cmap="gray", extent=(-0.5, 2.5, 2.5, -0.5), vmin=0, vmax=14)  # dark enough for arrows
-points = [(px, py) for px in np.arange(0.15, 2, 0.3) for py in np.arange(0.15, 2, 0.3)]
+ax.imshow(surface, cmap="gray", extent=(-0.5, 2.5, 2.5, -0.5), vmin=0, vmax=22)  # dark enough for arrows
+points = [(px, py) for px in np.arange(0.25, 2, 0.5) for py in np.arange(0.25, 2, 0.5)]
 arrows = [(dV_dx(U, *point), dV_dy(U, *point)) for point in points]
-color = plotting.COLORS["gradient"]
-ax.quiver(*np.transpose(points), *np.transpose(arrows), angles="xy", color=color, scale=50, width=0.008)
+ax.quiver(*np.transpose(points), *np.transpose(arrows), angles="xy", color=plotting.COLORS["gradient"], scale=32)
+for (row, column), value in np.ndenumerate(U):
+    ax.text(column, row, f"{value:g}", ha="center", va="center", color="white", fontsize=13)
 ax.set(xticks=range(3), yticks=range(3), xlabel="x in pixels", ylabel="y in pixels")
 fig.tight_layout()
 
 # %% [markdown]
-# That settles the microscope's questions. Across a pixel centre the value does not jump, but the slope does. The climb
-# stops where the slope along one axis changes its sign, and a brighter pixel may lie further on. With nearest there is no
-# arrow, with bicubic no jump.
+# This answers the three questions. Across a pixel centre the value does not jump, but the slope does. The climb ends at
+# a pixel that is brighter than its neighbours, though a brighter one may lie further on. With nearest there is no arrow,
+# with bicubic no jump.
 #
-# If the loss wants an output pixel brighter, its sampling point is pulled along the arrow; if darker, against it. Each
-# output pixel pulls at its own point, and $\theta$, which holds all points together, gets the sum of the pulls:
+# If the loss wants an output pixel brighter, its negative gradient **pulls** the sampling point along the arrow; if
+# darker, against it. $\theta$ is shared by all points, so it gets the sum of their gradients:
 #
 # $$
 # \frac{\partial \mathcal{L}}{\partial \theta}
@@ -331,10 +332,9 @@ fig.tight_layout()
 # + \frac{\partial V_i}{\partial y_i^s} \frac{\partial y_i^s}{\partial \theta} \right)
 # $$
 #
-# The last factors say how much of each pull reaches each number of $\theta$. In grid units
-# $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and one unit is $\frac{W}{2}$ pixels. So the pull along x reaches
-# the first row of $\theta$ times $\frac{W}{2} x^t$, $\frac{W}{2} y^t$ and $\frac{W}{2}$. Likewise for y, $H$ and the second
-# row. By hand, for the sum of nine outputs, and automatically:
+# In grid units $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and one unit is $\frac{W}{2}$ pixels. So the slope
+# along x reaches the first row of $\theta$ times $\frac{W}{2} x^t$, $\frac{W}{2} y^t$ and $\frac{W}{2}$. Likewise for y, $H$
+# and the second row. For the sum of nine outputs, by hand and automatically:
 
 # %%
 theta = np.array([[[0.6, -0.35, 0.1], [0.35, 0.6, -0.05]]])
@@ -343,18 +343,20 @@ xs, ys = to_pixels(grid[..., 0], W), to_pixels(grid[..., 1], H)
 by_hand = np.zeros((2, 3))
 for i, j in np.ndindex(3, 3):
     point = xs[i, j], ys[i, j]
-    pull = [dV_dx(U, *point) * W / 2, dV_dy(U, *point) * H / 2]
-    by_hand += np.outer(pull, [axis_coordinates(3)[j], axis_coordinates(3)[i], 1])
+    slope = [dV_dx(U, *point) * W / 2, dV_dy(U, *point) * H / 2]
+    by_hand += np.outer(slope, [axis_coordinates(3)[j], axis_coordinates(3)[i], 1])
 
 parameters = tf.constant(theta, "float32")
 with tf.GradientTape() as tape:
     tape.watch(parameters)
     total = tf.reduce_sum(grid_sample(images, affine_grid(parameters, (3, 3))))
 automatic = tape.gradient(total, parameters)[0].numpy()
-print(by_hand.round(3), automatic.round(3), sep="\n\n")
+print("by hand", by_hand.round(2), "autodiff", automatic.round(2), sep="\n")
 assert np.allclose(automatic, by_hand, rtol=1e-4)
 
 # %% [markdown]
+# They agree. The third column, for the shift, is the plain sum over the points; the others weight each point by its place.
+#
 # ## The gradient brings a digit back
 #
 # Put the gradient to work. A 2 was shifted, and gradient descent on $\theta_{13}$ and $\theta_{23}$ has to bring it back.
@@ -396,7 +398,7 @@ fig, ax = plt.subplots(figsize=(6, 2.8))
 for (name, losses), color in zip(runs.items(), ("neutral", "output", "gradient")):
     plotting.curve(ax, range(len(losses)), losses, name, plotting.COLORS[color])
     ax.text(len(losses), losses[-1], name, color=plotting.COLORS[color], va="bottom")
-ax.set(xlabel="step", ylabel="loss", ylim=(0, None), xlim=(None, 58))
+ax.set(xlabel="step", ylabel="loss", ylim=(0, None), xlim=(None, 58), xticks=range(0, 41, 10))
 fig.tight_layout()
 
 # %% tags=["claim"]
@@ -405,8 +407,7 @@ assert remains["nearest"] == 1 and remains["bilinear"] < 0.2
 assert 0.8 < remains["bilinear, shifted further"] < 1
 
 # %% [markdown]
-# The pulls are short-sighted: each knows four pixels. Roughly, a digit finds its way back from as far as its
-# strokes are wide.
+# Each gradient depends on only four pixels, so descent from too far away ends in a local minimum.
 #
 # ## How a label teaches a pose
 #
@@ -425,16 +426,15 @@ def loss_for(labels):
 
 
 # %% [markdown]
-# Shift 200 test digits, each its own way. One call gives all three gradients: for the output's pixels, for the sampling
-# points, and for $\theta$. The pulls on the points add up to the gradient for $\theta_{13}$ and $\theta_{23}$.
+# Shift 200 test digits, each its own way, and compute the gradient for the output's pixels, for the sampling points, and
+# for $\theta$. (The code is the tape from above.) Then let the descent run for every digit ({numref}`fig-05-label`).
 
-# %%
+# %% tags=["hide-input"]
 labels = data.y_test[:200]
 moves = np.tile([[1.0, 0, 0, 0, 1, 0]], (200, 1)).astype("float32")
 moves[:, [2, 5]] = np.random.default_rng(SEED).uniform(-0.25, 0.25, (200, 2))
 shifted = grid_sample(data.x_test[:200], affine_grid(moves, (28, 28)))
 
-# %%
 theta = tf.Variable([[1.0, 0, 0, 0, 1, 0]] * 200)
 with tf.GradientTape() as tape:
     grid = affine_grid(theta, (28, 28))
@@ -445,20 +445,17 @@ for_pixels, for_points, for_theta = map(np.asarray, gradients)
 total = for_points.sum(axis=(1, 2))
 np.testing.assert_allclose(total, for_theta[:, [2, 5]], rtol=1e-3, atol=1e-3)
 
-# %% [markdown]
-# Then let the descent run for every digit, and see how far it gets ({numref}`fig-05-label`).
-
 # %%
 _, found = descend(shifted, loss_for(labels), rate=0.002)
 straightened = grid_sample(shifted, affine_grid(found, (28, 28)))
 before = 14 * np.linalg.norm(moves[:, [2, 5]], axis=1)  # pixels
 after = 14 * np.linalg.norm(moves[:, [2, 5]] + found[:, [2, 5]], axis=1)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label says which pixels should change, the sampling points follow. Top left: a shifted digit and the frozen classifier's prediction. Top right: pixels that should be brighter (orange) or darker (blue) for the right label. Bottom left: the pull on each sampling point, and in green their sum. Bottom right: after 40 steps.", "name": "fig-05-label"}, "image": {"alt": "Four pictures. A shifted digit that is misclassified; a map of orange and blue pixels around its strokes; the digit with small arrows at its strokes and one large green arrow, the sum; the digit back near the middle, classified correctly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label says which pixels should change, the sampling points follow. Top left: a shifted digit, its label and the frozen classifier's prediction. Top right: pixels that should be brighter (orange) or darker (blue) for the right label. Bottom left: the pull on each sampling point, and in green the direction of their sum. The window moves along the green arrow, so the digit moves the other way. Bottom right: after 40 steps.", "name": "fig-05-label"}, "image": {"alt": "Four pictures. A shifted digit that is misclassified; a map of orange and blue pixels around its strokes; the digit with small arrows at its strokes and one large green arrow, the sum; the digit back near the middle, classified correctly."}}
 chances = [training.probabilities(classifier, images) for images in (shifted, straightened)]
 first, last = (chance.argmax(axis=1) == labels for chance in chances)
 one = np.argmax(np.where(~first & last, before - after, 0))
-titles = [f"predicts {chance[one].argmax()} ({chance[one].max():.0%})" for chance in chances]
+titles = [f"a {labels[one]}, predicted {chance[one].argmax()} ({chance[one].max():.0%})" for chance in chances]
 demand = LinearSegmentedColormap.from_list("demand", [plotting.COLORS["input"], "black", plotting.COLORS["grid"]])
 reach = np.abs(for_pixels[one]).max()
 
@@ -468,28 +465,29 @@ plotting.show(axes[0, 1], shifted[one], "brighter or darker?")
 axes[0, 1].imshow(-for_pixels[one, ..., 0], cmap=demand, vmin=-reach, vmax=reach)
 plotting.show(axes[1, 0], 0.6 * np.asarray(shifted[one]), "pulls, and their sum")
 strength = np.linalg.norm(for_points[one], axis=-1)
-rows, columns = np.nonzero(strength > 0.05 * strength.max())
-pulls = -for_points[one][rows, columns] / strength.max() * 5
-axes[1, 0].quiver(columns, rows, *pulls.T, angles="xy", scale_units="xy", scale=1, color=plotting.COLORS["gradient"])
+rows, columns = np.nonzero(strength > 0.15 * strength.max())
+pulls = -for_points[one][rows, columns] / strength.max() * 7
+points = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": plotting.COLORS["gradient"], "width": 0.012}
+axes[1, 0].quiver(columns, rows, *pulls.T, **points)
 sum_of_pulls = -total[one] / np.linalg.norm(total[one]) * 9
-arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": plotting.COLORS["output"], "width": 0.03}
-axes[1, 0].quiver(13.5, 13.5, *sum_of_pulls, **arrow)
+axes[1, 0].quiver(13.5, 13.5, *sum_of_pulls, **points | {"color": plotting.COLORS["output"], "width": 0.03})
 plotting.show(axes[1, 1], straightened[one], titles[1])
 fig.tight_layout()
 
 # %% tags=["hide-input"]
 Markdown(
     f"The 200 digits were shifted by {before.mean():.1f} pixels on average. After 40 steps they are {after.mean():.1f} "
-    f"pixels from their place, and {np.mean(after < before):.0%} of them are closer to it than before. "
-    "The loss never saw the shift, only the label."
+    f"pixels from their place, {np.mean(after < before):.0%} of them closer than before, and the frozen classifier's accuracy "
+    f"on them rises from {first.mean():.0%} to {last.mean():.0%}. The loss never saw the shift, only the label (the right "
+    "one, so this accuracy is no test result)."
 )
 
 # %% tags=["claim"]
 assert after.mean() < 0.75 * before.mean()
-assert np.mean(after < before) > 0.8
+assert np.mean(after < before) > 0.8 and last.mean() > first.mean()
 
 # %% [markdown]
-# Do it step by step, with a rotated digit and a linear classifier:
+# Do it step by step, with a rotated digit and a linear classifier.
 
 # %%
 from stnlib.widgets import PoseGradient
@@ -498,8 +496,8 @@ PoseGradient()
 
 # %% [markdown]
 # Following the sum of the pulls is what "learning from labels" means for $\theta$. A spatial transformer does
-# the same with two differences: the classifier learns along, and one network predicts $\theta$ for all images, so that
-# it also works for images that have no label.
+# the same with two differences: the classifier is trained jointly, and one network predicts $\theta$ for all images, so
+# that it also works for images that have no label.
 #
 # ## Beyond the border
 #
@@ -526,7 +524,7 @@ fig.tight_layout()
 # pulls, but often towards the mirror picture.
 #
 # :::{dropdown} Details: the paper's equations
-# Equation (4) rounds a tie up; `nearest` rounds it to the even pixel, as PyTorch does. Equation (6) is printed with a double
+# Equation (4) rounds a tie up; PyTorch, like `nearest`, to the even pixel. Equation (6) is printed with a double
 # sum in front of the product, but that would be the sum of all weights: the derivative for one pixel is a single term. With
 # several channels, the gradient for the image holds for each by itself, and the one for the point sums over them.
 # :::
@@ -547,7 +545,7 @@ fig.tight_layout()
 #   pixels differ.
 # - **For batches**: four reads, weighted by four areas.
 # - **Gradient**: for the image it is the weight, for the point the pixels on one side minus those on the other. $\theta$
-#   gets the sum of the pulls on all points, and a class label is enough to cause them.
+#   gets the sum over all points, and a class label is enough to cause it.
 # - **Border**: `zeros` fades, `border` repeats, `reflection` mirrors.
 #
 # In {doc}`chapter 6 <06_training>` the parts become one Keras layer, and a network learns to predict $\theta$ for every

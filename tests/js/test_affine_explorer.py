@@ -392,3 +392,18 @@ def test_a_drawing_by_keys(open_widget):
         page.keyboard.press("ArrowRight")
     page.keyboard.up("Space")
     assert images.decode(get(page, "drawing"))[14, 14:20, 0].min() == 255
+
+
+def test_the_picture_hides_no_control_that_fits_below_it(open_widget):
+    """It stays in view only while `more`, which is long, is open."""
+    page = open_widget(AffineExplorer(), viewport={"width": 1280, "height": 700})
+    covered = """() => [...document.querySelectorAll("[data-preset], [data-theta]")].filter((control) => {
+      const { left, top, width, height } = control.getBoundingClientRect();
+      const at = document.elementFromPoint(left + width / 2, top + height / 2);
+      return at && at.closest(".stn-panels");
+    }).length"""
+    page.locator("[data-theta='3']").evaluate("(field) => scrollBy(0, field.getBoundingClientRect().top - 150)")
+    assert page.evaluate(covered) == 0
+    page.locator("[data-ref=more] summary").click()
+    page.locator("[data-ref=align]").evaluate("(group) => group.scrollIntoView({ block: 'end' })")
+    assert page.locator(".stn-panels").bounding_box()["y"] >= 0

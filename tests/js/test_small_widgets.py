@@ -1,5 +1,6 @@
 """SamplerMicroscope and PoolingProbe in the page."""
 
+import itertools
 import re
 
 import numpy as np
@@ -229,3 +230,40 @@ def test_the_choices_of_the_probe_set_its_traits(open_widget):
         settle(page)
         assert get(page, trait) == value
         assert picture(page, "pooledCanvas") != before
+
+
+def drawn(open_widget, widget, kept):
+    """What a widget draws by `kept`, JavaScript that is called with the context's method, its arguments and fill."""
+    page = open_widget(widget)
+    page.evaluate(
+        """() => {
+      window.drawn = [];
+      for (const method of ["fillText", "arc", "fill"]) {
+        const draw = CanvasRenderingContext2D.prototype[method];
+        CanvasRenderingContext2D.prototype[method] = function (...given) {
+          const { canvas, fillStyle } = this;
+          window.drawn.push({ method, given: given.map(String), on: canvas.dataset.ref, fill: fillStyle });
+          return draw.apply(this, given);
+        };
+      }
+      document.querySelector(".stn-widget").instrument.frame();
+    }"""
+    )
+    return page.evaluate(f"window.drawn.filter({kept})")
+
+
+def test_at_first_all_four_areas_carry_their_weight(open_widget):
+    found = drawn(open_widget, SamplerMicroscope(), "({ method, on }) => method === 'fillText' && on === 'loupe'")
+    assert len(found) == 4 and sum(float(one["given"][0]) for one in found) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("mode", "jumps"), [("bilinear", 3), ("nearest", 2), ("bicubic", 0)])
+def test_where_a_curve_jumps_one_of_its_two_ends_is_hollow(open_widget, mode, jumps):
+    """A row 0, 0.5, 0.75: bilinear's slope jumps at the three centres and where the zeros begin."""
+    widget = SamplerMicroscope([[0, 0.5, 0.75]] * 3, point=(0.8, 1), mode=mode, padding_mode="border")
+    dots = drawn(open_widget, widget, "({ method, on }) => method !== 'fillText' && on === 'strip'")
+    pairs = itertools.pairwise(dots)
+    ends = [fill["fill"] for arc, fill in pairs if arc["method"] == "arc" and arc["given"][2] == "3.5"]
+    assert len(ends) == 2 * jumps
+    hollow, filled = (ends.count(fill) for fill in (max(ends, default=""), min(ends, default="")))
+    assert hollow == filled == jumps

@@ -94,7 +94,7 @@ EXPERIMENTS = [
     ("nearest", "sampler", "nearest", "no gradient"),
     ("× 3", "head_rate", 3, "30 times"),
     ("at random", "start", "random", "pieces of digits"),
-    ("leaning 30°", "lean", 30, "upright was never taught"),
+    ("tilted 30°", "lean", 30, "doesn't ask for upright digits"),
     ("rotate, shift", "transform", "rigid", "three numbers"),
     ("+ scale", "transform", "similarity", "four numbers"),
     ("90°", "rotation", 90, "quarter"),

@@ -6,7 +6,7 @@ export function paintLoupe(context, side, { mode, reading, patch, x, y, colours 
   const cells = mode === "bilinear" ? boxCells(reading.terms, x, y, side) : tableCells(reading.terms, side);
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = `600 ${mode === "bicubic" ? 10 : 13}px system-ui, sans-serif`;
+  context.font = `600 ${mode === "bicubic" ? 10 : 11}px system-ui, sans-serif`;
   for (const { left, top, width, height, term } of cells) {
     const shade = (term.pixel - patch.low) / (patch.high - patch.low);
     context.fillStyle = `rgb(${[0, 1, 2].map(() => Math.round(255 * shade))})`;
@@ -14,9 +14,10 @@ export function paintLoupe(context, side, { mode, reading, patch, x, y, colours 
     context.strokeStyle = colours.grid;
     context.lineWidth = 2;
     context.strokeRect(left + 1, top + 1, Math.max(width - 2, 0), Math.max(height - 2, 0));
-    if (Math.min(width / 2.4, height) < 14) continue;
+    const weight = format(term.weight);
+    if (context.measureText(weight).width + 2 > width || height < 14) continue;
     context.fillStyle = shade > 0.5 ? "#000" : "#fff";
-    context.fillText(format(term.weight), left + width / 2, top + height / 2);
+    context.fillText(weight, left + width / 2, top + height / 2);
   }
 }
 

@@ -203,9 +203,14 @@ class Microscope extends Instrument {
     context.font = `${clamp(view.scale / 4, 9, 17)}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "bottom";
+    context.lineWidth = 3;
     patch.data.forEach((v, i) => {
-      const [x, y] = view.place(i % patch.width, Math.floor(i / patch.width));
-      context.fillStyle = (v - patch.low) / (patch.high - patch.low) > 0.5 ? "#000" : "#fff";
+      const [m, n] = [i % patch.width, Math.floor(i / patch.width)];
+      const [x, y] = view.place(m, n);
+      const bright = (v - patch.low) / (patch.high - patch.low) > 0.5;
+      context.fillStyle = bright ? "#000" : "#fff";
+      context.strokeStyle = bright ? "#fffc" : "#000c"; // legible on the orange box, too
+      if (this.reading.terms.some(({ row, column }) => row === n && column === m)) context.strokeText(format(v), x, y + view.scale * 0.46);
       context.fillText(format(v), x, y + view.scale * 0.46);
       context.fillRect(x - 1.5, y - 1.5, 3, 3);
     });

@@ -22,8 +22,8 @@ export function paintStrip(context, width, height, { patch, x, y, mode, padding,
   paintZero(context, values, colours, "V");
   paintZero(context, slopes, colours, "\u2202V/\u2202x");
   for (const piece of curvePieces(patch, y, { mode, padding }, ...ends)) {
-    paintPiece(context, values, piece.map((p) => [p.x, p.value]), colours.output, mode === "nearest");
-    paintPiece(context, slopes, piece.map((p) => [p.x, p.dx]), colours.gradient, mode !== "bicubic");
+    paintPiece(context, values, piece, "value", colours.output, colours.paper);
+    paintPiece(context, slopes, piece, "dx", colours.gradient, colours.paper);
   }
   paintCursor(context, values, x, colours.grid, { top: values.top, bottom: slopes.bottom });
   paintDot(context, values.across(x), values.up(reading.value), colours.output, colours.paper);
@@ -31,7 +31,7 @@ export function paintStrip(context, width, height, { patch, x, y, mode, padding,
   return values;
 }
 
-// Points of the curve, cut where V (nearest) or its slope (bilinear, a mirror) jumps.
+// Points of the curve, cut where V (nearest) or its slope (bilinear, a mirror) jumps, with what is read at and just beyond their ends.
 function curvePieces(patch, y, { mode, padding }, first, last) {
   const breaks = [first];
   const offset = mode === "nearest" ? 0.5 : 0;
@@ -39,12 +39,11 @@ function curvePieces(patch, y, { mode, padding }, first, last) {
   if (padding === "reflection" && !offset) breaks.push(-0.5, patch.width - 0.5);
   breaks.push(last);
   breaks.sort((a, b) => a - b);
+  const read = (x) => ({ x, ...magnify(patch, x, y, mode, padding) });
   return breaks.slice(1).map((end, i) => {
     const start = breaks[i];
-    return Array.from({ length: STEPS + 1 }, (_, k) => {
-      const at = start + ((end - start) * clamp(k / STEPS, 1e-6, 1 - 1e-6));
-      return { x: at, ...magnify(patch, at, y, mode, padding) };
-    });
+    const points = Array.from({ length: STEPS + 1 }, (_, k) => read(start + (end - start) * clamp(k / STEPS, 1e-6, 1 - 1e-6)));
+    return { points, ends: [read(start), read(end)], beyond: [read(start - 1e-6), read(end + 1e-6)] };
   });
 }
 
@@ -75,14 +74,18 @@ function paintZero(context, plot, colours, name) {
   context.fillText(format(0, 0), plot.left - 6, plot.up(0) - 6);
 }
 
-// A piece of a curve; where the curve jumps, its ends are dots.
-function paintPiece(context, plot, points, colour, jumps) {
-  paintCurve(context, plot, points, { colour, width: 3 });
-  if (!jumps) return;
-  context.fillStyle = colour;
-  for (const [x, y] of [points[0], points.at(-1)]) {
+// A piece of a curve; where the curve jumps, its end is a dot, hollow where the curve has another value just there.
+function paintPiece(context, plot, { points, ends, beyond }, key, colour, paper) {
+  paintCurve(context, plot, points.map((point) => [point.x, point[key]]), { colour, width: 3 });
+  const apart = (a, b) => Math.abs(plot.up(a[key]) - plot.up(b[key])) > 1;
+  [points[0], points.at(-1)].forEach((end, i) => {
+    if (!apart(end, beyond[i])) return;
     context.beginPath();
-    context.arc(plot.across(x), plot.up(y), 3.5, 0, 2 * Math.PI);
+    context.arc(plot.across(end.x), plot.up(end[key]), 3.5, 0, 2 * Math.PI);
+    context.fillStyle = apart(end, ends[i]) ? paper : colour;
     context.fill();
-  }
+    context.strokeStyle = colour;
+    context.lineWidth = 1.5;
+    context.stroke();
+  });
 }

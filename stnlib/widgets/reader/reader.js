@@ -16,15 +16,15 @@ import DIGITS from "./digits.json";
 import TEMPLATE from "./reader.html";
 
 const REACH = 14;
-const MARGIN = 1.4;
+const MARGIN = 1.6; // a window rotated by 45 degrees still lies on the canvas
 const SIZES = [0.3, 2];
 const TRAITS = ["picture", "image", "drawing", "angle", "size", "shift", "view", "relieved", "networks", "name"];
 const ANGLES = Array.from({ length: 49 }, (_, i) => 7.5 * i - 180);
 const TOLD = 60; // degrees: the rotation of which the page tells what networks do with it over the whole test set
 const LESSONS = {
   false: "Pose first: the transformer learned from known rotations, then learned on from labels with its classifier.",
-  true: "All at once: from labels alone, the classifier learns to read rotated digits itself and relieves its "
-    + "transformer. Nothing in the loss asks that to rotate further.",
+  true: "All at once: from labels alone, the classifier learns to read rotated digits itself and leaves its "
+    + "transformer less to correct.",
 };
 const LOADING = "The networks are on their way.";
 const DASHES = [[], [2, 4], [9, 4], [9, 3, 2, 3]];
@@ -134,7 +134,7 @@ class Reader extends Instrument {
     const right = ({ accuracy }) => percent((accuracy[TOLD] + accuracy[-TOLD]) / 2, 1);
     const corrected = Math.min(measured.corrected[TOLD], measured.corrected[-TOLD]);
     return `${LESSONS[this.model.get("relieved")]} On MNIST's test set ${name} corrects ${percent(Math.max(corrected, 0), 0)} of a ${TOLD}\u00b0 `
-      + `rotation (median) and predicts ${right(measured)} right${rival ? `, ${rival.name} alone ${right(rival.measured)}` : ""}.`;
+      + `rotation (median) and is ${right(measured)} accurate${rival ? `, ${rival.name} alone ${right(rival.measured)}` : ""}.`;
   }
 
   setPose(change) {

@@ -14,9 +14,9 @@ export function adopt(el, template, folder) {
   el.classList.add("stn-widget", "stn-live");
   el.dataset.widget = folder;
   if (!el.querySelector(".stn-app")) el.insertAdjacentHTML("afterbegin", template);
-  instances += 1;
+  instances += 1; // of this kind: each kind is a module of its own
   for (const group of el.querySelectorAll("[data-choice]")) {
-    for (const input of group.querySelectorAll("input")) input.name = `stn-${instances}-${group.dataset.choice}`;
+    for (const input of group.querySelectorAll("input")) input.name = `stn-${folder}-${instances}-${group.dataset.choice}`;
   }
   el.querySelectorAll("[disabled][data-wait]").forEach((control) => (control.disabled = false));
   return collectRefs(el);

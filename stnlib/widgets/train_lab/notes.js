@@ -37,7 +37,7 @@ const LESSONS = {
     3: "Theta's layer learns 30 times as fast as by default: one step moves the windows far off the digits. Watch the outputs lose everything.",
   },
   start: { random: "Theta starts at random: the windows begin rotated, stretched or mirrored, and the classifier gets pieces of digits. Most runs lose the digits before anything is learned." },
-  lean: { 30: "All digits lean by 30\u00b0, in training and in the test. The transformer makes them agree all the same, and its \u201cupright\u201d now leans: upright was never taught." },
+  lean: { 30: "All digits are tilted by 30\u00b0, in training and in the test. The transformer makes them agree all the same, and its \u201cupright\u201d is tilted, too: the loss doesn't ask for upright digits." },
   transform: {
     rigid: "Theta has three numbers: angle and shift. Sizes stay as different as they come in.",
     similarity: "Theta has four numbers: size, angle and shift, what the digits were distorted with.",

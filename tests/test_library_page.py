@@ -41,6 +41,11 @@ def test_the_transforms_are_all_there_with_their_number_of_parameters():
     assert f"{transforms.parameter_count('tps')} for the default 4 × 4" in PAGE
 
 
+def test_the_notation_lists_every_transform():
+    listed = NOTATION.partition("| Name | Parameters, in order |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", listed, re.MULTILINE) == list(transforms.NAMES)
+
+
 @pytest.mark.parametrize("name", stnlib.__all__)
 def test_what_stnlib_exports_has_an_entry(name):
     assert f":: stnlib.{name}\n" in PAGE

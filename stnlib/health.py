@@ -18,6 +18,7 @@ from stnlib.layers import SpatialTransformer
 
 BATCH = 256
 ASLEEP = 0.02  # below this spread theta counts as the same for all images
+ALIVE = 0.02  # a feature that varies by less than this share of its size, a saturated tanh say, carries nothing
 SIDE = 16  # the lattice of sampling points that is looked at has so many points along each axis
 
 
@@ -68,7 +69,7 @@ STATES = (
     State(
         "dead features",
         "live",
-        "Most features of the localization are the same for all images, so theta cannot follow them.",
+        "Most features of the localization are zero or saturated, the same for all images: theta cannot follow them.",
         "End the localization in LayerNormalization and a tanh layer instead of a ReLU, and train again.",
         below=0.25,
     ),
@@ -244,7 +245,10 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
     >>> print(health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))[0].verdict)
     eye is asleep: theta is the same for all images. Let the distortion grow ...
     """
-    images = np.asarray(images, "float32")
+    try:
+        images = np.asarray(images, "float32")
+    except (TypeError, ValueError):
+        _checks.fail("images", f"a {type(images).__name__}", "an array (N, H, W, C), a batch of a data set say")
     if len(images) < 2:
         _checks.fail("images", f"{len(images)}", "at least 2, to see whether theta differs")
     seen: dict = {}
@@ -348,7 +352,8 @@ def _measure(
     frame = _frame(points) @ np.linalg.pinv(_frame(upright))
     flipped = (np.linalg.det(frame) < 0) | (np.trace(frame, axis1=1, axis2=2) < 0)
     longer, shorter = np.linalg.svd(np.nan_to_num(frame, posinf=0, neginf=0), compute_uv=False).T
-    alive = np.ptp(features, axis=0) > 1e-6 * max(1.0, np.abs(features[np.isfinite(features)]).max(initial=0))
+    size_of = np.abs(np.where(np.isfinite(features), features, 0)).max(axis=0)
+    alive = np.ptp(features, axis=0) > np.maximum(ALIVE * size_of, 1e-6 * max(1.0, size_of.max()))
     measures = {
         "undefined": float(np.mean(~defined)),
         "outside": float(np.mean((np.abs(points) > 1 + 1e-5).any(axis=-1))),

@@ -34,6 +34,13 @@ def dead():
     return layer
 
 
+def saturated():
+    """Each tanh so far up that it varies by a thousandth: what large sums before it do."""
+    layer = eye(follow=0.05)
+    layer.localization.layers[-1].bias.assign(np.full(16, 4, "float32"))
+    return layer
+
+
 BROUGHT = {
     "not a number": lambda: eye([np.nan, 0, 0, 0, 1, 0]),
     "collapsed": lambda: eye([3, 1, 6, 2, 4, -5], follow=0.1),
@@ -69,6 +76,15 @@ def test_a_theta_that_is_nan_is_not_reported_as_the_identity():
     some[:6] = np.nan
     line = str(health(eye(follow=0.05), some)[0])
     assert line.startswith("eye: theta NaN or infinite for 25 % of the images, outside ") and "zoom" in line
+
+
+def test_saturated_features_are_dead_too():
+    layer = saturated()
+    features = ops.convert_to_numpy(layer.localization(IMAGES))
+    assert np.ptp(features, axis=0).min() > 1e-4
+    (report,) = health(layer, IMAGES)
+    assert report.state == "dead features" and report.alive < 4
+    assert health(eye(follow=0.05), IMAGES)[0].alive == 16
 
 
 def test_mirrored_is_flipped_too():
@@ -299,6 +315,7 @@ class Idle(keras.Model):
         (lambda: health(Idle(), IMAGES), "model: .* got 'idle', which never calls 'eye'"),
         (lambda: health(eye(), IMAGES, labels=np.zeros(24)), "labels: .* got 'eye' not compiled"),
         (lambda: health(eye(), IMAGES[:1]), "images: expected at least 2"),
+        (lambda: health(eye(), {"image": IMAGES}), r"images: expected an array \(N, H, W, C\).*, got a dict"),
         (lambda: health(eye(), IMAGES, truth=np.zeros((24, 5))), r"truth: expected \(24, 6 or 8\)"),
     ],
 )

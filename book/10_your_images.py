@@ -116,9 +116,15 @@ figure = before_after(first)
 print(f"{len(train):,} + {len(test):,} images of {HEIGHT} x {WIDTH} pixels")
 print(f"labels: {train.labels.shape[1]} out of {len(train.symbols)} symbols, "
       f"the first is {train.text(train.labels[0])!r}")
+filled = (np.array(train.symbols)[train.labels] != " ").sum(axis=1)
+for length, count in zip(*np.unique(filled, return_counts=True), strict=True):
+    print(f"labels with {length} symbols: {count:,}")
 print("corners:", "unknown" if train.corners is None else train.corners.shape)
 
 # %% [markdown]
+# The network gets as many outputs as the longest label has symbols. A length that occurs once is probably a typing
+# mistake.
+#
 # Grey, transparent, 16-bit and rotated images all become `(height, width, 3)`, `uint8`. Every image is fitted into
 # the median proportions of the folder, never stretched; its edge fills the rest.
 #
@@ -556,7 +562,7 @@ figure = plotting.strip(shown, ["wrong order", "right order"], size=3.2)
 
 # %% [markdown]
 # A quarter of a rotation. `np.roll(corners, -1, axis=1)` puts the upper left first. If they come out mirrored, the
-# order is counter-clockwise: `corners[:, ::-1]`, then roll.
+# order is counter-clockwise: `corners[:, ::-1]`, then roll. (`pictures.read` refuses a table with either mistake.)
 #
 # :::{solution-end}
 # :::

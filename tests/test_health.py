@@ -14,12 +14,12 @@ from stnlib.layers import TimeDistributed
 IMAGES = np.random.default_rng(0).random((24, 8, 8, 1)).astype("float32")
 
 
-def eye(theta=None, follow=0.0, activation="tanh", transform="affine", name="eye", **options):
+def eye(theta=None, follow=0.0, activation="tanh", transform="affine", name="eye", shape=(8, 8, 1), **options):
     """A transformer whose head has `theta` as bias, and a kernel of the size `follow`."""
     keras.utils.set_random_seed(0)
     body = keras.Sequential([layers.Flatten(), layers.Dense(16, activation=activation)])
     layer = SpatialTransformer(body, transform, name=name, **options)
-    layer.build((None, 8, 8, 1))
+    layer.build((None, *shape))
     if theta is not None:
         layer.head.bias.assign(np.asarray(theta, "float32"))
     kernel = np.random.default_rng(1).normal(size=layer.head.kernel.shape)
@@ -138,6 +138,27 @@ def test_several_transformers_nested_and_in_a_film():
     for wrapper in (keras.layers.TimeDistributed, TimeDistributed):
         (report,) = health(wrapper(eye(follow=0.05)), IMAGES.reshape(8, 3, 8, 8, 1))
         assert report.state == "working"
+
+
+@pytest.mark.parametrize(
+    ("theta", "state"),
+    [
+        ([0.6, 0, 0, 0, 0.6, 0], "working"),
+        ([0.6, 0, 9, 0, 0.6, 0], "collapsed"),
+        ([-0.6, 0, 0, 0, -0.6, 0], "flipped"),
+        ([1.7, 0, 0, 0, 1.7, 0], "zoomed out"),
+        ([1, 0, 0, 0, 1, np.nan], "not a number"),
+    ],
+)
+def test_colour_images_that_are_not_square_two_models_deep_beside_a_sleeper(theta, state):
+    images = np.random.default_rng(0).random((24, 6, 20, 3)).astype("float32")
+    first = eye(theta, 0.05, shape=(6, 20, 3), name="first", return_theta=True)
+    model = keras.Model(inputs := keras.Input((6, 20, 3)), first(inputs)[0])
+    for _ in range(2):
+        model = keras.Model(inputs := keras.Input((6, 20, 3)), model(inputs))
+    second = eye(shape=(6, 20, 3), name="second")(inputs)
+    model = keras.Model(inputs, layers.Concatenate()([model(inputs), second]))
+    assert {report.name: report.state for report in health(model, images)} == {"first": state, "second": "asleep"}
 
 
 def test_the_truth_tells_followers_from_wanderers():

@@ -116,7 +116,8 @@ class SpatialTransformer(ImageLayer):
         `(B, F)`, and for images that are not floating-point or have not four axes.
     :Source: Jaderberg et al. 2015, section 3.
 
-    >>> layer = SpatialTransformer(keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)]))
+    >>> body = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)])
+    >>> layer = SpatialTransformer(body)
     >>> images = keras.random.uniform((2, 8, 8, 1))
     >>> bool(ops.max(ops.abs(layer(images) - images)) < 1e-5)
     True

@@ -144,7 +144,7 @@ def _recipe_line(records: Rows) -> tuple:
         mean([1 - r["error"]["distorted"] for r in records]),
         mean([1 - r["error"]["characters"] for r in records if "characters" in r["error"]]),
         mean([r["found"]["corrected"] for r in records if r.get("found", {}).get("corrected") is not None]),
-        ", ".join(f"{count} {name}" for name, count in states.items()) or "–",
+        ", ".join(f"{name} × {count}" for name, count in states.items()) or "–",
     )
 
 

@@ -405,12 +405,14 @@ told = {name: f"{np.mean(found):.1f} %" + (
     for name, found in measured.items()}
 Markdown(
     report.recipes_table("plates") + "\n\nTaught the poses first, the network reads this share of the plates without a "
-    f"mistake: {told['pose']}. From labels, while the distortion grows, it is {told['curriculum']} after more epochs; for "
-    f"the CNN alone, on full distortion throughout, {told['cnn']}. Rows with one seed rank no recipes that lie close together."
+    f"mistake: {told['pose']}. From labels, while the distortion grows, it is {told['curriculum']} after more epochs: "
+    f"higher at its best, and less reliable. The CNN alone, on full distortion throughout, reads {told['cnn']}. Rows with "
+    "one seed rank no recipes that lie close together."
 )
 
 # %% tags=["claim"]
-assert min(measured["pose"] + measured["curriculum"]) > max(measured["cnn"]) + 10
+assert min(measured["pose"]) > max(measured["cnn"]) + 10
+assert max(measured["curriculum"]) > max(measured["pose"]) and min(measured["curriculum"]) < min(measured["pose"])
 
 # %% [markdown]
 # ## When you don't need one

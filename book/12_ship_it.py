@@ -249,8 +249,8 @@ assert any("add" in part["name"] for part in sums) and any("mul" in part["name"]
 
 # %% [markdown]
 # On the way to pixels, $x + 1$ runs from 0 to 2 and $188 (x + 1)$ from 0 to 376. The converter gave both the coarse step
-# of the second, so $x + 1$ has two values left, and a row of the plate is read at two places: bands of colour. Even with
-# a step of its own, a position would be rounded to the nearest 0.73 pixel, and bilinear weights are fractions of a pixel.
+# of the second, so $x + 1$ has two or three values left, and a row of the plate is read at as few places: bands of
+# colour. Even with a step of its own, a position would be rounded to the nearest 0.73 pixel, and bilinear weights are fractions of a pixel.
 #
 # Some accelerators run 8-bit activations only. For those, split the model: the convolutions, nearly all the work, go into
 # 8 bits; the head, the grid and the sampler between them stay in float32. This takes chapter 10's model, too, with its
@@ -316,8 +316,8 @@ print(f"digits read as before: {same:.1%}")
 assert same > 0.9
 
 # %% [markdown]
-# The phone runs the three files one after the other. On the plates that costs a little in every column of the table
-# against dynamic range, so split only for hardware that needs it.
+# The phone runs the three files one after the other. On the plates that is slower than dynamic range, no smaller, and
+# keeps fewer characters, so split only for hardware that needs it.
 #
 # ## Watch theta after deployment
 #

@@ -113,8 +113,10 @@ def test_a_page_asks_for_little_before_it_is_scrolled(site, visit, path):
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_jumps_while_a_page_loads(visit, path, size):
+    """Nor when its first widget comes to life."""
     page = visit(path, size=size).page
     scroll_through(page)
+    page.wait_for_function("[...document.querySelectorAll('.stn-widget')].slice(0, 1).every((one) => one.instrument)")
     shifts = page.evaluate(
         """() => new Promise((done) => {
             const seen = [];
@@ -179,6 +181,17 @@ def test_no_line_starts_with_the_comma_of_a_formula(look, path):
         SHORT,
     )
     assert torn == []
+
+
+FOOTER = "Math.max(...[...document.querySelectorAll('footer')].map((e) => e.getBoundingClientRect().bottom))"
+
+
+def test_a_page_ends_with_its_footer(look, chapter):
+    """What is folded away, the solutions, does not lengthen it."""
+    page = look(chapter, size=PHONE).page
+    solutions = page.locator(".solution.toggle").count()
+    page.wait_for_function(f"document.querySelectorAll('.solution.toggle-hidden').length === {solutions}")
+    assert page.evaluate(f"document.documentElement.scrollHeight - scrollY - {FOOTER}") < 3
 
 
 def test_no_button_covers_the_title_of_a_box(look, chapter):

@@ -23,17 +23,6 @@ def test_the_colour_switch_goes_round_and_is_remembered(visit):
     assert theme(page) == seen[-1]
 
 
-FOOTER = "Math.max(...[...document.querySelectorAll('footer')].map((e) => e.getBoundingClientRect().bottom))"
-
-
-def test_a_page_ends_with_its_footer(visit, chapter):
-    """What is folded away, the solutions, does not lengthen it."""
-    page = visit(chapter, size=PHONE).page
-    solutions = page.locator(".solution.toggle").count()
-    page.wait_for_function(f"document.querySelectorAll('.solution.toggle-hidden').length === {solutions}")
-    assert page.evaluate(f"document.documentElement.scrollHeight - scrollY - {FOOTER}") < 3
-
-
 def test_paper_is_white(visit):
     page = visit(CHAPTER, scheme="dark").page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -7,7 +7,6 @@ import pytest
 from stnlib.widgets.core import pack
 from stnlib.widgets.reader import networks
 from tests.js.acts import at_rest, centre, mouse_drag, settle, touch_drag
-from tests.js.test_reach import SHIFTS
 from tests.site.conftest import DESKTOP, FOLDER, PHONE, pages
 
 pytestmark = pytest.mark.site
@@ -83,12 +82,6 @@ def test_without_javascript_a_picture_stands_in(visit, path, widget):
     page = visit(path, java_script_enabled=False).page
     assert page.locator(".stn-fallback svg").first.is_visible()
     assert page.locator(".stn-app").first.is_hidden()
-
-
-@pytest.mark.parametrize(("path", "widget"), PAGES)
-@pytest.mark.parametrize("size", [DESKTOP, PHONE])
-def test_nothing_jumps_while_the_page_loads(widget_page, path, widget, size):
-    assert widget_page(path, size=size).page.evaluate(SHIFTS) <= 0.1
 
 
 def test_the_page_s_own_switch_darkens_the_widget(widget_page):

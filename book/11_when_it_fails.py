@@ -153,8 +153,9 @@ def compare(broken, fixed=None, images=five, rows=("input", "broken", "fixed")):
 # ## Garbage from the first step: a random start
 #
 # This head starts with Keras's default weights in place of the identity
-# ([reported here](https://github.com/kevinzakka/spatial-transformer-network/issues/10)). It skews images or
-# loses them before the classifier has learned anything. After six epochs its training accuracy is still far below the working network's.
+# ([reported here](https://github.com/kevinzakka/spatial-transformer-network/issues/10)). It skews images or loses
+# them before the classifier has learned anything. After six epochs its training accuracy is still far below the working
+# network's.
 
 # %%
 random = build()

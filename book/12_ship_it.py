@@ -279,10 +279,10 @@ def split(model):
 
 # %% tags=["claim"]
 training.set_seed(SEED)
-finder = models.finder((48, 188, 3))
+plate_finder = models.finder((48, 188, 3))
 plate_reader = keras.Sequential([
     keras.Input((48, 188, 3)), layers.Rescaling(1 / 255),
-    stnlib.SpatialTransformer(finder, output_size=(24, 94), padding_mode="border", name="transformer"),
+    stnlib.SpatialTransformer(plate_finder, output_size=(24, 94), padding_mode="border", name="transformer"),
     models.reader((24, 94, 3), 5, 33, (12, 24, 32))])
 plate_reader.layers[1].head.bias.assign([1.2, 0.1, 0.1, 0.1, 1.1, 0])  # in part beyond the border
 seen = 255 * test_plates.images[:4]

@@ -273,7 +273,7 @@ TrainingReplay()
 # %% [markdown]
 # And this is what the STN+CNN of this page makes of the test set.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, small ones grow; rotations are corrected in part or not at all. Upper row of each pair: distorted test digits; lower row: what the trained transformer makes of them.", "name": "fig-06-digits"}, "image": {"alt": "Two pairs of rows with five digits each, 0 to 9. In the upper row of a pair the digits are rotated, small, slanted or near an edge; in the lower row they are centred and larger; some are more upright, others still lie on their side."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, small ones grow; some rotations remain. Upper row of each pair: distorted test digits; lower row: what the trained transformer makes of them.", "name": "fig-06-digits"}, "image": {"alt": "Two pairs of rows with five digits each, 0 to 9. In the upper row of a pair the digits are rotated, small, slanted or near an edge; in the lower row they are centred and larger; some are more upright, others still lie on their side."}}
 transformer = trained["STN+CNN"].get_layer("transformer")
 straightened = np.asarray(transformer(x_distorted))
 classes = [y_test == digit for digit in range(10)]

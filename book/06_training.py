@@ -514,7 +514,8 @@ figure = plotting.strip(np.concatenate([pushed, transformer(pushed)]), columns=5
 # %%
 localization = keras.Sequential([
     layers.AveragePooling2D(2), layers.Conv2D(16, 5, activation="relu"),
-    layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(32, activation="tanh"),
+    layers.MaxPooling2D(2), layers.Flatten(),
+    layers.Dense(32), layers.LayerNormalization(), layers.Activation("tanh"),
 ])
 front = SpatialTransformer(localization, output_size=(32, 32))
 model = keras.Sequential([

@@ -148,7 +148,8 @@ def image_luck(row):
     return 100 * np.sqrt(p * (1 - p) / row["test_images"])
 
 
-several = [row for row in table.rows() if row["seeds"] > 1]
+several = [row for row in table.rows()
+           if row["experiment"] == "article" and row["seeds"] > 1]
 multiples = np.array([row["spread"] / image_luck(row) for row in several])
 
 
@@ -161,8 +162,8 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 
 # %% tags=["claim"]
 assert np.isclose(compare.seed_multiple(), seed_multiple()) and 1.05 < seed_multiple() < 1.15
-(one,) = [r for r in table.rows(epochs=20) if r["seeds"] > 1]
-assert one["seeds"] == 2 and one["experiment"] == "paper" and 0.55 < one["spread"] / image_luck(one) < 0.65
+(one,) = [r for r in table.rows(epochs=20) if r["experiment"] == "paper" and r["seeds"] > 1]
+assert one["seeds"] == 2 and 0.55 < one["spread"] / image_luck(one) < 0.65
 
 # %% [markdown]
 # Those are networks of the article, trained for five epochs. In the paper's protocol only the FCN on R has a second

@@ -107,7 +107,7 @@ def test_the_protocol_is_the_papers(digits):
     rates = [float(procedure.rate()(step)) for step in (0, 49_999, 50_000, 99_999, 100_000, 150_000)]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-6)
     model = procedure.model()
-    assert type(model.optimizer) is keras.optimizers.SGD and model.optimizer.momentum == 0
+    assert isinstance(model.optimizer, keras.optimizers.SGD) and model.optimizer.momentum == 0
     kinds = {type(layer).__name__ for layer in model.layers}
     assert kinds == {"InputLayer", "SpatialTransformer", "Flatten", "Dense"}
     assert run.plan.published_error("st_fcn", "affine", "P_stretch") == 1.5

@@ -280,10 +280,10 @@ assert min(agreement[2], agreement[5]) > max(agreement[k] for k in (0, 1, 3, 4))
 
 # %% tags=["hide-input"]
 training.set_seed(SEED)
-cnn = models.cnn()
-training.compile(cnn)
-training.fit(cnn, *distortions.mixed(x_train, y_train, copies=9, seed=SEED), epochs=5, seed=SEED)
-rival = training.accuracy(cnn, distorted.images, y_test)
+network = models.cnn()
+training.compile(network)
+training.fit(network, *distortions.mixed(x_train, y_train, copies=9, seed=SEED), epochs=5, seed=SEED)
+rival = training.accuracy(network, distorted.images, y_test)
 
 # %% tags=["hide-input"]
 recorded = table.by_model(table.pick("article", "article", "distorted"))

@@ -283,13 +283,13 @@ figure = compare(*pictures, images=np.sqrt(five))
 # same.
 
 # %%
-def cnn():
+def strong_classifier():
     return [layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(2),
             layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2),
             layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(10)]
 
 
-strong = train(build(cnn(), rate=1e-3), epochs=3)
+strong = train(build(strong_classifier(), rate=1e-3), epochs=3)
 report = examine(strong)
 
 # %% [markdown]
@@ -297,7 +297,7 @@ report = examine(strong)
 # labels. `training.PosePairs` makes such poses from upright images.
 
 # %%
-taught = build(cnn(), rate=1e-3)
+taught = build(strong_classifier(), rate=1e-3)
 transformer = taught.get_layer("transformer")
 training.fit_pose(transformer, x, theta, epochs=6, learning_rate=4e-3)
 fixed_report = examine(train(taught, epochs=3))

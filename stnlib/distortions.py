@@ -96,7 +96,7 @@ def warp(
     :Shapes: images `(N, H, W, C)`, theta `(N, P)`; result `(N, H_out, W_out, C)`, NumPy float32.
     :Convention: theta maps output to input, corners not aligned; `output_size` None is the input's;
         `padding_mode` says what lies outside, as in `stnlib.grid_sample`. From 30,000 images on the work is compiled,
-        on TensorFlow: a tenth of the time, and other last bits.
+        on TensorFlow: several times faster, with other last bits.
     :Errors: ValueError when images and theta differ in number, for other shapes and for unknown names.
     :Source: Jaderberg et al. 2015, section 3, the sampler of `stnlib.SpatialTransformer`.
 

@@ -5,12 +5,12 @@ import signal
 import threading
 import time
 
+import distributed
 import pytest
 
 from stnlib.experiments import __main__ as command_line
 from stnlib.experiments import files
 
-distributed = pytest.importorskip("distributed")
 OPTIONS = ["--model", "fcn_mixed", "--dataset", "uci", "--train-size", "64"]  # two runs
 
 

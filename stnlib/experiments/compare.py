@@ -1,6 +1,6 @@
 """Which differences are clear: between two runs on the same test images, and between our errors and published ones.
 
-Rows are those of `stnlib.experiments.table.rows`, records those of `stnlib.experiments.files.read_results`.
+Rows are those of `stnlib.experiments.table.rows`.
 """
 
 from __future__ import annotations
@@ -38,19 +38,6 @@ def mcnemar(wrong: np.ndarray, rival: np.ndarray) -> Paired:
     tosses = only + only_rival
     tail = sum(math.comb(tosses, heads) for heads in range(min(only, only_rival) + 1))
     return Paired(only, only_rival, min(1.0, 2 * tail / 2**tosses))
-
-
-def paired_records(record: dict, rival: dict, test: str = "distorted") -> Paired:
-    """Compare two runs on one test set.
-
-    :Errors: ValueError for records of different test sets, and for one that does not tell which images were wrong.
-    """
-    if record["test_set_sha256"] != rival["test_set_sha256"]:
-        raise ValueError(f"rival: expected a run on the test set of {record['name']}, got {rival['name']}")
-    for each in (record, rival):
-        if test not in each.get("wrong", {}):
-            raise ValueError(f"{each['name']}: expected a record that tells which images of {test!r} were wrong")
-    return mcnemar(*(files.unpacked(each["wrong"][test], each["test_images"]) for each in (record, rival)))
 
 
 def paired(row: dict, rival: dict) -> Paired | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,7 +13,8 @@ from stnlib import _checks, _compile, poses, transforms
 from stnlib.grid import transform_points
 from stnlib.sampling import PADDINGS, sample
 
-CHUNK = 4096
+CHUNK = 4096  # images resampled at once, fewer where they have more numbers than this:
+NUMBERS = 2**24
 BULK = 30_000  # images from which on a compilation pays, a third of a second each
 FILL = 0.97  # of the image is covered by an object where nothing is left of its distortion
 SIDE = 28  # the size for which the distortions were described; others follow in proportion
@@ -114,8 +116,9 @@ def warp(
     how = {"size": tuple(size), "transform": transform, "padding_mode": padding_mode}
     resampled = _compile.in_bulk(_resampled, **how) if len(images) >= BULK else functools.partial(_resampled, **how)
     result = np.empty((len(images), *size, images.shape[-1]), "float32")
-    for start in range(0, len(images), CHUNK):
-        part = slice(start, start + CHUNK)
+    chunk = min(CHUNK, NUMBERS // math.prod(result.shape[1:]) + 1)
+    for start in range(0, len(images), chunk):
+        part = slice(start, start + chunk)
         sampled = resampled(ops.convert_to_tensor(images[part]), ops.convert_to_tensor(theta[part]))
         result[part] = ops.convert_to_numpy(sampled)
     return result

@@ -397,13 +397,15 @@ def _correlation(found: np.ndarray, true: np.ndarray) -> float:
 
 def _rotation(found: np.ndarray, true: np.ndarray) -> float:
     """How many degrees grids rotate for each degree of the true ones; NaN where those rotate by less than 3 or so."""
-    found, true = (
-        np.arctan2(frame[:, 1, 0] - frame[:, 0, 1], frame[:, 0, 0] + frame[:, 1, 1])
-        for frame in (_frame(found), _frame(true))
-    )
-    if true.std() < 0.05:
-        return np.nan
-    return float(np.mean((found - found.mean()) * (true - true.mean())) / true.var())
+    found, true = (_angles(_frame(points)) for points in (found, true))
+    return float(np.mean(found * true) / true.var()) if true.std() >= 0.05 else np.nan
+
+
+def _angles(frame: np.ndarray) -> np.ndarray:
+    """How far each grid is rotated from their mean, the short way round, in radians."""
+    angles = np.arctan2(frame[:, 1, 0] - frame[:, 0, 1], frame[:, 0, 0] + frame[:, 1, 1])
+    near = np.angle(np.exp(1j * (angles - np.angle(np.exp(1j * angles).mean()))))
+    return near - near.mean()
 
 
 def _gradients(model: keras.Model, layers: list, images: np.ndarray, labels: Any) -> dict:

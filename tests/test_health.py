@@ -207,12 +207,14 @@ def test_a_theta_from_input_to_output_is_told_from_poor_training():
     assert report.state == "inverted" and "invert" in report.verdict
 
 
+@pytest.mark.parametrize("upright", [0, np.pi])
 @pytest.mark.parametrize(("share", "state"), [(0.9, "working"), (0.02, "not rotating")])
-def test_the_share_of_the_rotation_that_theta_follows(share, state):
-    """Shifts are followed fully, so that the correlation alone would not show it."""
+def test_the_share_of_the_rotation_that_theta_follows(share, state, upright):
+    """Shifts are followed fully, so that the correlation alone would not show it; upside down it is the same share."""
     angle, shift = np.random.default_rng(2).uniform(-0.8, 0.8, (2, 24))
     theta, truth = (
-        np.stack([np.cos(a), -np.sin(a), shift, np.sin(a), np.cos(a), shift], axis=1) for a in (share * angle, angle)
+        np.stack([np.cos(a), -np.sin(a), shift, np.sin(a), np.cos(a), shift], axis=1)
+        for a in (upright + share * angle, upright + angle)
     )
     layer = SpatialTransformer(layers.Flatten(), name="eye")
     layer.build((None, 6, 1, 1))

@@ -4,7 +4,7 @@
 
 Seconds are the process's own processor time in training steps (both networks, drawing the digits included, measuring
 the test set not), so that a busy machine does not count. Accuracy is that on the 360 test digits. `ahead` is the first
-look at which the transformer is 30 points ahead of the network beside it, `ninety` the first at 90 %.
+look at which the transformer is 30 points ahead of the network beside it, `ninety` the first at 90%.
 """
 
 import argparse

@@ -101,7 +101,7 @@ def run(frames=FRAMES):
         for name, make in cases().items():
             for scale in (1, 2):
                 results[f"{name}, {scale}x"] = entry = measure(browser, make(), width, scale, frames)
-                print(f"{name}, {scale}x: {entry['median_ms']} ms (95 %: {entry['p95_ms']} ms)", flush=True)
+                print(f"{name}, {scale}x: {entry['median_ms']} ms (95%: {entry['p95_ms']} ms)", flush=True)
         version = browser.version
     unit = "ms a frame while dragging; 1x and 2x are device pixels for each CSS pixel"
     return common.report("widgets", unit, {"chromium": version}, results, output_shown_px=SHOWN)

@@ -117,7 +117,7 @@ prediction, confidence = p.argmax(-1), p.max(-1)
 
 # %% mystnb={"figure": {"caption": "You never stop seeing a 2; the network does. The widget's 2, rotated from 80 degrees clockwise to 80 degrees counter-clockwise. Above each: the angle, the prediction, and its confidence.", "name": "fig-01-rotated"}, "image": {"alt": "Nine pictures of the same handwritten 2, rotated from -80 to 80 degrees. Above each stand the angle, the network's prediction and its confidence: 2 in the middle, other digits towards both ends."}} tags=["hide-input"]
 shown = np.flatnonzero(ANGLES % 20 == 0)
-titles = [f"{ANGLES[i]}°: {prediction[i]} ({100 * confidence[i]:.0f} %)" for i in shown]
+titles = [f"{ANGLES[i]}°: {prediction[i]} ({100 * confidence[i]:.0f}%)" for i in shown]
 plotting.strip(rotating_two[shown], titles=titles, columns=3, size=1.5)
 plt.show()
 
@@ -131,7 +131,7 @@ display(
 Rotated counter-clockwise, this 2 is first misclassified at **{ANGLES[counter]}°**, as a **{prediction[counter]}**;
 clockwise at **{-ANGLES[clock]}°**, as a **{prediction[clock]}** (in steps of 5°). The network is most certain of a
 wrong prediction at {ANGLES[surest]:+d}°, where it gives **{prediction[surest]}** a confidence of
-**{100 * confidence[surest]:.1f} %**.""")
+**{100 * confidence[surest]:.1f}%**.""")
 )
 
 # %% tags=["claim"]
@@ -293,10 +293,10 @@ def nearest(images):
 usual = np.quantile(nearest(x_test)[0], 0.95)
 distance, label = map(np.stack, zip(*(nearest(rotated(twos, degrees)) for degrees in ANGLES[::3]), strict=True))
 
-# %% mystnb={"figure": {"caption": "A rotated 2 leaves the training set. Mean distance of rotated test twos to the nearest training digit of any class. 95 % of the upright test digits, of all classes, have a training digit within the grey band.", "name": "fig-01-distance"}, "image": {"alt": "A curve of distance in pixel space against the angle. It is lowest near zero degrees, inside a grey band, rises on both sides and leaves the band well before 90 degrees."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "A rotated 2 leaves the training set. Mean distance of rotated test twos to the nearest training digit of any class. 95% of the upright test digits, of all classes, have a training digit within the grey band.", "name": "fig-01-distance"}, "image": {"alt": "A curve of distance in pixel space against the angle. It is lowest near zero degrees, inside a grey band, rises on both sides and leaves the band well before 90 degrees."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6, 3.4))
 ax.axhspan(0, usual, color="#999999", alpha=0.2, lw=0)
-ax.annotate("95 % of upright digits", (0, 0), (0, 8), textcoords="offset points", ha="center")
+ax.annotate("95% of upright digits", (0, 0), (0, 8), textcoords="offset points", ha="center")
 plotting.curve(ax, ANGLES[::3], distance.mean(axis=1), "rotated twos", color=plotting.COLORS["input"])
 ax.set(xlabel="rotated, degrees counter-clockwise", ylabel="distance to the nearest", xticks=ANGLES[::6], ylim=(0, None))
 plt.show()
@@ -305,7 +305,7 @@ plt.show()
 outside, is_two = (distance[[0, -1]] > usual).mean(), (label[[0, -1]] == 2).mean()
 display(
     Markdown(f"""
-Rotated by 90 degrees, **{100 * outside:.0f} %** of the twos lie outside that band, and for only {100 * is_two:.0f} %
+Rotated by 90 degrees, **{100 * outside:.0f}%** of the twos lie outside that band, and for only {100 * is_two:.0f}%
 of them the nearest training digit is a 2.""")
 )
 

@@ -52,8 +52,8 @@ plt.show()
 long = {test: recorded[test]["cnn_long"] for test in recorded}
 display(
     Markdown(f"""
-After {long["distorted"]["epochs"]} epochs the CNN misclassifies **{long["distorted"]["mean"]:.1f} %** of the distorted digits
-and {long["original"]["mean"]:.1f} % of the upright ones.""")
+After {long["distorted"]["epochs"]} epochs the CNN misclassifies **{long["distorted"]["mean"]:.1f}%** of the distorted digits
+and {long["original"]["mean"]:.1f}% of the upright ones.""")
 )
 
 # %% tags=["claim"]
@@ -269,9 +269,9 @@ error = {kind: wrong[chosen].mean() for kind, chosen in kinds.items()}
 display(
     Markdown(
         plotting.markdown_table(
-            ("Distortion", *kinds), [("error of the CNN", *(f"{100 * each:.0f} %" for each in error.values()))]
+            ("Distortion", *kinds), [("error of the CNN", *(f"{100 * each:.0f}%" for each in error.values()))]
         )
-        + f"\n\nOf all {wrong.sum()} distorted digits that the CNN misclassifies, it classifies **{100 * same_digit:.0f} %**"
+        + f"\n\nOf all {wrong.sum()} distorted digits that the CNN misclassifies, it classifies **{100 * same_digit:.0f}%**"
         " correctly in their original pose."
     )
 )

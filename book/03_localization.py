@@ -292,7 +292,7 @@ display(
     Markdown(f"""
 So far this is no win: **the CNN of chapter 2, trained again here, reaches {rival:.3f} on the same distorted digits, and
 nobody told it a pose.** The gain comes when transformer and classifier learn together, from labels alone: on all of
-MNIST, a CNN misclassifies {without:.1f} % of the distorted digits, a CNN behind a transformer {with_one:.1f} %.""")
+MNIST, a CNN misclassifies {without:.1f}% of the distorted digits, a CNN behind a transformer {with_one:.1f}%.""")
 )
 
 # %% tags=["claim"]
@@ -337,9 +337,9 @@ median = {
 }
 display(
     Markdown(f"""
-Behind the identity, FCN clean classifies {100 * worth["original"]:.0f} % of the upright test digits correctly. Behind a
-random kernel with the identity bias it's {100 * median["identity bias"]:.0f} % (median of {RANDOM_STARTS} seeds), behind
-a random kernel with a zero bias **{100 * median["zero bias"]:.0f} %**. Guessing gives 10 %.""")
+Behind the identity, FCN clean classifies {100 * worth["original"]:.0f}% of the upright test digits correctly. Behind a
+random kernel with the identity bias it's {100 * median["identity bias"]:.0f}% (median of {RANDOM_STARTS} seeds), behind
+a random kernel with a zero bias **{100 * median["zero bias"]:.0f}%**. Guessing gives 10%.""")
 )
 
 # %% tags=["claim"]

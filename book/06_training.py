@@ -448,9 +448,9 @@ in_page = networks.measured(degrees=60)
 accurate = {name: 100 * found["accuracy"] for name, found in in_page.items()}
 taken_back = {name: 100 * found["corrected"] for name, found in in_page.items() if found["corrected"] is not None}
 rows = [
-    (name.replace(" at once", ", labels alone (*all at once*)"), f"{accurate[name]:.1f} %", f"{taken_back[name]:.0f} %")
+    (name.replace(" at once", ", labels alone (*all at once*)"), f"{accurate[name]:.1f}%", f"{taken_back[name]:.0f}%")
     if name in taken_back
-    else (name, f"{accurate[name]:.1f} %", "–")
+    else (name, f"{accurate[name]:.1f}%", "–")
     for name in in_page
 ]
 Markdown(

@@ -211,8 +211,8 @@ ratio = [recorded["st2_fcn"][key] / recorded["st_fcn"][key] for key in ("mean", 
 at_20 = {row["model"]: row["mean"] for row in table.pick("addition", "addition", epochs=20)}
 (one_kind, one), (two_kind, two) = published.ADDITION_BEST.values()
 Markdown(plotting.markdown_table(("Network", "Our epochs", "Our error, %", "Paper's error, %"), lines)
-         + f"\n\nTwo transformers leave {100 * ratio[0]:.0f} % of the error of one; in the paper {100 * ratio[1]:.0f} %. "
-         f"The paper's best: {one} % with one transformer ({one_kind}), {two} % with two ({two_kind}).")
+         + f"\n\nTwo transformers leave {100 * ratio[0]:.0f}% of the error of one; in the paper {100 * ratio[1]:.0f}%. "
+         f"The paper's best: {one}% with one transformer ({one_kind}), {two}% with two ({two_kind}).")
 
 # %% tags=["claim"]
 assert ratio[0] < 0.5 and abs(ratio[0] - ratio[1]) < 0.05
@@ -221,12 +221,12 @@ assert recorded["cnn"]["published"] < one < recorded["st_fcn"]["published"]
 
 # %% tags=["hide-input"]
 Markdown(f"""
-- **Two transformers are one way, not the only one.** The paper's plain CNN ({recorded['cnn']['published']} %) beats a
+- **Two transformers are one way, not the only one.** The paper's plain CNN ({recorded['cnn']['published']}%) beats a
   dense network with *one* transformer of any kind.
 - **Ours can't confirm that.** We trained our CNN for 20 epochs only. With as many, the errors were: FCN
-  {at_20['fcn']:.1f} %, CNN {at_20['cnn']:.1f} %, ST-FCN {at_20['st_fcn']:.1f} %, 2 × ST-FCN {at_20['st2_fcn']:.1f} %.
+  {at_20['fcn']:.1f}%, CNN {at_20['cnn']:.1f}%, ST-FCN {at_20['st_fcn']:.1f}%, 2 × ST-FCN {at_20['st2_fcn']:.1f}%.
 - **More steps help.** From 20 to 80 epochs, the FCN's error fell by {at_20['fcn'] - recorded['fcn']['mean']:.0f} points.
-  Whether still more would close the gap to the paper's {recorded['fcn']['published']} %, we can't tell.
+  Whether still more would close the gap to the paper's {recorded['fcn']['published']}%, we can't tell.
 """)
 
 # %% tags=["claim"]

@@ -197,7 +197,7 @@ away = (fitting.project(quads, fitting.LATTICE) - fitting.LATTICE) * [WIDTH / 2,
 nothing = np.sqrt((away**2).sum(axis=-1).mean(axis=1))
 rows = [(name, len(transforms.parameter_names(name)), f"{left.mean():.1f}", f"{np.quantile(left, 0.95):.1f}")
         for name, left in sorted(remainder.items(), key=lambda item: -item[1].mean())]
-Markdown(plotting.markdown_table(("Transform", "Numbers", "Remaining error, mean (px)", "95 % of plates below"),
+Markdown(plotting.markdown_table(("Transform", "Numbers", "Remaining error, mean (px)", "95% of plates below"),
                                  [("*no transformer*", 0, f"{nothing.mean():.1f}",
                                    f"{np.quantile(nothing, 0.95):.1f}"), *rows]))
 
@@ -401,7 +401,7 @@ measured = {}
 for record in records:
     if record["train_size"] is None:
         measured.setdefault(record["model"], []).append(100 * (1 - record["error"]["distorted"]))
-told = {name: f"{np.mean(found):.1f} %" + (
+told = {name: f"{np.mean(found):.1f}%" + (
     f" (mean of {len(found)} seeds, {min(found):.1f} to {max(found):.1f})" if len(found) > 1 else "")
     for name, found in measured.items()}
 Markdown(

@@ -130,7 +130,7 @@ assert report.state == "working"
 # The line holds, in this order: the share of sampling points outside the image; the area of the sampled window (the
 # image's is 1); how far the sampling points vary over the images; how many of the localization's features vary; with
 # labels, the norm of the loss's gradient in the head; the stride from one sample to the next, where it is above 2 pixels;
-# with the true theta, its correlation with theta and the share of the true rotation that theta follows (below 5 % the
+# with the true theta, its correlation with theta and the share of the true rotation that theta follows (below 5% the
 # state is "not rotating"). The last word is the state. `training.TransformerHealth` prints the same after each epoch.
 
 # %% tags=["hide-input"]

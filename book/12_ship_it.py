@@ -54,7 +54,7 @@ TRAIN_SIZE = 1408  # digits to train on, each shown COPIES times
 COPIES = 4
 WORK = Path(tempfile.mkdtemp())  # exported files go here
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Full 8-bit quantisation destroys a model with a sampler; every other export keeps more than 95 % of the characters. Share of characters that each exported file reads as the Keras model does, for a reader of number plates like the one of chapter 10.", "name": "fig-12-kept"}, "image": {"alt": "Horizontal bars, one for each export. All are at or near 100 percent, except full 8-bit quantisation in LiteRT, which is near zero. With the sampler left in floating point, 8 bits are near 100 percent again."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Full 8-bit quantisation destroys a model with a sampler; every other export keeps more than 95% of the characters. Share of characters that each exported file reads as the Keras model does, for a reader of number plates like the one of chapter 10.", "name": "fig-12-kept"}, "image": {"alt": "Horizontal bars, one for each export. All are at or near 100 percent, except full 8-bit quantisation in LiteRT, which is near zero. With the sampler left in floating point, 8 bits are near 100 percent again."}}
 exported = files.read_json(RESULTS / "bench-export.json")
 kept = {name: 100 * entry["kept"] for name, entry in exported["results"].items()}
 colors = [plotting.COLORS["gradient" if share < 50 else "input"] for share in kept.values()]

@@ -217,7 +217,7 @@ for of_family, of_rows in short.items():
         assert max(dense_st) < cnn_error if of_family == "RTS" else cnn_error < min(dense_st)
 
 # %% [markdown]
-# Twenty epochs are 3 % of the paper's steps. So where an ST-CNN beats the CNN here, it may only learn *faster*. In the
+# Twenty epochs are 3% of the paper's steps. So where an ST-CNN beats the CNN here, it may only learn *faster*. In the
 # paper, after all steps, the CNN and the affine ST-FCN are level on R, RTS and P.
 #
 # We trained the FCN, every ST-FCN and two of the ST-CNNs for 80 epochs as well. Their errors fall further, and the
@@ -261,10 +261,10 @@ assert min(longer.values()) > 0.5 and max(longer.values()) < 0.8
 # %% tags=["hide-input"]
 on_P = sorted((record["epochs"], 100 * record["error"]["distorted"]) for record in files.read_results()
               if record["name"].startswith("paper-P-fcn-"))
-told = ", ".join(f"{error:.1f} % after {epochs} epochs" for epochs, error in on_P)
+told = ", ".join(f"{error:.1f}% after {epochs} epochs" for epochs, error in on_P)
 share = on_P[-1][0] * runs.select("paper")[0].steps(60_000) / 150_000
 Markdown(f"Longer training helps on P, but the FCN's error doesn't come near the paper's: {told}. The last run has "
-         f"{share:.0%} of the paper's steps, and the paper's error is {families['P'][0]['published']} %.")
+         f"{share:.0%} of the paper's steps, and the paper's error is {families['P'][0]['published']}%.")
 
 # %% tags=["claim"]
 assert [n for n, _ in on_P] == [20, 80, 240] and on_P[0][1] > on_P[1][1] > on_P[2][1] > 1.5 * 3.1
@@ -319,7 +319,7 @@ head = "Test set", "Network", "Epochs", "Our error, %", "Paper's"
 (one_kind, one), (two_kind, two) = published.ADDITION_BEST.values()
 Markdown(plotting.markdown_table(head, lines, words=2)
          + f"\n\nAll transformers are affine, in the paper's column too; its affine figures for the addition are "
-         f"second-hand. Its best there: {one} % with one ({one_kind}), {two} % with two ({two_kind}).")
+         f"second-hand. Its best there: {one}% with one ({one_kind}), {two}% with two ({two_kind}).")
 
 # %% tags=["claim"]
 both_tests = {name_of: table.by_model(table.pick(name_of, name_of)) for name_of in ("clutter", "addition")}
@@ -335,7 +335,7 @@ assert {of_test["cnn"]["epochs"] for of_test in both_tests.values()} == {20}
 # | | Paper | Here |
 # |---|---|---|
 # | optimizer | SGD, rate 0.01, divided by 10 every 50,000 steps | Adam, rate 0.001, cosine decay to 0 |
-# | length | 150,000 steps of 256 images | 20 or 80 epochs, 3 % or 13 % of that |
+# | length | 150,000 steps of 256 images | 20 or 80 epochs, 3% or 13% of that |
 # | seeds | mean of three | one |
 # | normalization | none | batch normalization in the CNN classifiers |
 # | CNN | 9×9, 7×7, one dense layer | padding `same` in the 7×7, twice the filters there, one more dense layer |

@@ -82,7 +82,7 @@ records = {model: measure(run, digits, FOLDER, progress=False)
            for model, run in small.items()}
 for model, record in records.items():
     error = 100 * record["error"]["distorted"]
-    print(f"{model:<7} {record['parameters']:,} parameters, error {error:.1f} %")
+    print(f"{model:<7} {record['parameters']:,} parameters, error {error:.1f}%")
 
 # %% tags=["claim"]
 sizes = [r["parameters"] for r in records.values()]
@@ -180,7 +180,7 @@ def doubt(row: dict) -> float:
 one_percent = {"mean": 1.0, "spread": None, "test_images": 10_000}
 for seeds in (1, 3):
     error = doubt(one_percent | {"seeds": seeds})
-    print(f"1 % of 10,000 images, {seeds} seed(s): ± {error:.2f} points")
+    print(f"1% of 10,000 images, {seeds} seed(s): ± {error:.2f} points")
 
 # %% [markdown]
 # A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. That treats
@@ -322,7 +322,7 @@ plt.show()
 #
 # 1. **Equal**: data, steps, size, seeds; a control for what can't be equal at once.
 # 2. **Repeat**: a run is a function of its settings, so one command gives the same number.
-# 3. **Standard error**: on 10,000 images, a difference of 0.1 points near 1 % is noise.
+# 3. **Standard error**: on 10,000 images, a difference of 0.1 points near 1% is noise.
 # 4. **Paired**: when both networks see the same images, count only those on which they disagree.
 #
 # ## Exercises

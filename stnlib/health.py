@@ -155,7 +155,7 @@ class Health:
         sampled point to the next, along the axis where it is larger (median).
 
     >>> Health("eye", 0.0, 1.0, 0.0, 0.0, 30, 32, 0.0)
-    eye: outside 0 %, zoom 1, spread 0, live features 30 of 32: asleep (identity)
+    eye: outside 0%, zoom 1, spread 0, live features 30 of 32: asleep (identity)
     """
 
     name: str
@@ -211,9 +211,9 @@ class Health:
 
     def __repr__(self):
         """All of it on one line."""
-        parts = [f"theta NaN or infinite for {100 * self.undefined:.0f} % of the images"] if self.undefined else []
+        parts = [f"theta NaN or infinite for {100 * self.undefined:.0f}% of the images"] if self.undefined else []
         if self.undefined < 1:  # the measures are those of the other images
-            parts += [f"outside {100 * self.outside:.0f} %", f"zoom {self.zoom:.3g}", f"spread {self.spread:.3g}"]
+            parts += [f"outside {100 * self.outside:.0f}%", f"zoom {self.zoom:.3g}", f"spread {self.spread:.3g}"]
             parts.append(f"live features {self.alive} of {self.features}")
         if self.gradient is not None:
             parts.append(f"head's gradient {self.gradient:.1e}")
@@ -222,7 +222,7 @@ class Health:
         if not np.isnan(self.correlation):
             parts.append(f"correlation {self.correlation:.2f}")
         if not np.isnan(self.rotation):
-            parts.append(f"rotation {100 * self.rotation:.0f} %")
+            parts.append(f"rotation {100 * self.rotation:.0f}%")
         kind = "" if self.state != "asleep" else " (identity)" if self.away < 0.05 else " (one common map)"
         return f"{self.name}: {', '.join(parts)}: {self.state}{kind}"
 
@@ -241,7 +241,7 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
 
     >>> eye = SpatialTransformer(keras.layers.Flatten(), name="eye")
     >>> health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))
-    [eye: outside 0 %, zoom 1, spread 0, live features 16 of 16: asleep (identity)]
+    [eye: outside 0%, zoom 1, spread 0, live features 16 of 16: asleep (identity)]
     >>> print(health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))[0].verdict)
     eye is asleep: theta is the same for all images. Let the distortion grow ...
     """

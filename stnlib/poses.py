@@ -40,7 +40,7 @@ def article(rng: np.random.Generator, count: int) -> np.ndarray:
     """Draw the article's mix: all of scale, shift, rotation and shear, or one of them, equally likely.
 
     :Shapes: theta `(count, 6)`.
-    :Source: xeonqq's article: scale 0.5 to 1.3 and shift 30 % for each axis, rotation 75, shear 30 degrees.
+    :Source: xeonqq's article: scale 0.5 to 1.3 and shift 30% for each axis, rotation 75, shear 30 degrees.
 
     >>> article(np.random.default_rng(0), 3).shape
     (3, 6)

@@ -66,7 +66,7 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys, monkeypatch
     with cluster, pytest.raises(SystemExit, match="1 of 2 runs failed"):
         finish(tmp_path, 2, cluster.scheduler_address)
     shown = capsys.readouterr()
-    assert "no such thing" in shown.err and shown.out.count("error distorted 10.00 %") == 1
+    assert "no such thing" in shown.err and shown.out.count("error distorted 10.00%") == 1
 
 
 def test_nobody_at_the_address(tmp_path):

@@ -71,11 +71,11 @@ def test_every_state_of_the_table_was_brought_about():
 
 def test_a_theta_that_is_nan_is_not_reported_as_the_identity():
     (report,) = health(eye([np.nan, 0, 0, 0, 1, 0]), IMAGES)
-    assert str(report) == "eye: theta NaN or infinite for 100 % of the images: not a number"
+    assert str(report) == "eye: theta NaN or infinite for 100% of the images: not a number"
     some = IMAGES.copy()
     some[:6] = np.nan
     line = str(health(eye(follow=0.05), some)[0])
-    assert line.startswith("eye: theta NaN or infinite for 25 % of the images, outside ") and "zoom" in line
+    assert line.startswith("eye: theta NaN or infinite for 25% of the images, outside ") and "zoom" in line
 
 
 def test_saturated_features_are_dead_too():
@@ -222,7 +222,7 @@ def test_the_share_of_the_rotation_that_theta_follows(share, state, upright):
     layer.head.bias.assign(np.zeros(6))
     (report,) = health(layer, theta.reshape(24, 6, 1, 1), truth=truth)
     assert report.rotation == pytest.approx(share, abs=0.01) and report.correlation > 0.5
-    assert report.state == state and f"rotation {100 * share:.0f} %" in str(report)
+    assert report.state == state and f"rotation {100 * share:.0f}%" in str(report)
 
 
 def test_images_that_are_upside_down_are_not_called_flipped_when_the_truth_is_known():

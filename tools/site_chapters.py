@@ -1,7 +1,7 @@
 """Sphinx extension: a chapter has the number that its file's name begins with, on its page and in its figures.
 
 Sphinx counts the pages of numbered parts instead; a part that lacks a chapter would shift the numbers of all later
-ones.
+ones. Figures of pages without a number are counted on each page; Sphinx counts them across all such pages.
 """
 
 import re
@@ -38,9 +38,25 @@ def renumber(env):
     return changed
 
 
+def count_by_page(fignumbers):
+    """Begin anew with 1 on every page whose figures and tables have a number alone, without a chapter's.
+
+    >>> numbers = {"intro": {"figure": {"a": (1,)}}, "bugs": {"figure": {"b": (2,), "c": (3,)}, "table": {"d": (1,)}}}
+    >>> count_by_page(numbers)
+    >>> numbers["bugs"]
+    {'figure': {'b': (1,), 'c': (2,)}, 'table': {'d': (1,)}}
+    """
+    for page in fignumbers.values():
+        for numbers in page.values():
+            alone = (name for name, number in sorted(numbers.items(), key=lambda item: item[1]) if len(number) == 1)
+            numbers.update({name: (count,) for count, name in enumerate(alone, 1)})
+
+
 def number_chapters(app, env):
-    """Renumber the chapters, then their figures, which are counted within chapters."""
-    return renumber(env) + TocTreeCollector().assign_figure_numbers(env)
+    """Renumber the chapters, then the figures, which are counted within chapters and other pages."""
+    changed = renumber(env) + TocTreeCollector().assign_figure_numbers(env)
+    count_by_page(env.toc_fignumbers)
+    return changed
 
 
 def setup(app):

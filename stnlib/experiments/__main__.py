@@ -181,7 +181,7 @@ def report(run: runs.Run, record: dict | None) -> None:
     if record is None:
         print(f"{run.name}: measured already")
         return
-    errors = ", ".join(f"{name} {100 * error:.2f} %" for name, error in record["error"].items())
+    errors = ", ".join(f"{name} {100 * error:.2f}%" for name, error in record["error"].items())
     cost = f"{record['parameters']:,} parameters, {record['cpu_seconds']:.0f} processor seconds"
     print(f"{run.name}:\n    error {errors}, {cost}", flush=True)
 

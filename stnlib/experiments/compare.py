@@ -85,7 +85,7 @@ def clear_from(row: dict, rival: dict) -> float:
 def verdict(row: dict, rival: dict) -> str:
     """Whether a row's error is clearly "lower" or "higher" than a rival's, or "unclear": the one rule of all pages.
 
-    :Convention: single runs that tell which images were wrong are compared by `mcnemar` at 5 %, which is about these
+    :Convention: single runs that tell which images were wrong are compared by `mcnemar` at 5%, which is about these
         two trained networks; all others by `clear_from`, as if they had not seen the same images (`rule` tells which).
 
     >>> better, worse = ({"mean": e, "spread": 0.1, "seeds": 3, "test_images": 10_000} for e in (1.0, 2.0))

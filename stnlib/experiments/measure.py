@@ -123,7 +123,7 @@ def one_epoch(procedure: Classification, model: keras.Model, tests: dict, state:
     callbacks = [seed, Progress(bar)]
     history = model.fit(x, y, batch_size=run.plan.batch_size, shuffle=False, verbose=0, callbacks=callbacks).history
     errors = procedure.errors(model, tests)
-    bar.set_postfix({name: f"{100 * error:.2f} %" for name, error in errors.items()})
+    bar.set_postfix({name: f"{100 * error:.2f}%" for name, error in errors.items()})
     return {
         "run": state["run"],
         "errors": [*state["errors"], errors],

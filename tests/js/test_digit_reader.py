@@ -372,9 +372,9 @@ def test_the_switch_shows_a_classifier_that_relieves_its_transformer_and_says_wh
     assert "leaves its transformer less to correct" in after[0]
     for words, name in ((before[0], "STN+CNN"), (after[0], AT_ONCE)):
         words = words.replace("\u00a0", " ")
-        assert f"corrects {max(100 * measured[name]['corrected'], 0):.0f} % of a 60° rotation" in words
-        assert f"{100 * measured[name]['accuracy']:.1f} % accurate" in words
-        assert f"CNN alone {100 * measured['CNN']['accuracy']:.1f} %" in words
+        assert f"corrects {max(100 * measured[name]['corrected'], 0):.0f}% of a 60° rotation" in words
+        assert f"{100 * measured[name]['accuracy']:.1f}% accurate" in words
+        assert f"CNN alone {100 * measured['CNN']['accuracy']:.1f}%" in words
     page.get_by_label("pose first", exact=True).check()
     finished(page)
     assert (text(page, "lesson"), page.evaluate(f"{INSTRUMENT}.curves.lines[3]")) == (before[0], before[2])

@@ -192,7 +192,7 @@ def test_the_shares_are_those_of_the_definition(open_widget):
             kept += (loud & (abs(old - new) <= 0.2 * larger)).sum()
         shown = page.evaluate(f"document.querySelector('.stn-widget').instrument.shares.{layer}")
         assert shown == pytest.approx(kept / active, abs=0.01)
-        assert re.search(rf"\b{round(100 * shown)}\s%", text(page, "verdict"))
+        assert re.search(rf"\b{round(100 * shown)}%", text(page, "verdict"))
 
 
 def test_in_place_everything_stays(open_widget):

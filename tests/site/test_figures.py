@@ -36,8 +36,7 @@ def test_captions_are_numbered_in_their_order(site, path):
     chapter = path[5:7].lstrip("0") if path[5:7].isdigit() else ""
     starts = f"Figure {chapter}." if chapter else "Figure "
     assert all(number.startswith(starts) for number in numbers), numbers
-    if chapter:
-        assert [int(number.removeprefix(starts)) for number in numbers] == list(range(1, len(numbers) + 1))
+    assert [int(number.removeprefix(starts)) for number in numbers] == list(range(1, len(numbers) + 1))
 
 
 def test_folded_code_stands_below_what_it_drew(site, chapter):

@@ -197,7 +197,7 @@ class Explorer extends Instrument {
     if (share >= MATCHED && !target.done) this.matched += 1;
     target.done ||= share >= MATCHED;
     this.bitmap = toBitmap(overlay(result, wanted, image.low, image.high), 0, 1, this.bitmap);
-    const text = `Match ${Math.round(100 * share)}\u00a0%${target.done ? `: done, ${this.matched} matched.` : "."} `;
+    const text = `Match ${Math.round(100 * share)}%${target.done ? `: done, ${this.matched} matched.` : "."} `;
     setText(this.refs.score, text + (target.done ? "Your window lies where the target's does." : "Blue: the target. Orange: your output. White: both."));
     if (target.done && !target.said) this.say(text);
     target.said = target.done;

@@ -179,7 +179,7 @@ class Probe extends Instrument {
 
   story() {
     const [x, y] = this.shift;
-    const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+    const percent = (share) => `${Math.round(100 * share)}%`;
     const far = Math.hypot(x, y);
     if (far === 0) return `In place. Shift the digit: by half a pixel, by one, by two. What still looks the same after pooling?`;
     const { edges: bare, pooled } = this.shares;

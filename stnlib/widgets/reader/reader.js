@@ -130,7 +130,7 @@ class Reader extends Instrument {
   lesson(chosen, name) {
     const { measured } = chosen.find((one) => one.name === name);
     const rival = chosen.find((one) => name.endsWith(`+${one.name}`));
-    const percent = (share, digits) => `${format(100 * share, digits)}\u00a0%`;
+    const percent = (share, digits) => `${format(100 * share, digits)}%`;
     const right = ({ accuracy }) => percent((accuracy[TOLD] + accuracy[-TOLD]) / 2, 1);
     const corrected = Math.min(measured.corrected[TOLD], measured.corrected[-TOLD]);
     return `${LESSONS[this.model.get("relieved")]} On MNIST's test set ${name} corrects ${percent(Math.max(corrected, 0), 0)} of a ${TOLD}\u00b0 `
@@ -362,7 +362,7 @@ class Reader extends Instrument {
       const { digit, shares } = this.answers?.[i] || {};
       const sign = this.label === null ? "" : digit === this.label ? " \u2713" : " \u2717";
       setText(cell, this.answers ? `${digit}${sign}` : "\u2013");
-      setText(share, this.answers ? `${Math.round(100 * shares[digit])}\u00a0%` : "\u2013");
+      setText(share, this.answers ? `${Math.round(100 * shares[digit])}%` : "\u2013");
       bar.style.setProperty("--stn-share", this.answers ? `${100 * shares[digit]}%` : "0%");
     });
     setText(this.refs.target, this.curves ? `${this.curves.digit}` : "the digit");

@@ -15,7 +15,7 @@ export function makePlot({ left, right, top, bottom }, [x0, x1], [y0, y1]) {
   };
 }
 
-// The plot of a share (0 to 1) on a whole canvas, with lines at 0, 50 and 100 %.
+// The plot of a share (0 to 1) on a whole canvas, with lines at 0, 50 and 100%.
 export function paintShares(context, width, height, [first, last], colours) {
   const plot = makePlot({ left: 44, right: width - 16, top: 10, bottom: height - 24 }, [first, last], [0, 1]);
   prepare(context, colours);
@@ -23,7 +23,7 @@ export function paintShares(context, width, height, [first, last], colours) {
   context.textAlign = "right";
   for (const share of [0, 0.5, 1]) {
     strokeLine(context, [[plot.left, plot.up(share)], [plot.right, plot.up(share)]]);
-    context.fillText(`${100 * share} %`, plot.left - 6, plot.up(share));
+    context.fillText(`${100 * share}%`, plot.left - 6, plot.up(share));
   }
   return plot;
 }

@@ -2,7 +2,7 @@
 
 import { format } from "../shared/controls.js";
 
-const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+const percent = (share) => `${Math.round(100 * share)}%`;
 const thousands = (number) => number.toLocaleString("en-US");
 
 export function statusLine({ step, images, seconds, accuracy, collapsed, dark }, total) {

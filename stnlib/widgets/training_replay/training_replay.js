@@ -12,7 +12,7 @@ import TEMPLATE from "./training_replay.html";
 const PACE = 900; // milliseconds that a moment stays when it plays
 const NEARLY = 0.9; // of the gain in accuracy
 const thousands = (number) => number.toLocaleString("en-US");
-const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+const percent = (share) => `${Math.round(100 * share)}%`;
 
 class Replay extends Instrument {
   constructor(model, el) {

@@ -427,3 +427,21 @@ class TestRulesCanFail:
         start_up = "I0000 00:00:1.1 port.cc:153] oneDNN custom operations are on."
         book.cells[1].outputs = [nbformat.v4.new_output("stream", name="stderr", text=start_up)]
         assert run_notebooks.output_problems(book) == []
+
+    @pytest.mark.parametrize(
+        ("kind", "content", "count"),
+        [
+            ("execute_result", {"text/markdown": "", "text/plain": "<IPython.core.display.Markdown object>"}, 1),
+            ("display_data", {"text/plain": "<Figure object at 0x7f2c5c0>"}, 1),
+            ("execute_result", {"text/plain": "[<matplotlib.lines.Line2D at 0x7f2c5c0>]"}, 1),
+            ("stream", "<function warp at 0x7f2c5c0>\n", 1),
+            ("execute_result", {"text/markdown": "A table", "text/plain": "<IPython.core.display.Markdown object>"}, 0),
+            ("execute_result", {"text/plain": "array([0.5, 1.2])"}, 0),
+            ("stream", "an object at 0 < x and y > 0\n", 0),
+        ],
+    )
+    def test_objects_are_not_shown_as_their_type(self, kind, content, count):
+        book = book_of("1")
+        told = {"text": content} if kind == "stream" else {"data": content}
+        book.cells[1].outputs = [nbformat.v4.new_output(kind, **told)]
+        assert len(run_notebooks.output_problems(book)) == count

@@ -10,7 +10,8 @@ The data set is --dataset, or STNLIB_DATASET, or `uci`; on MNIST the chapters ru
 before it trains: two ways to find a claim that is worded too strongly.
 
 The committed notebooks stay without outputs. The copies' outputs are checked (each figure has a text
-alternative, nothing on stderr) and, from an ordinary run, kept where `make book` looks (execution.py).
+alternative, nothing on stderr, no object shown as its type and address) and, from an ordinary run, kept
+where `make book` looks (execution.py).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import nbformat
 import notebooks
 
 CONTINUE = "raises-exception"  # the tag that lets a run go on behind a cell that fails
+OBJECT = re.compile(r"<[^<>]*\b(object|at 0x[0-9a-f]+)\b[^<>]*>")  # what Python prints of an object without a text
 
 NOISE = """\
 import keras
@@ -81,7 +83,16 @@ def output_problems(book: nbformat.NotebookNode) -> list[str]:
             pictures = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
             if pictures and len(alternative.split()) < 3:
                 problems.append(f"cell {number} shows a figure without a text alternative")
+            if found := OBJECT.search(_read_as_text(output)):
+                problems.append(f"cell {number} shows an object, not what is in it: {found.group()}")
     return problems
+
+
+def _read_as_text(output: nbformat.NotebookNode) -> str:
+    """What a reader gets of an output as plain text: nothing where it has another form that is not empty."""
+    forms = output.get("data", {})
+    richer = any(content for kind, content in forms.items() if kind != "text/plain")
+    return output.get("text", "") + ("" if richer else forms.get("text/plain", ""))
 
 
 def problems_in(folder: Path) -> list[str]:

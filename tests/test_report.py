@@ -71,13 +71,22 @@ def test_table_of_test_sets_has_a_dash_where_nothing_is_published(rows):
     assert lines[2] == "| FCN | 4.00 ± 1.50, – |"
 
 
-def test_table_of_verdicts_says_below_above_or_not_distinguishable_and_from_which_gap_on(rows):
+def test_table_of_verdicts_marks_below_above_or_not_distinguishable(rows):
     ran = [row | {"test_images": 10_000} for row in rows]
-    first, second, third, _ = report.verdicts_table({"clutter": ran}).splitlines()[2:]
+    above = [row | {"published": 1.0} for row in ran]
+    first, second, third, _ = report.verdicts_table({"clutter": ran, "other": above}).splitlines()[2:]
+    assert first == "| FCN | 4.00 ± 1.50, *13.2* ▼ | 4.00 ± 1.50, *1.0* ▲ |"
+    assert second == "| CNN | not run, *3.5* | not run, *1.0* |"
+    assert third == "| ST-FCN | 2.00, *2.0* ○ | 2.00, *1.0* ▲ |"
+
+
+def test_table_of_visible_differences_has_the_gap_from_which_each_mark_would_change(rows):
+    ran = [row | {"test_images": 10_000} for row in rows]
+    first, second, third, _ = report.visible_table({"clutter": ran}).splitlines()[2:]
     gaps = [compare.clear_from(row, compare.as_published(row)) for row in (ran[0], ran[2])]
-    assert first == f"| FCN | 4.00 ± 1.50, *13.2*, below ({gaps[0]:.2f}) |" and gaps[0] > 2.1
-    assert second == "| CNN | not run, *3.5* |"
-    assert third == f"| ST-FCN | 2.00, *2.0*, not distinguishable ({gaps[1]:.2f}) |"
+    assert first == f"| FCN | {gaps[0]:.2f} |" and gaps[0] > 2.1
+    assert second == "| CNN | – |"
+    assert third == f"| ST-FCN | {gaps[1]:.2f} |"
 
 
 def test_table_of_layers_has_the_recorded_widths_in_the_order_of_the_models():

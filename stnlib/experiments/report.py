@@ -24,6 +24,7 @@ THEIRS = {"ls": "", "marker": "D", "ms": 8, "mfc": "none", "color": plotting.COL
 STYLES = {"affine": "-", "projective": "--", "tps": ":", None: "-"}
 CLASSIFIERS = {"fcn": ("dense", "dense", "dense"), "cnn": ("9×9", "7×7", "dense", "dense")}
 LOCALIZATIONS = {"st_fcn": ("dense", "dense", "dense"), "st_cnn": ("5×5", "5×5", "dense")}
+MARKS = {"above": "▲", "below": "▼", "not distinguishable": "○"}
 Rows = list[dict]
 
 
@@ -59,21 +60,34 @@ def test_sets_table(test_sets: dict[str, Rows]) -> str:
 
 
 def verdicts_table(test_sets: dict[str, Rows]) -> str:
-    """The table of `test_sets_table` with what `compare.against_published` says, and from which gap on, in points.
+    """The table of `test_sets_table` with marks for what `compare.against_published` says: ▲ above, ▼ below, ○ neither.
 
     >>> test_sets = {name: table.pick("protocol", name, folder="a folder without results") for name in ("R", "E")}
     >>> print(*verdicts_table(test_sets).splitlines()[2:], sep="\\n")
     | FCN | not run, *2.1* | not run, *3.2* |
     | ST-FCN | not run, *1.2* | not run, *2.7* |
     """
-    return _test_sets_table(test_sets, _against)
+    return _test_sets_table(test_sets, lambda row: f" {MARKS[compare.against_published(row)[0]]}" if _both(row) else "")
 
 
-def _against(row: dict) -> str:
-    """What follows an error in `verdicts_table`."""
-    if row["mean"] is None or row["published"] is None:
-        return ""
-    return ", {} ({:.2f})".format(*compare.against_published(row))
+def visible_table(test_sets: dict[str, Rows]) -> str:
+    """The smallest difference from the published error, in points, that each cell of `verdicts_table` could have shown.
+
+    >>> test_sets = {name: table.pick("protocol", name, folder="a folder without results") for name in ("R", "E")}
+    >>> print(*visible_table(test_sets).splitlines()[2:], sep="\\n")
+    | FCN | – | – |
+    | ST-FCN | – | – |
+    """
+    lines = [
+        (table.network(cells[0]), *(f"{compare.against_published(row)[1]:.2f}" if _both(row) else "–" for row in cells))
+        for cells in zip(*test_sets.values(), strict=True)
+    ]
+    return plotting.markdown_table(("Points", *test_sets), lines)
+
+
+def _both(row: dict) -> bool:
+    """Whether there is an error of ours and a published one."""
+    return row["mean"] is not None and row["published"] is not None
 
 
 def _test_sets_table(test_sets: dict[str, Rows], after: Callable[[dict], str]) -> str:

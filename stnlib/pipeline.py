@@ -58,12 +58,12 @@ STYLE = """
 html[data-theme="dark"] .stn-pipeline, [data-jp-theme-light="false"] .stn-pipeline,
 html[theme="dark"] .stn-pipeline { --back-ink: #f2a477; }
 .stn-pipeline svg { display: block; width: 100%; height: auto; margin: 0 auto; overflow: visible;
-  font-family: inherit; font-size: 13px; line-height: 1; }
+  font-family: inherit; font-size: 15px; line-height: 1; }
 .stn-pipeline .tall { display: none; max-width: 420px; }
 .stn-pipeline .wide { max-width: 860px; }
 @container (max-width: 600px) { .stn-pipeline .wide { display: none; } .stn-pipeline .tall { display: block; } }
 .stn-pipeline text { fill: var(--ink); }
-.stn-pipeline .title { font-size: 14px; font-weight: 650; }
+.stn-pipeline .title { font-size: 15px; font-weight: 650; }
 .stn-pipeline .soft { fill: var(--soft); }
 .stn-pipeline .number { font-variant-numeric: tabular-nums; text-anchor: end; font-size: 15px; }
 .stn-pipeline .slope { fill: var(--back-ink); font-size: 13px; }
@@ -197,7 +197,8 @@ def _card(key, place, run, lit):
     badge = f'<circle class="ring" cx="20" cy="17" r="9"/><text class="middle chapter" x="20" y="21.5">{chapter}</text>'
     head = f'<text class="title" x="{36 if chapter else 12}" y="22">{title}</text>'
     words = f'<text class="soft middle" x="{CARD / 2}" y="{HIGH - 9}">{note(run)}</text>' if note else ""
-    picture = f'<g class="picture">{PICTURES[key](run)}</g>'
+    paint = _theta_and_slopes if (key, lit) == ("theta", "training") else PICTURES[key]
+    picture = f'<g class="picture">{paint(run)}</g>'
     return (
         f'<g class="part {state}" data-part="{key}" transform="translate({x} {y})">'
         f"{frame}{badge if chapter else ''}{head if title else ''}{picture}{words}</g>"
@@ -240,6 +241,11 @@ def _matrix(values, top, step, style):
 
 
 def _theta(run):
+    """Theta."""
+    return _matrix(run.theta, 80, 22, "")
+
+
+def _theta_and_slopes(run):
     """Theta, and below it the gradient of the loss."""
     label = '<text class="slope middle" x="84" y="106">gradient of the loss</text>'
     slopes = label + _matrix(run.gradient, 127, 19, "slope")

@@ -316,6 +316,7 @@ class TestRulesCanFail:
         assert rules.widths(book_of(long[1:])) == []
         assert len(rules.widths(book_of(f"x = 1\n{long}"))) == 1
         assert rules.widths(book_of(long, tags=["hide-input"])) == []
+        assert rules.widths(book_of(long, tags=["remove-input"])) == []
 
     def test_alternatives(self):
         figure = "fig, ax = plt.subplots()"

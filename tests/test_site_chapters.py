@@ -1,10 +1,13 @@
 """A chapter's number is that of its file; an address that a page had before leads to the page."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import site_chapters
 import site_redirects
+import yaml
 from bs4 import BeautifulSoup
 from docutils import nodes
 
@@ -20,6 +23,16 @@ def counted(**numbers):
         env.tocs[docname] = nodes.bullet_list("", nodes.reference("", "Why?", secnumber=[count]), nodes.reference())
         env.titles[docname] = nodes.title(secnumber=[count])
     return env
+
+
+def test_a_chapter_has_one_name_in_the_sidebar_and_on_the_cards_of_the_intro():
+    root = Path(__file__).resolve().parent.parent
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    numbered = [page for part in toc["parts"] if part.get("numbered") for page in part["chapters"]]
+    sidebar = [(Path(page["file"]).name, f"{number}. {page['title']}") for number, page in enumerate(numbered, 1)]
+    intro = (root / "book" / "intro.md").read_text(encoding="utf-8")
+    cards = re.findall(r"\{grid-item-card\} (.+)\n:link: (\w+)", intro)
+    assert [(page, title) for title, page in cards] == sidebar
 
 
 class TestNumbers:

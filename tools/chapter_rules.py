@@ -60,8 +60,8 @@ def lengths(book: nbformat.NotebookNode) -> list[str]:
 
 
 def widths(book: nbformat.NotebookNode) -> list[str]:
-    """No line of code that is shown at once (not folded) runs out of the page."""
-    shown = (cell for cell in code_cells(book) if "hide-input" not in cell.metadata.get("tags", []))
+    """No line of code that is shown at once (not folded or left out) runs out of the page."""
+    shown = (cell for cell in code_cells(book) if not reading.HIDDEN & set(cell.metadata.get("tags", [])))
     return [
         f"{len(line)} characters, at most {LINE_WIDTH}: {line.strip()}"
         for cell in shown

@@ -1,13 +1,21 @@
-"""Sphinx extension: the directive `cells` shows a notebook's code cells, with their outputs, on another page.
+"""Sphinx extension: what a page shows of notebooks.
+
+The directive `cells` shows a notebook's code cells, with their outputs, on another page.
 
 ```{cells} quickstart
 ```
 
 They are the notebook's own, so the two pages cannot differ. A button below them opens the notebook in Colab.
+
+The role {chapters}`hours` says how many hours the chapters take to read, as the lines below their titles add up.
 """
 
+from pathlib import Path
+
+import nbformat
+import reading
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 
 class Cells(SphinxDirective):
@@ -26,6 +34,26 @@ class Cells(SphinxDirective):
         for image in (image for cell in cells for image in cell.findall(nodes.image)):
             image["uri"] = f"/{image['uri']}"  # it is below the book's folder, wherever this page is
         return [*cells, colab_button(self.config.html_theme_options, name)]
+
+
+class Chapters(SphinxRole):
+    """How long all chapters take to read, in hours, to the half: the sum of what they say below their titles."""
+
+    def run(self):
+        """Return the hours as text; the page is read again when a chapter changes."""
+        paths = sorted(Path(self.env.srcdir, "book").glob("[0-9]*.ipynb"))
+        for path in paths:
+            self.env.note_dependency(str(path))
+        return [nodes.Text(hours(reading.minutes(nbformat.read(path, as_version=4).cells[1:]) for path in paths))], []
+
+
+def hours(minutes):
+    """Hours to the half, as text.
+
+    >>> hours([50, 95]), hours([60, 60])
+    ('2.5', '2')
+    """
+    return f"{round(sum(minutes) / 30) / 2:g}"
 
 
 def colab_button(options, docname):
@@ -49,7 +77,8 @@ def notebooks_first(app, env, docnames):
 
 
 def setup(app):
-    """Register the directive, and see to it that what it shows is there."""
+    """Register the directive and the role, and see to it that what they show is there."""
     app.add_directive("cells", Cells)
+    app.add_role("chapters", Chapters())
     app.connect("env-before-read-docs", notebooks_first)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

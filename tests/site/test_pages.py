@@ -1,6 +1,7 @@
 """Every page of the built book: quiet, offline, light, steady, readable by everyone, all links alive."""
 
 import gzip
+import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -277,6 +278,14 @@ def test_a_chapter_opens_itself_in_colab(site, chapter):
     assert (ROOT / notebook).is_file()
 
 
+def test_the_intro_says_how_long_the_chapters_take(site):
+    said = re.search(r"take about ([\d.]+) hours to read", soup(site, "book/intro.html").get_text())
+    numbered = [soup(site, path).get_text() for path in chapters(site) if re.match(r"book/\d", path)]
+    printed = [re.search(r"Reading: about (\d+) minutes", text) for text in numbered]
+    known = sum(int(found[1]) for found in printed if found)
+    assert known - 15 <= 60 * float(said[1]) <= known + 15 + 5 * printed.count(None)  # below 5 minutes none is printed
+
+
 def test_only_notebooks_offer_colab(site):
     assert len(chapters(site)) >= 6
     without = set(pages(site)) - set(chapters(site)) - {"book/quickstart.html", "book/intro.html"}
@@ -289,6 +298,7 @@ def test_the_intro_shows_the_quick_start_with_its_result_and_opens_it_in_colab(s
     (shown,), (own,) = (page.select("div.cell") for page in (intro, quickstart))
     for part in (".cell_input", ".output.stream"):
         assert shown.select_one(part).get_text() == own.select_one(part).get_text()
-    assert "accuracy on new distorted digits: 0." in shown.get_text()
+    for name in ("without", "with"):
+        assert f"accuracy {name} a transformer: 0." in shown.get_text()
     assert shown.select_one("figure img")["src"] == own.select_one("figure img")["src"]
     assert colab_links(site, "book/intro.html") == colab_links(site, "book/quickstart.html")

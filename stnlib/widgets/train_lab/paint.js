@@ -8,14 +8,14 @@ const NAMES = ["with the transformer", "without"];
 export function paintAccuracy(context, width, height, { moments, shown, colours }) {
   const last = lastStep(moments);
   const plot = paintShares(context, width, height, [0, last], colours);
-  paintTicks(context, plot, [0, last / 2, last], colours);
+  paintSteps(context, plot, last, colours);
   paintPair(context, plot, moments, "accuracy", shown, colours);
 }
 
 export function paintLoss(context, width, height, { moments, shown, colours }) {
   const last = lastStep(moments);
   const plot = makePlot({ left: 44, right: width - 16, top: 10, bottom: height - 24 }, [0, last], [0, 3]);
-  paintTicks(context, plot, [0, last / 2, last], colours);
+  paintSteps(context, plot, last, colours);
   context.textBaseline = "middle";
   context.textAlign = "right";
   for (const loss of [0, 1, 2, 3]) {
@@ -32,6 +32,11 @@ export function paintLoss(context, width, height, { moments, shown, colours }) {
 function lastStep(moments) {
   const now = moments.at(-1)?.step || 0;
   return [200, 500, 1000, 2000].find((end) => now <= end) || 3000;
+}
+
+function paintSteps(context, plot, last, colours) {
+  paintTicks(context, plot, [0, last / 2], colours);
+  paintTicks(context, plot, [last], colours, " steps");
 }
 
 function paintPair(context, plot, moments, key, shown, colours) {

@@ -240,9 +240,10 @@ def test_what_readers_see_of_the_recipes(tmp_path):
         files.write_json(tmp_path / f"{run.name}.json", record)
     run = runs.select("recipes", "cnn", None, "plates", 0, epochs=12)[0]
     files.write_json(tmp_path / f"{run.name}.json", {**vars(run), "error": {"distorted": 0.5, "characters": 0.1}})
-    assert report.recipes_table("plates", tmp_path).splitlines()[2:] == [
-        "| CNN alone | 12 | 1 | 50.0 | 90.0 | – | – |",
-        "| curriculum | 40 | 3 | 70.0 | 92.5 | 10.0 | asleep × 1, working × 2 |",
+    assert report.recipes_table("plates", tmp_path).splitlines()[1:] == [
+        "|---|---|---|--:|--:|--:|--:|--:|",  # words to the left, numbers to the right
+        "| CNN alone | – | – | 12 | 1 | 50.0 | 90.0 | – |",
+        "| curriculum | tanh, border, × 0.3 | asleep × 1, working × 2 | 40 | 3 | 70.0 | 92.5 | 10.0 |",
     ]
 
 

@@ -133,8 +133,11 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
 
     Returns the text of a Markdown table: means over the seeds; of the states, how many transformers are in each.
 
+    :Convention: the settings are the last features of the localization network, the padding, and the learning rate of
+        the transformer (or its head) as a multiple of the classifier's.
+
     >>> print(recipes_table("plates", folder="a folder without results").splitlines()[0])
-    | Recipe | Epochs | Seeds | Images right, % | Characters right, % | Pose corrected, % | State |
+    | Recipe | Settings | State | Epochs | Seeds | Images right, % | Characters right, % | Pose corrected, % |
     """
     records = [r for r in files.read_results(folder) if (r["experiment"], r["distortion"]) == ("recipes", task)]
     lines = []
@@ -142,23 +145,27 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
         found = [r for r in records if table.key(r) == cell and r["train_size"] is None]
         for epochs in sorted({r["epochs"] for r in found}):
             lines.append(_recipe_line([r for r in found if r["epochs"] == epochs]))
-    head = "Recipe", "Epochs", "Seeds", "Images right, %", "Characters right, %", "Pose corrected, %", "State"
-    return plotting.markdown_table(head, lines)
+    texts = "Recipe", "Settings", "State"
+    numbers = "Epochs", "Seeds", "Images right, %", "Characters right, %", "Pose corrected, %"
+    return plotting.markdown_table((*texts, *numbers), lines, words=len(texts))
 
 
 def _recipe_line(records: Rows) -> tuple:
     """The cells of a recipe's line, from its records of one length."""
     first, mean = records[0], lambda values: f"{100 * np.mean(values):.1f}" if values else "–"
     states = collections.Counter(r["found"]["state"] for r in records if "found" in r)
-    label = EXPERIMENTS["recipes"].model(first["model"]).label
+    model = EXPERIMENTS["recipes"].model(first["model"])
+    label, recipe = model.label, model.recipe
+    rate = f"× {recipe.slow:g}" if recipe.slowed == "transformer" else f"{recipe.slowed} × {recipe.slow:g}"
     return (
         label if first["transform"] in (None, "affine") else f"{label}, {first['transform']}",
+        f"{recipe.features}, {recipe.padding_mode}, {rate}" if recipe.transformer else "–",
+        ", ".join(f"{name} × {count}" for name, count in states.items()) or "–",
         first["epochs"],
         len(records),
         mean([1 - r["error"]["distorted"] for r in records]),
         mean([1 - r["error"]["characters"] for r in records if "characters" in r["error"]]),
         mean([r["found"]["corrected"] for r in records if r.get("found", {}).get("corrected") is not None]),
-        ", ".join(f"{name} × {count}" for name, count in states.items()) or "–",
     )
 
 

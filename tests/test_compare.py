@@ -18,8 +18,8 @@ def test_more_seeds_make_the_same_difference_clear():
 
 
 def test_a_spread_that_was_measured_counts_in_place_of_the_typical_one():
-    doubts = [compare.doubt(each) for each in (row(1.0, 3, 0.5), row(1.0, 3))]
-    assert doubts[0] > doubts[1] > compare.image_luck(row(1.0))
+    errors = [compare.standard_error(each) for each in (row(1.0, 3, 0.5), row(1.0, 3))]
+    assert errors[0] > errors[1] > compare.binomial_sd(row(1.0))
 
 
 def test_the_papers_errors_are_means_of_three_seeds_and_the_articles_single_runs():
@@ -28,8 +28,10 @@ def test_the_papers_errors_are_means_of_three_seeds_and_the_articles_single_runs
     }  # fmt: skip
     ours = row(5.0, published=1.0, experiment="paper")
     theirs = compare.as_published(ours)
-    assert compare.doubt(theirs) == compare.doubt(row(1.0, 3)) and compare.verdict(ours, theirs) == "higher"
-    assert compare.doubt(compare.as_published(ours | {"experiment": "article"})) == compare.doubt(row(1.0, 1))
+    assert compare.standard_error(theirs) == compare.standard_error(row(1.0, 3))
+    assert compare.verdict(ours, theirs) == "higher"
+    articles = compare.as_published(ours | {"experiment": "article"})
+    assert compare.standard_error(articles) == compare.standard_error(row(1.0, 1))
 
 
 @pytest.mark.parametrize(("mean", "said"), [(1.0, "not distinguishable"), (3.0, "above"), (0.1, "below")])
@@ -116,6 +118,6 @@ def test_bits_are_read_as_they_were_written():
 
 def test_a_spread_that_is_not_known_is_borrowed_from_digit_classifiers_alone():
     several = [row for row in table.rows() if row["seeds"] > 1]
-    lent = [row["spread"] / compare.image_luck(row) for row in several if row["experiment"] == "article"]
+    lent = [row["spread"] / compare.binomial_sd(row) for row in several if row["experiment"] == "article"]
     assert {row["experiment"] for row in several} > {"article"}  # the recipes have seeds, too, and one that failed
-    assert compare.seed_multiple() == pytest.approx(np.sqrt(np.mean(np.square(lent))))
+    assert compare.seed_ratio() == pytest.approx(np.sqrt(np.mean(np.square(lent))))

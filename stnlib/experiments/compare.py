@@ -48,10 +48,10 @@ def paired(row: dict, rival: dict) -> Paired | None:
     return mcnemar(*(files.unpacked(r["wrong"][0], r["test_images"]) for r in (row, rival)))
 
 
-def image_luck(row: dict) -> float:
+def binomial_sd(row: dict) -> float:
     """The standard deviation of an error over the choice of test images, in points: that of a count of errors.
 
-    >>> round(image_luck({"mean": 1.0, "test_images": 10_000}), 3)
+    >>> round(binomial_sd({"mean": 1.0, "test_images": 10_000}), 3)
     0.099
     """
     p = row["mean"] / 100
@@ -59,27 +59,27 @@ def image_luck(row: dict) -> float:
 
 
 @functools.cache
-def seed_multiple() -> float:
-    """The spread over seeds as a multiple of `image_luck`: the root mean square over the article's cells.
+def seed_ratio() -> float:
+    """The spread over seeds as a multiple of `binomial_sd`: the root mean square over the article's cells.
 
     They classify digits, with three seeds each. The recipes' spread says nothing of digits: there one seed may fail.
     """
     several = [row for row in table.rows() if row["experiment"] == "article" and row["seeds"] > 1]
-    return float(np.sqrt(np.mean([(row["spread"] / image_luck(row)) ** 2 for row in several])))
+    return float(np.sqrt(np.mean([(row["spread"] / binomial_sd(row)) ** 2 for row in several])))
 
 
-def doubt(row: dict) -> float:
+def standard_error(row: dict) -> float:
     """The standard deviation of a measured error, in points: over test images and over seeds.
 
-    :Convention: a spread that is not known, after a single run say, is taken as `seed_multiple()` times `image_luck`.
+    :Convention: a spread that is not known, after a single run say, is taken as `seed_ratio()` times `binomial_sd`.
     """
-    spread = row["spread"] or seed_multiple() * image_luck(row)
-    return np.hypot(spread / np.sqrt(row["seeds"]), image_luck(row))
+    spread = row["spread"] or seed_ratio() * binomial_sd(row)
+    return np.hypot(spread / np.sqrt(row["seeds"]), binomial_sd(row))
 
 
 def clear_from(row: dict, rival: dict) -> float:
-    """The size from which a difference of two errors is called clear, in points: twice its doubt."""
-    return 2 * np.hypot(doubt(row), doubt(rival))
+    """The size from which a difference of two errors is called clear, in points: twice its standard error."""
+    return 2 * np.hypot(standard_error(row), standard_error(rival))
 
 
 def verdict(row: dict, rival: dict) -> str:

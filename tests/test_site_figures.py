@@ -5,6 +5,7 @@ import doctest
 import io
 import re
 
+import numpy as np
 import pytest
 import site_dark
 import site_figures
@@ -170,3 +171,22 @@ def test_the_first_sentence_of_a_caption_is_set_off():
         marked = [part.astext() for part in caption.findall(nodes.inline)]
         assert marked == ([point] if point else [])
         assert caption.astext() == words
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("photograph", False), ("digit", True), ("see-through", True)])
+def test_photographs_cost_little_and_drawings_keep_their_pixels(kind, kept):
+    noise = np.random.default_rng(0).integers(0, 25, (60, 120, 3)).astype("uint8")
+    smooth = np.add.outer(np.arange(60), np.arange(120))[..., None].astype("uint8")
+    picture = Image.fromarray(noise + smooth if kind != "digit" else smooth[..., 0])
+    if kind == "see-through":
+        picture.putalpha(200)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    data = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    text = site_figures.photographs_lighter(drawing(f'<image xlink:href="{data}"/>'))
+    assert (data in text) == kept
+    if not kept:
+        (packed,) = re.findall(r"data:image/webp;base64,([^\"]+)", text)
+        again = np.asarray(Image.open(io.BytesIO(base64.b64decode(packed))), "float64")
+        assert again.shape == (60, 120, 3) and len(text) < 0.6 * len(data)
+        assert np.abs(again.mean(axis=(0, 1)) - np.asarray(picture, "float64").mean(axis=(0, 1))).max() < 3

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from stnlib import widgets
 from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, PoseGradient, SamplerMicroscope, TrainingReplay
-from tests.js.acts import put, settle
+from tests.js.acts import settle
 
 WIDGETS = pytest.mark.parametrize("widget", [getattr(widgets, name) for name in widgets.__all__])
 

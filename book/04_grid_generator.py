@@ -13,13 +13,12 @@
 # %% [markdown]
 # # Which input point does each output pixel want?
 #
-# Multiply the place of an output pixel by $\theta$, and you get the point of the input that it reads. The **grid
-# generator** does that for all pixels of the output. The code is short; direction (from output to input), units and
-# aspect ratio need care.
+# $\theta$ maps each output pixel's coordinates to the input coordinates that it samples. The **grid generator** does that
+# for all pixels of the output. The code is short; direction (from output to input), units and aspect ratio need care.
 #
 # After this chapter you can
 #
-# - say what each of the six numbers does to a picture, and why the picture does the opposite of the grid;
+# - say what each of the six numbers does to a picture, and why the picture does the inverse of the grid;
 # - place pixels on an axis from -1 to 1, in both conventions that are in use;
 # - say why $\theta$ maps output to input, and what goes wrong the other way round;
 # - build the sampling grid of a whole batch, and check it against a loop;
@@ -65,13 +64,13 @@ AffineExplorer(image=digit)
 # 3. The mirror makes one of the two -1, the half rotation both.
 # :::
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Whatever the grid does, the picture does the opposite. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output. The rotation is by 30°.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The picture does the inverse of what the grid does; a mirror is its own inverse. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
 cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
 FIVE = {
-    "rotate": [[cos, -sin, 0], [sin, cos, 0]],
-    "scale": [[0.6, 0, 0], [0, 0.6, 0]],
-    "shift": [[1, 0, 0.4], [0, 1, 0]],
-    "shear": [[1, 0.5, 0], [0, 1, 0]],
+    "rotate 30°": [[cos, -sin, 0], [sin, cos, 0]],
+    "scale 0.6": [[0.6, 0, 0], [0, 0.6, 0]],
+    "shift 0.4": [[1, 0, 0.4], [0, 1, 0]],
+    "shear 0.5": [[1, 0.5, 0], [0, 1, 0]],
     "mirror": [[-1, 0, 0], [0, 1, 0]],
 }
 
@@ -96,9 +95,10 @@ fig.tight_layout(pad=0.3)
 
 # %% [markdown]
 # - **Rotate** by 30°: the grid rotates clockwise, the digit counter-clockwise.
-# - **Scale** by 0.6: the output reads a smaller field and spreads it over as many pixels, so the digit grows.
+# - **Scale** by 0.6: the output pixel at $(1, 0.5)$ reads the input at $(0.6, 0.3)$. The output spreads a smaller field over
+#   as many pixels, so the digit grows.
 # - **Shift** by 0.4: the grid goes right, so the digit goes left, by 0.4 of *half* the picture, since the axis is 2 long.
-# - **Shear**: lower rows read further right, so the foot slides left. The opposite shear puts slanted writing upright.
+# - **Shear**: lower rows read further right, so the bottom of the digit moves left. The opposite shear puts slanted writing upright.
 # - **Mirror**: the grid covers the same points in another order. The determinant
 #   $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$ is negative if and only if the picture is mirrored.
 #
@@ -118,7 +118,8 @@ fig.tight_layout(pad=0.3)
 # shapes: `(2, 3) @ (3,)` → `(2,)`
 #
 # This is equation (1) of the paper {cite}`jaderberg2015stn`; $t$ stands for *target*, the output, and $s$ for *source*, the
-# input. In code the matrix is called `theta`, too. A quarter rotation and a shift:
+# input. In code the matrix is called `theta`, too. A 90° rotation and a
+# shift of the output pixel at $(1, 0)$:
 
 # %%
 theta = np.array([[0, -1, 0.5],
@@ -130,8 +131,12 @@ theta @ [1, 0, 1]
 # became "down": clockwise on the screen.
 #
 # Read the matrix by **columns**. A step of 1 to the right in the output moves the input point by the first column, a step
-# down by the second; the third is where the centre goes. So you can write any $\theta$ without a formula. For several maps
-# in a row, append the row $(0, 0, 1)$ and multiply; the matrix on the right acts first:
+# down by the second; the third is where the centre goes. So you can write a crop without a formula. For the bottom left
+# quarter both steps are halved and the centre goes to $(-0.5, 0.5)$:
+#
+# $$\begin{pmatrix} 0.5 & 0 & -0.5 \\ 0 & 0.5 & 0.5 \end{pmatrix}$$
+#
+# **Several maps in a row**: append the row $(0, 0, 1)$ to each and multiply; the matrix on the right acts first.
 
 # %%
 shift = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
@@ -142,7 +147,7 @@ print("centre, rotated then shifted:", (shift @ rotation)[:2, 2])
 # %% [markdown]
 # ## Where is -1?
 #
-# To compute a grid you need a number for the place of each output pixel. In pixels, "shift by 14" would mean half of a
+# To compute a grid you need a number for the position of each output pixel. In pixels, "shift by 14" would mean half of a
 # 28-pixel digit and a sixteenth of a 224-pixel photo. So the axes are **normalised**: from -1 to 1 across the image, with
 # $(0, 0)$ in the middle.
 #
@@ -179,7 +184,7 @@ fig.tight_layout()
 # \end{cases}
 # $$
 #
-# In code. (With `True`, an axis of a single pixel would divide 0 by 0; its centre is put at 0.)
+# In code:
 
 # %% tags=["listing:stnlib.grid.axis_coordinates"]
 def axis_coordinates(size, align_corners=False):
@@ -193,22 +198,23 @@ def axis_coordinates(size, align_corners=False):
 print(axis_coordinates(4).round(2), axis_coordinates(4, True).round(2))
 
 # %% [markdown]
-# And the way back, to pixel units, in which pixel $i$ has its centre at $i$: solve the two formulas for $i$.
+# `to_pixels`, folded, goes back to pixel units, in which pixel $i$ has its centre at $i$. There and back, the last line
+# mixes the two conventions:
 
-# %% tags=["listing:stnlib.sampling.to_pixels"]
+# %% tags=["hide-input", "listing:stnlib.sampling.to_pixels"]
 def to_pixels(coordinate, size, align_corners=False):
     if align_corners:
         return (coordinate + 1) * (size - 1) / 2
     return ((coordinate + 1) * size - 1) / 2
 
 
-# %%
+# %% tags=["hide-input"]
 for there, back in [(False, False), (True, True), (True, False)]:
     pixels = to_pixels(axis_coordinates(4, there), 4, back)
     print(f"there {there!s:5}  back {back!s:5} ", np.round(pixels, 2))
 
 # %% [markdown]
-# The last line mixes the two: right in the middle, half a pixel off at the rim, and so easy to overlook. (PyTorch changed
+# It is correct at the centre, half a pixel off at the edges, and so easy to overlook. (PyTorch changed
 # its default in version 1.3, after [reports like this one](https://github.com/pytorch/pytorch/issues/20785).) This book
 # uses `False`, which treats a pixel as an area: resizing an image does not change the coordinates of its corners.
 #
@@ -216,11 +222,11 @@ for there, back in [(False, False), (True, True), (True, False)]:
 #
 # To rotate and enlarge a picture by a matrix $M$, there are two ways:
 #
-# - **Forward warping** goes through the *input* pixels, computes by $M$ where each one lands, and writes it there.
-# - **Backward warping** goes through the *output* pixels, computes by the inverse of $M$ where each one comes from, and
+# - **Forward warping** goes through the *input* pixels, uses $M$ to compute where each one lands, and writes it there.
+# - **Backward warping** goes through the *output* pixels, uses the inverse of $M$ to compute where each one comes from, and
 #   reads it there.
 #
-# Both round to the nearest pixel here, and skip places outside.
+# Both round to the nearest pixel here, and skip points outside.
 
 # %% tags=["hide-input"]
 def nearest_pixel(point, height, width):
@@ -273,23 +279,24 @@ assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 # %% [markdown]
 # When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Backward warping
 # skips pixels then; an exercise of the next chapter fixes that.) Backward warping has two more advantages: all output pixels can be computed at
-# once, and each is a reading of the input at one point, which the next chapter makes smooth, so that a gradient can reach
-# the matrix.
+# once, and each is one sample of the input, which the next chapter makes smooth, so that a gradient can reach the matrix.
 #
 # :::{important}
-# $\theta$ maps **output to input**: it is `M_inverse`, not `M`. It takes the place of an output pixel (target) and gives
-# the place in the input to read (source). The picture, therefore, does the opposite of $\theta$.
+# $\theta$ maps **output to input**: it is the inverse of $M$. It takes the position of an output pixel (target) and gives the
+# point of the input to read (source). The picture, therefore, does the inverse of $\theta$.
 # :::
 #
 # Must the network then invert a matrix? No. It predicts the map from output to input directly: whichever six numbers make
 # the output easy to classify.
 #
-# :::{dropdown} Details: several warps in a row, and other libraries
+# :::{dropdown} Details: several warps in a row, other libraries, and one pixel
 # Warp a picture with $A_1$, and the result with $A_2$: the last output reads the first picture at $A_1 A_2\, p$. The matrix
 # on the right still acts first on the point $p$, but it belongs to the warp that you did *last*.
 #
 # PyTorch's `affine_grid` and Keras's `affine_transform` map in the same direction. Keras's counts in pixels, and on
 # TensorFlow it passes no gradient to the matrix; on JAX it does.
+#
+# With `align_corners=True`, the formula for an axis of a single pixel would divide 0 by 0; its centre is put at 0.
 # :::
 #
 # ## The grid generator
@@ -299,7 +306,8 @@ assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 #
 # shapes: `theta (2, 3)`, output size `(H', W')` → `grid (H', W', 2)`
 #
-# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, rotated by 30°:
+# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, rotated by 30°. (`pixel_centres`, from the
+# folded code above, lists row, column and centre of each pixel.)
 
 # %%
 cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
@@ -309,7 +317,7 @@ looped = np.zeros((3, 3, 2))
 for i, j, x_t, y_t in pixel_centres(3, 3):
     looped[i, j] = theta @ [x_t, y_t, 1]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each output pixel gets one input point. Left: the nine centres of the output. Right: the points that they read; matching numbers are the same output pixel. Only point 4 lies on a pixel centre.", "name": "fig-04-grid"}, "image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and rotated. A line joins the top left output pixel to the point it reads."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each output pixel gets one input point. Left: the nine centres of a 3 × 3 output. Right: the points that they read in a 3 × 3 input; matching numbers are the same output pixel. Only point 4 lies on a pixel centre.", "name": "fig-04-grid"}, "image": {"alt": "Left, an output of 3 by 3 pixels with a green dot at each pixel centre. Right, a 3 by 3 input with nine orange dots on it: the same lattice, smaller and rotated. A line joins the top left output pixel to the point it reads."}}
 fig, axes = plt.subplots(1, 2, figsize=(6, 3.2))
 targets = np.array([[x, y] for _, _, x, y in pixel_centres(3, 3)])
 sides = [(targets, "output", "output: targets"), (looped.reshape(-1, 2), "grid", "input: sources")]
@@ -330,9 +338,8 @@ fig.tight_layout()
 arrow = fig.add_artist(line)
 
 # %% [markdown]
-# For a batch, with one $\theta$ for each image, write out the two rows of the product and let broadcasting do the looping:
-# `x` ($x^t$) has the shape `(W',)`, `y` has `(H', 1)`, each entry of $\theta$ has `(B, 1, 1)`. Together they give
-# `(B, H', W')`, the shape of `x_in` ($x^s$).
+# For a batch, with one $\theta$ for each image, write out the two rows of the product and let broadcasting do the looping: a
+# row of $x^t$, a column of $y^t$ and one $\theta$ for each image make a whole batch of $x^s$ (`x_in`) and $y^s$ (`y_in`).
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
 
@@ -401,13 +408,13 @@ assert np.allclose(pixel_steps(in_pixels), (90, 1, 1))
 assert abs(pixel_steps(in_units)[0] - 90) > 10
 
 # %% [markdown]
-# A transformer whose six numbers are free learns what works, whatever the units. It matters when *you* build $\theta$ from
-# an angle, to distort data or to restrict a transformer to rotations.
+# If all six numbers are learned, the aspect ratio doesn't matter. It matters when *you* build $\theta$ from an angle, to
+# distort data or to restrict a transformer to rotations.
 #
 # ## Recap
 #
 # - **Six numbers**: the columns of $\theta$ say what the steps right and down become, and where the centre goes. The
-#   picture does the opposite.
+#   picture does the inverse.
 # - **Units**: -1 and 1 are the outer edges with `align_corners=False`, the centres of the corner pixels with `True`.
 #   Never mix the two.
 # - **Direction**: $\theta$ maps output to input, because backward warping leaves no holes.

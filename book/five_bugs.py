@@ -9,9 +9,10 @@
 # %% [markdown]
 # # Find the bug: what is wrong with these five samplers?
 #
-# Each of these samplers has a bug that shipped in public code; the solutions link to it. The test images below make the
-# bugs visible. On a digit most don't show, and a network that learns $\theta$ works around them, so they live for
-# years. Find each bug, then unfold the solution. The last section has a test function for your own project.
+# Each of these samplers has a bug that shipped: in TensorFlow's models, kornia, VoxelMorph, JAX, PyTorch and elsewhere.
+# The solutions link to each. On a digit most bugs don't show, and a network that learns $\theta$ works around them, so
+# they live for years. The test images below make them visible. Find each bug, then unfold the solution. The last
+# section has a check for your own project.
 #
 # After this page you can
 #
@@ -108,7 +109,7 @@ def sampler_1(U, theta):
 
 print("first row:", sampler_1(tf.constant(ramp), np.eye(2, 3))[0].numpy().round(2))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Under the identity sampler 1 makes the ramp steeper, and its last row and column black.", "name": "fig-bugs-ruler"}, "image": {"alt": "A ramp of five columns from black to white, the same ramp from a correct sampler, and a steeper ramp whose last row and column are black."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sampler 1 changes the ramp under the identity. The ramp gets steeper, and its last row and column black.", "name": "fig-bugs-ruler"}, "image": {"alt": "A ramp of five columns from black to white, the same ramp from a correct sampler, and a steeper ramp whose last row and column are black."}}
 compare(ramp / 4, sampler_1);
 # %% [markdown]
 # :::{solution-start} ex-bugs-ruler
@@ -145,7 +146,7 @@ for span in (4, 5, 3):
 # :label: ex-bugs-edge
 #
 # To stay inside the image, this sampler clips the indices of the four neighbours. {numref}`fig-bugs-edge` shows it on an
-# image that is **white** all over; weights that sum to 1 give white back. What is wrong?
+# image that is **white** all over; if the weights sum to 1, the output is white, too. What is wrong?
 # :::
 
 
@@ -199,7 +200,7 @@ def sampler_3(U, theta):
     return read_at(U, x, y)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A shift by one pixel to the left comes out as a shift upwards by three quarters of a pixel: the greys are mixtures of two rows.", "name": "fig-bugs-axes"}, "image": {"alt": "A 4 by 5 image with a bright L, the same shifted left by one pixel as it should be, and the result of this sampler, which is shifted upwards and grey where two rows mix."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sampler 3 shifts along the wrong axis. A shift by one pixel to the left comes out as a shift upwards by three quarters of a pixel: the greys are mixtures of two rows.", "name": "fig-bugs-axes"}, "image": {"alt": "A 4 by 5 image with a bright L, the same shifted left by one pixel as it should be, and the result of this sampler, which is shifted upwards and grey where two rows mix."}}
 compare(letter, sampler_3, one_right);
 
 # %% [markdown]
@@ -227,7 +228,7 @@ compare(letter, sampler_3, one_right);
 # :label: ex-bugs-gradient
 #
 # This sampler gives correct values everywhere inside the image. {numref}`fig-bugs-gradient` shows its gradient under the
-# identity, where every size-preserving transformer starts. What is wrong?
+# identity, where a transformer usually starts. What is wrong?
 # :::
 
 
@@ -244,7 +245,7 @@ def sampler_4(U, theta):
     return (1 - y + top) * upper + (y - top) * lower
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "At the pixel centres this sampler's gradient is zero. The slope dV/dx along 17 pixels of a digit's middle row; a correct bilinear sampler gives the slope to the right.", "name": "fig-bugs-gradient"}, "image": {"alt": "The slope of the value against the column for 17 pixels of a digit's row. The correct sampler's slope goes up and down; that of this sampler is zero everywhere."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The gradient of sampler 4 is not the slope of the image. The slope dV/dx along 17 pixels of a digit's middle row; a correct bilinear sampler gives the slope to the right.", "name": "fig-bugs-gradient"}, "image": {"alt": "The slope of the value against the column for 17 pixels of a digit's row. The correct sampler's slope goes up and down; that of this sampler is zero everywhere."}}
 middle = datasets.load().x_train[0, 14, 6:23, 0].astype("float64")[None]
 right_slopes, wrong_slopes = slopes(correct, middle), slopes(sampler_4, middle)
 fig, ax = plt.subplots(figsize=(6, 2.4))
@@ -282,8 +283,8 @@ assert not np.any(wrong_slopes) and np.allclose(right_slopes[:-1], np.diff(middl
 # :::{exercise} Sampler 5
 # :label: ex-bugs-numbers
 #
-# In mixed precision this sampler's grid has the data type of the images. On digits nothing shows.
-# {numref}`fig-bugs-numbers` shows where it reads on an image 1,000 pixels wide. Why do its positions come in steps, and how
+# This sampler computes its grid in float16, as happens in mixed precision where a grid takes the data type of the
+# images. On digits nothing shows. {numref}`fig-bugs-numbers` shows where it reads on an image 1,000 pixels wide. Why do its positions come in steps, and how
 # long is a step?
 # :::
 
@@ -294,7 +295,7 @@ def sampler_5(U, theta):
     return read_at(U, pixels(x, U.shape[1]), pixels(y, U.shape[0]))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "On an image of 1,000 pixels, samples are up to an eighth of a pixel off. Error of the position under the identity, for the first 60 columns.", "name": "fig-bugs-numbers"}, "image": {"alt": "The error of the position in pixels against the column, from 0 to 60: a sawtooth between minus an eighth and an eighth of a pixel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "On an image of 1,000 pixels, sampler 5 misses its pixels in steps. Error of the position under the identity, for the first 60 columns.", "name": "fig-bugs-numbers"}, "image": {"alt": "The error of the position in pixels against the column, from 0 to 60: a sawtooth between minus an eighth and an eighth of a pixel."}}
 positions = sampler_5(tf.constant(np.tile(np.arange(1000.0), (2, 1))), np.eye(2, 3))[0].numpy()
 errors = positions - np.arange(1000)
 fig, ax = plt.subplots(figsize=(6, 2.4))
@@ -346,38 +347,59 @@ Markdown(plotting.markdown_table(head, cells))
 #
 # ## The tests that find them
 #
-# Paste this into your project. It tests any sampler of the form above in TensorFlow; for another framework replace the
-# lines that take the gradient.
+# Paste this into your project. `check_sampler` takes any sampler of the form above, in TensorFlow; for another framework
+# replace the lines that take the gradient.
 
 
 # %%
-def test_sampler(sampler, align_corners):
-    """Which of five tests `sampler(image (H, W), theta (2, 3))` passes."""
+def check_sampler(sampler, align_corners):
+    """Which of five checks `sampler(image (H, W), theta (2, 3))` passes."""
     identity = np.eye(2, 3)
     unit = 2 / (4 if align_corners else 5)  # one pixel of five
     ramp = tf.constant(np.tile(np.arange(5.0), (4, 1)))
-    corner = tf.constant(np.eye(4, 5) + np.eye(4, 5, 2) / 2)  # not symmetric
+    letter = np.zeros((4, 5))
+    letter[:3, 1] = letter[2, 1:4] = 1
+    letter[0, 4] = 0.3
     noise = tf.constant(np.random.default_rng(0).random((2, 1000)))
-    shifted = sampler(corner, np.array([[1, 0, unit], [0, 1, 0]]))
+    shifted = sampler(tf.constant(letter), np.array([[1, 0, unit], [0, 1, 0]]))
     theta = tf.Variable(identity)
     with tf.GradientTape() as tape:
         inner = tf.reduce_sum(sampler(ramp, theta)[:, 1:-1])
-    slope = tape.gradient(inner, theta)  # of 12 pixels, each 1 at either side
+    gradient = tape.gradient(inner, theta)
+    # A shift of the grid by one pixel, `unit`, adds 1 to each of 12 inner pixels.
+    slope = 0 if gradient is None else gradient[0, 2]
     pairs = {
         "ramp": (sampler(ramp, identity), ramp),
         "white": (sampler(tf.ones_like(ramp), identity), 1),
-        "shift": (shifted[:, :-1], corner[:, 1:]),
-        "slope": (0 if slope is None else slope[0, 2] * unit / 12, 1),
+        "shift": (shifted[:, :-1], letter[:, 1:]),
+        "slope": (slope, 12 / unit),
         "1,000 pixels": (sampler(noise, identity), noise),
     }
     return {name: np.allclose(*pair, atol=1e-3) for name, pair in pairs.items()}
 
 
-assert all(test_sampler(correct, align_corners=True).values())
+# %% [markdown]
+# Real samplers take batches of float32 images, so wrap yours. Here is the wrapper for stnlib's sampler, and the test that
+# pytest collects:
+
+
+# %%
+def wrapped(U, theta):
+    theta = tf.cast(theta, "float32")[None]
+    images = tf.cast(U, "float32")[None, ..., None]  # (B, H, W, C)
+    grid = affine_grid(theta, tuple(U.shape), align_corners=True)
+    return grid_sample(images, grid, align_corners=True)[0, ..., 0]
+
+
+def test_my_sampler():
+    assert all(check_sampler(wrapped, align_corners=True).values())
+
+
+test_my_sampler()
 
 # %% [markdown]
 # The table adds two things: the usual test, the identity on a digit (within a hundredth), and a sampler that converts to
-# pixels twice, as happens to a grid in pixel units. Its output is black.
+# pixels twice, as when you pass a grid that is already in pixels. Its output is black.
 
 
 # %% tags=["hide-input"]
@@ -391,7 +413,7 @@ two = tf.constant(datasets.load().x_train[0, ..., 0].astype("float64"))
 samplers = {f"sampler {n}": one for n, one in enumerate((sampler_1, sampler_2, sampler_3, sampler_4, sampler_5), 1)}
 samplers |= {"pixels twice": twice, "correct": correct}
 results = {
-    name: {"digit": np.allclose(one(two, np.eye(2, 3)), two, atol=0.01)} | test_sampler(one, True)
+    name: {"digit": np.allclose(one(two, np.eye(2, 3)), two, atol=0.01)} | check_sampler(one, True)
     for name, one in samplers.items()
 }
 words = [(name, *("passes" if passed else "**fails**" for passed in row.values())) for name, row in results.items()]
@@ -407,15 +429,16 @@ def by_edges(U, theta):
     return grid_sample(U[None, ..., None], affine_grid(theta[None], tuple(U.shape)))[0, ..., 0]
 
 
-assert all(test_sampler(by_edges, align_corners=False).values())
-assert not all(test_sampler(by_edges, align_corners=True).values())
+assert all(check_sampler(by_edges, align_corners=False).values())
+assert not all(check_sampler(by_edges, align_corners=True).values())
 
 # %% [markdown]
 # Of the five, the digit finds sampler 1 only; the slope finds four, and the wide image the fifth. So write at least those
-# two tests, and compare the slope with the exact number.
+# two tests, and check the value of the slope, not just that it isn't zero.
 #
 # ## Recap
 #
 # - **Recognise**: a squeezed ramp, a black last row, a shift along the wrong axis, a gradient of zero, quantised positions.
-# - **Fix**: $W - 1$ or half a pixel; weights before clipping; x first; `floor(x) + 1`; grids in float32.
+# - **Fix**: scale by $W - 1$, or by $W$ and subtract half a pixel (sampler 1). Compute the weights before you clip (2).
+#   Put x first everywhere (3). Take `floor(x) + 1` for the right neighbour (4). Compute grids in float32 (5).
 # - **Test**: ramp, white, shift along x, the slope at a pixel centre, the identity on 1,000 pixels.

@@ -46,6 +46,18 @@ def shown_theta(page):
     return np.reshape(values, (2, 3))
 
 
+@pytest.mark.parametrize("options", [{}, {"viewport": {"width": 320, "height": 800}}], ids=["desktop", "narrow"])
+def test_the_equation_has_numbers_on_both_sides_in_one_line(open_widget, options):
+    page = open_widget(AffineExplorer(theta=START), **options)
+    read, written = (
+        [float(text.replace("−", "-")) for text in page.locator(f".stn-vector.stn-name-{side} i").all_inner_texts()]
+        for side in ("input", "output")
+    )
+    np.testing.assert_allclose(read, np.array(START) @ written, atol=0.015)
+    tops = page.locator(".stn-term").evaluate_all("(terms) => terms.map((term) => term.getBoundingClientRect().top)")
+    assert np.ptp(tops) < 20
+
+
 def test_the_centre_moves_only_the_translation_and_an_edge_leaves_the_opposite_one(open_widget):
     page = open_widget(AffineExplorer(theta=START))
     mouse_drag(page, CENTRE, 20, 10)

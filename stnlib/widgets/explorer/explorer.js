@@ -364,8 +364,8 @@ class Explorer extends Instrument {
     setText(refs.outY, format(y));
     setText(refs.productX, product(theta.slice(0, 3), x, y));
     setText(refs.productY, product(theta.slice(3), x, y));
-    setText(refs.inX, format(inX));
-    setText(refs.inY, format(inY));
+    for (const at of [refs.readX, refs.inX]) setText(at, format(inX));
+    for (const at of [refs.readY, refs.inY]) setText(at, format(inY));
     setText(refs.pixelX, format(pixelX, 1));
     setText(refs.pixelY, format(pixelY, 1));
     this.showValue(row, column);

@@ -73,7 +73,7 @@ html[theme="dark"] .stn-pipeline { --back-ink: #f2a477; }
 .stn-pipeline .frame { fill: none; stroke: var(--line); }
 .stn-pipeline .lit > .frame { fill: color-mix(in srgb, var(--grid) 13%, transparent); stroke: var(--grid);
   stroke-width: 2.5; }
-.stn-pipeline .dim > .picture > * { opacity: 0.45; }
+.stn-pipeline .dim > .picture > * { opacity: 0.65; }
 .stn-pipeline .dim > .picture > text { opacity: 1; fill: var(--soft); }
 .stn-pipeline .training .slopes { opacity: 1; }
 .stn-pipeline .dim > .title { fill: var(--soft); }

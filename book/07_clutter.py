@@ -222,10 +222,12 @@ assert share[0] < share[1]
 # %% tags=["hide-input"]
 recorded = table.by_model(table.pick("clutter", "clutter")).values()
 rows = [(table.network(row).removesuffix(", affine"), f"{row['mean']:.1f}", f"{row['published']:.1f}") for row in recorded]
-Markdown("On all of MNIST and on larger canvases, transformers help as well (error in %; {doc}`chapter 13 <13_paper>`):\n\n"
+Markdown("On all of MNIST and on larger canvases, transformers help as well (error in %):\n\n"
          + plotting.markdown_table(("Network", "Ours", "Paper"), rows))
 
 # %% [markdown]
+# {doc}`Chapter 13 <13_paper>` has these runs.
+#
 # ## Watch it find the digit
 #
 # After one epoch the window is on the digit, as {numref}`fig-07-watch` shows. Nobody told the network that there is a

@@ -460,8 +460,7 @@ assert inwards[::3, ::3].mean() < on_edges.mean()
 # %% tags=["hide-input"]
 recorded = {name: [row for row in table.pick("paper", name) if row["model"] == "st_fcn"] for name in "PE"}
 Markdown(report.test_sets_table(recorded) + "\n\nError in %, *the paper's in italics*; ours: one seed. Compare within a "
-         "column: ours are higher than the paper's on P and lower on E, so the distortions can't be quite the same. The "
-         "paper describes them in words that allow more than one reading ({doc}`chapter 13 <13_paper>`).")
+         "column: ours are higher than the paper's on P and lower on E, so the distortions can't be quite the same.")
 
 # %% tags=["claim"]
 for affine, *others in recorded.values():
@@ -472,6 +471,8 @@ assert all(row["mean"] > row["published"] for row in recorded["P"]) and all(r["m
 assert max(max(row["affine"], row["attention"]) for row in left.values()) < stroke
 
 # %% [markdown]
+# The paper describes P in words that allow more than one reading ({doc}`chapter 13 <13_paper>`).
+#
 # Our rule of thumb: take the smallest kind whose residual is below the width of a stroke. On all three distortions affine
 # meets it, and we have no run in which the spline is clearly ahead. (Attention meets it, too; we didn't train it.) A
 # spline can also fold, which an affine map can't.

@@ -253,7 +253,7 @@ figure = before_after(usual.get_layer("transformer"))
 training.set_seed(SEED)
 posed = network()
 transformer = posed.get_layer("transformer")
-training.fit_pose(transformer, seen, poses, POSE_EPOCHS, BATCH)
+training.fit_pose(transformer, seen, poses, POSE_EPOCHS, BATCH);
 
 # %% [markdown]
 # Then train everything on the labels, the transformer at a tenth of the reader's rate.

@@ -15,7 +15,7 @@
 #
 # The network of {doc}`chapter 1 <01_motivation>` classifies upright digits well and rotated, scaled or shifted
 # ones badly. Two fixes come to mind: train it on distorted digits too, and use a convolutional network with
-# max-pooling. {numref}`fig-02-long` shows how far they get: more data helps a lot, a CNN on the same data helps more, and
+# max-pooling. {numref}`fig-02-long` shows how far they get: more data helps a lot, a CNN on the same data helps further, and
 # a gap remains.
 
 # %% tags=["hide-input"]
@@ -37,7 +37,7 @@ TEST_SIZE = 1_000
 COPIES = 9  # distorted copies of each training digit
 EPOCHS = 5
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "More data helps, a CNN on the same data helps more, and a gap remains. Accuracy on distorted test digits after each epoch. FCN clean has the layers of chapter 1 and is trained on upright digits only, FCN mixed and the CNN on distorted copies too. Recorded runs on all of MNIST, mean over three seeds.", "name": "fig-02-long"}, "image": {"alt": "Curves of accuracy on distorted test digits against the epoch. A dense network trained on upright digits stays near 53 percent. Trained on distorted digits too, it rises to about 76 percent. A CNN trained on distorted digits rises to about 89 percent, well below a dotted line near 99 percent, its accuracy on upright digits."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "More data helps, a CNN on the same data helps further, and a gap remains. Accuracy on distorted test digits after each epoch. FCN clean has the layers of chapter 1 and is trained on upright digits only, FCN mixed and the CNN on distorted copies too. Recorded runs on all of MNIST, mean over three seeds.", "name": "fig-02-long"}, "image": {"alt": "Curves of accuracy on distorted test digits against the epoch. A dense network trained on upright digits stays near 53 percent. Trained on distorted digits too, it rises to about 76 percent. A CNN trained on distorted digits rises to about 89 percent, well below a dotted line near 99 percent, its accuracy on upright digits."}}
 curves = {"fcn_clean": "FCN clean", "fcn_mixed": "FCN mixed", "cnn": "CNN"}
 recorded = {test: table.by_model(table.pick("article", "article", test)) for test in ("distorted", "original")}
 fig, ax = plt.subplots(figsize=(6, 3.4))
@@ -385,7 +385,7 @@ assert all(  # at the last poses inside what training covered
 
 # %% [markdown]
 # These networks have to learn each pose from examples. There is another way: put something in front of the classifier
-# that looks at the image, estimates the pose and corrects it. Then the classifier can be as simple as in chapter 1.
+# that looks at the image, estimates the pose and corrects it. Then the classifier has less to learn.
 # {doc}`The next chapter <03_localization>` builds the network that estimates the pose.
 #
 # ## Recap

@@ -285,7 +285,7 @@ recorded = table.by_model(table.pick("article", "article", "distorted"))
 without, with_one = recorded["cnn_long"]["mean"] / 100, recorded["stn_cnn"]["mean"] / 100
 display(
     Markdown(f"""
-**This is no clear gain over the plain CNN**, which was told no pose. The gain comes when transformer and classifier
+**This does not beat the plain CNN**, which was told no pose. The gain comes when transformer and classifier
 learn together, from labels alone: on all of MNIST, the CNN's accuracy on distorted digits is {1 - without:.3f}, behind a
 transformer {1 - with_one:.3f}.""")
 )

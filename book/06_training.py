@@ -255,7 +255,7 @@ assert recorded["cnn_long"]["epochs"] == 8 and recorded["cnn_wide"]["parameters"
 # is easier to classify where other 2s are. So a class comes closer to one pose, strokes overlap, and the mean of the
 # class gets sharper ({numref}`fig-06-digits`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, some rotations remain, and the mean of a class gets sharper. First two rows: a distorted test digit of each class, and what the STN+CNN of this page makes of it; last two: the mean over all distorted test digits of the class, and over the outputs, each stretched to full brightness.", "name": "fig-06-digits"}, "image": {"alt": "Four rows of five pictures, for 2, 3, 4, 5 and 7. First row: digits that are rotated, small, slanted or near an edge. Second row: the same digits, centred and some more upright. Third row: the mean of the distorted digits of each class, a blur. Fourth row: the mean of the transformer's outputs, a sharper digit."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, some rotations remain, and the mean of a class gets sharper. First two rows: a distorted test digit of each of five classes, and what the STN+CNN of this page makes of it; last two: the mean over all distorted test digits of the class, and over the outputs, each stretched to full brightness.", "name": "fig-06-digits"}, "image": {"alt": "Four rows of five pictures, for 2, 3, 4, 5 and 7. First row: digits that are rotated, small, slanted or near an edge. Second row: the same digits, centred and some more upright. Third row: the mean of the distorted digits of each class, a blur. Fourth row: the mean of the transformer's outputs, a sharper digit."}}
 transformer = trained["STN+CNN"].get_layer("transformer")
 straightened = np.asarray(transformer(x_distorted))
 classes = [y_test == digit for digit in range(10)]
@@ -467,8 +467,8 @@ model.compile(optimizer, loss, metrics=["accuracy"])
 # - **Put together**: a spatial transformer is one layer. Localization and head give $\theta$, $\theta$ gives the grid,
 #   the grid is sampled. It starts as the identity and goes in front of any classifier.
 # - **Compare**: with the same digits, steps and seed, the transformer improved both classifiers on distorted digits.
-#   In recorded runs STN+CNN also beats a CNN trained for longer and one with as many weights; STN+FCN beats the first of
-#   these, but not the second.
+#   In recorded runs STN+CNN also beats a CNN trained for longer and one with as many weights; STN+FCN is hardly
+#   ahead of the first of these, and behind the second.
 # - **Measure**: it corrects most of a shift, part of a rotation, and enlarges small digits. Its poses are consistent,
 #   and upright only as far as the data make them so.
 # - **Limits**: it can't bring back what has left the frame, describe what its parameters can't, or generalize to

@@ -116,7 +116,7 @@ for i, j in np.ndindex(4, 4):
     np.testing.assert_allclose(points[i, j], by_hand, atol=1e-5)
 print("16 points agree with projective_grid")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "θ₃₁ tilts the grid. Top: the grid over the digit; its lines stay straight, but its rows are no longer parallel (at the right it runs out of the picture). Bottom: the output; it is magnified where the grid is dense. The dashed line is the horizon: points of the output that lie there would read at infinity.", "name": "fig-08-perspective"}, "image": {"alt": "Two rows of three pictures. Above, a digit with the sampling grid over it for theta 31 equal to 0, 0.6 and 0.9: its columns stay straight and vertical, they become shorter and denser to the right, taller and wider to the left, and leave the image there. Below, the output: the left part of the digit shrinks and the right part grows. A dashed vertical line left of the output comes close to it at 0.9."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "θ₃₁ tilts the grid. Top: the grid over the digit; its lines stay straight, but its rows are no longer parallel (at the left it runs out of the picture). Bottom: the output; it is magnified where the grid is dense. The dashed line is the horizon: points of the output that lie there would read at infinity.", "name": "fig-08-perspective"}, "image": {"alt": "Two rows of three pictures. Above, a digit with the sampling grid over it for theta 31 equal to 0, 0.6 and 0.9: its columns stay straight and vertical, they become shorter and denser to the right, taller and wider to the left, and leave the image there. Below, the output: the left part of the digit shrinks and the right part grows. A dashed vertical line left of the output comes close to it at 0.9."}}
 def draw_read(axes, image, grid, title=None, margin=5, every=3):
     """Show the grid over the input above, and what it reads below."""
     plotting.show(axes[0], image, title)
@@ -460,7 +460,7 @@ assert inwards[::3, ::3].mean() < on_edges.mean()
 # %% tags=["hide-input"]
 recorded = {name: [row for row in table.pick("paper", name) if row["model"] == "st_fcn"] for name in "PE"}
 Markdown(report.test_sets_table(recorded) + "\n\nError in %, *the paper's in italics*; ours: one seed. Compare within a "
-         "column: ours are higher than the paper's on P and lower on E, so the distortions can't be quite the same.")
+         "column: ours are higher than the paper's on P and lower on E, so training length can't be the only reason.")
 
 # %% tags=["claim"]
 for affine, *others in recorded.values():
@@ -471,11 +471,11 @@ assert all(row["mean"] > row["published"] for row in recorded["P"]) and all(r["m
 assert max(max(row["affine"], row["attention"]) for row in left.values()) < stroke
 
 # %% [markdown]
-# The paper describes P in words that allow more than one reading ({doc}`chapter 13 <13_paper>`).
+# The description of P that we have allows more than one reading ({doc}`chapter 13 <13_paper>`).
 #
 # Our rule of thumb: take the smallest kind whose residual is below the width of a stroke. On all three distortions affine
-# meets it, and we have no run in which the spline is clearly ahead. (Attention meets it, too; we didn't train it.) A
-# spline can also fold, which an affine map can't.
+# meets it, and we have no run in which the spline is clearly ahead. It is a coarse rule (attention meets it, too):
+# it says which kinds are worth training, and accuracy decides. A spline can also fold, which an affine map can't.
 #
 # ## Recap
 #

@@ -483,8 +483,8 @@ assert np.abs(np.subtract(one, two)).max() < 1e-2
 # ```
 #
 # On small networks it doesn't pay. `benchmarks/workers.py` measured one on a machine with two cores: a step takes
-# milliseconds, too short even for one process to gain from a second core, and each step ends with an exchange of all
-# gradients.
+# milliseconds. That is too short to share: one process is slower on two cores than on one, and two processes exchange
+# all gradients after each step.
 
 # %% tags=["hide-input"]
 workers = files.read_json(RESULTS / "bench-workers.json")
@@ -503,13 +503,13 @@ assert apart < 0.05
 assert results["2 workers"]["images_per_second"] < both < results["1 worker"]["images_per_second"]
 
 # %% [markdown]
-# :::{admonition} Details: other hardware, by the documentation of Keras and TensorFlow
+# :::{admonition} Details: other hardware
 # :class: dropdown
 #
-# We have not measured these.
+# We have not measured these; this is what the documentation of Keras and TensorFlow says.
 #
 # - **GPUs of one machine**: `tf.distribute.MirroredStrategy()` takes all of them. `batch_size` in `fit` is the batch of
-#   all devices together. Raise the learning rate with care, and watch the transformer's health. Larger networks and
+#   all devices together. Raise the learning rate with care (here watch `health`, too). Larger networks and
 #   larger batches spend a smaller share on the exchange.
 # - **Several machines**: start the same script on each, with the first machine's address and a `process_id` of its own.
 # - **TPU**: shapes must be fixed, so drop the last, smaller batch. On Cloud TPU `initialize` finds its arguments itself.

@@ -265,10 +265,10 @@ assert (len(at_or_below), len(with_st), sum(r["distortion"] == "E" for r in with
 assert min(longer.values()) > 0.5 and max(longer.values()) < 0.8
 
 # %% [markdown]
-# On R our errors can't be told apart from the paper's. That isn't proof of agreement: a difference of a third of a
-# point would not show. On E all are clearly lower, on P all clearly higher. Were training length the
-# only reason, all four would err in the same direction. So the test images must differ too, and for P there is
-# a way to find out.
+# On R our errors can't be told apart from the paper's. That isn't proof of agreement: in single runs a difference of
+# a third of a point does not show. On E all are clearly lower, on P all clearly higher. Were training length the
+# only reason, all four would err in the same direction. The test images may differ, too, and for P there is a way to
+# find out.
 
 # %% tags=["hide-input"]
 on_P = sorted((record["epochs"], 100 * record["error"]["distorted"]) for record in files.read_results()

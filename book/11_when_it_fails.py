@@ -424,7 +424,8 @@ for name, result in (("mixed", mixed), ("same", same)):
 figure = plotting.strip(np.concatenate([board, mixed, same]), ("input", "broken", "fixed"), size=1.6)
 
 # %% [markdown]
-# **Fix.** Give both calls the same value, or convert theta: `transforms.theta_from_torch(..., torch_align_corners=True)`.
+# **Fix.** Give both calls the same value. For `stnlib`, a theta that was learned with aligned corners is converted by
+# `transforms.theta_from_torch(..., torch_align_corners=True)`.
 #
 # (fail-aliasing)=
 # ## Jagged, dotted: it shrinks and skips pixels

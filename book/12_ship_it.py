@@ -353,7 +353,7 @@ for measure in ("outside", "zoom", "spread", "away"):
     now = np.array([getattr(report, measure) for report in watched])
     deviations[measure] = (now - usual.mean()) / max(usual.std(), 1e-6)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Theta leaves its usual band when the camera is rotated; no label is needed. Top: four measures, a dot for each batch, in standard deviations of 12 known batches. The band of ±4 is wide because twelve batches give a rough standard deviation: by chance a measure leaves it about twice in a thousand batches. Bottom: the accuracy, which you would not know in production.", "name": "fig-12-drift"}, "image": {"alt": "Two panels over 12 batches. Top: all dots lie in a band around 0 for six batches; then those of the measure away jump out of it and stay outside. Bottom: the accuracy falls at the same batch."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Theta leaves its usual band when the camera is rotated; no label is needed. Top: four measures, a dot for each batch, in standard deviations of 12 known batches. The band of ±4 is wide because twelve batches give a rough mean and standard deviation: by chance a measure leaves it about four times in a thousand batches. Bottom: the accuracy, which you would not know in production.", "name": "fig-12-drift"}, "image": {"alt": "Two panels over 12 batches. Top: all dots lie in a band around 0 for six batches; then those of the measure away jump out of it and stay outside. Bottom: the accuracy falls at the same batch."}}
 accuracy = [training.accuracy(deployed, *pair) for pair in zip(batches, np.split(y_test, 12))]
 away = deviations["away"]
 number = np.arange(1, 13)

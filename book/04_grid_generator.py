@@ -42,11 +42,11 @@ data = datasets.load()
 digit = data.x_train[data.y_train == 2][0]
 
 # %% [markdown]
-# ## The picture does the opposite
+# ## The picture does the inverse
 #
 # The orange window is the grid: where the output reads the input. Drag a corner to rotate and scale it, the middle to
-# shift it, an edge to stretch or slant it; or focus a handle and use the arrow keys. The filled corner is what the top
-# left of the output reads. Guess first:
+# shift it, an edge to stretch or slant it; arrow keys work, too. The filled corner is what the top left of the output
+# reads. Guess first:
 #
 # 1. Rotate the window clockwise. Which way does the 2 rotate?
 # 2. Make the 2 half as large. Which numbers of $\theta$ change, and to what?
@@ -429,17 +429,14 @@ assert abs(pixel_steps(in_units)[0] - 90) > 10
 # :label: ex-grid-crop
 #
 # Write the $\theta$ that makes an output of 14 by 14 pixels show exactly the **top right quarter**
-# of a 28 by 28 image, and show that it equals the slice `digit[:14, 14:]`. (What do the two
-# steps become, and where does the centre go?)
+# of a 28 by 28 image, and show that it equals the slice `digit[:14, 14:]`.
 # :::
 #
 # :::{solution-start} ex-grid-crop
 # :class: dropdown
 # :::
 #
-# The output reads half the width and half the height, so both steps are halved. The centre of the
-# output reads the centre of that quarter: half a unit to the right and half a unit *up*, which is
-# negative.
+# Both steps are halved again, and the centre goes half a unit to the right and half a unit *up*, which is negative.
 
 # %%
 quarter = np.array([[0.5, 0, 0.5, 0, 0.5, -0.5]], "float32")
@@ -484,8 +481,7 @@ fig = plotting.strip(strip, names, size=1.8, frame=True)
 
 # %% [markdown]
 # The distorted 2 was smaller, so it had fewer pixels to be stored in, and `grid_sample` mixes neighbouring pixels, as the
-# next chapter shows. Nothing of this 2 left the frame; what does leave is lost for good. A spatial transformer can undo
-# the geometry, but not this loss.
+# next chapter shows. Nothing of this 2 left the frame; what does leave is lost for good.
 #
 # :::{solution-end}
 # :::
@@ -516,8 +512,7 @@ assert np.allclose(fixed, np.arange(n), atol=1e-5)
 # %% [markdown]
 # Column $i$ is off by $i / (n - 1) - \frac12$: half a pixel too far out at both ends, next to nothing
 # in the middle. The grid is too wide by the factor $n / (n - 1)$, so $\theta_{11} = (n - 1) / n$ with zeros
-# beside it cancels that, here 27/28; for $\theta_{22}$ take the height. A network that learns $\theta$ can learn that
-# factor, too, so the mistake is easy to miss. {doc}`five_bugs` has more of its kind.
+# beside it cancels that, here 27/28; for $\theta_{22}$ take the height. {doc}`five_bugs` has more of its kind.
 #
 # :::{solution-end}
 # :::

@@ -328,6 +328,7 @@ class TestRulesCanFail:
     def test_size_in_words(self):
         assert rules.size(prose_of("word " * rules.WORDS)) == []
         assert rules.size(prose_of("word " * (rules.WORDS + 1))) == [f"{rules.WORDS + 1} words, at most {rules.WORDS}"]
+        assert rules.size(prose_of(":::{solution} ex\n" + "word " * rules.WORDS + "\n:::"))
 
     @pytest.mark.parametrize(
         ("source", "counts"),

@@ -21,7 +21,7 @@ import reading
 MEDIAN_LINES, CELL_LINES, CLASS_LINES = 8, 30, 40
 CHECKS = 5  # assertions that a reader's run may meet in one chapter
 ROUNDING = 1e-3  # and the largest error that one of them may allow for
-WORDS = 2_000  # of prose, the solutions of exercises aside
+WORDS = 2_000  # of text, formulas and the solutions of exercises included
 FIGURES = 15  # and tables
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
@@ -139,9 +139,9 @@ def tabulates(cell: nbformat.NotebookNode) -> bool:
 
 
 def size(book: nbformat.NotebookNode) -> list[str]:
-    """A chapter is short: so many words, so many figures and tables, solutions aside."""
+    """A chapter is short: so many words, with the solutions; so many figures and tables, without them."""
     cells = reading.without_solutions(book.cells[1:])
-    words = reading.words(cells)
+    words = sum(len(cell.source.split()) for cell in book.cells[1:] if cell.cell_type == "markdown")
     pictures = sum(tabulates(cell) or (cell.cell_type == "code" and draws(cell.source)) for cell in cells)
     problems = [f"{words} words, at most {WORDS}"] if words > WORDS else []
     return problems + ([f"{pictures} figures and tables, at most {FIGURES}"] if pictures > FIGURES else [])

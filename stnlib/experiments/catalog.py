@@ -175,6 +175,7 @@ RECIPES = (
     _recipe("curriculum_relu", "curriculum, ReLU features", "stn_cnn", "x", **_GROWING | {"features": "relu"}),
     _recipe("curriculum_zeros", "curriculum, zeros outside", "stn_cnn", "s", **_GROWING | {"padding_mode": "zeros"}),
     _recipe("curriculum_pooled", "curriculum, pooled output", "stn_cnn", "P", **_GROWING, pooled=True),
+    _recipe("curriculum_augmented", "curriculum, augmented", "stn_cnn", "o", **_GROWING, augmented=True),
     _recipe("pose", "pose first", "stn_fcn", "o", 12, slow=0.1, pose_epochs=10),
     _recipe("pose_border", "pose first, tanh, border", "stn_fcn", "s", 12, **_POSE),
     _recipe("pose_tanh", "pose first, tanh, zeros", "stn_fcn", "D", 24, **_POSE | {"padding_mode": "zeros"}),

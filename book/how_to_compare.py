@@ -11,7 +11,7 @@
 #
 # Train again with another seed and the error changes. {numref}`fig-compare-seeds` shows by how much. This appendix
 # explains the rule by which this book calls a difference *clear*, and the sharper test that you can use when you have
-# the predictions. The book's own records are mostly too old for that test.
+# both networks' predictions.
 
 # %% tags=["hide-input"]
 import shlex
@@ -35,17 +35,23 @@ plotting.use_style()
 SEED, EPOCHS = 0, 10
 FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its results
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Which differences are larger than chance? Dots: the test error of the article's networks on distorted digits, one for each seed. Line: the mean, plus and minus twice its standard error. Networks whose lines do not overlap differ clearly. The axis is logarithmic.", "name": "fig-compare-seeds"}, "image": {"alt": "Six networks in rows, three dots each, with a horizontal line around them. The dots of a network lie close together, those of the long CNN within about a point. STN+CNN lies far to the left, FCN mixed far to the right; the lines of the other four overlap in part."}}
-rows = table.pick("article", "article")[1:]
-figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where two grey bars do not overlap, the difference is larger than chance explains. Each network of the article was trained with three seeds; a dot is the test error of one training. The bar around the dots spans two standard errors to either side of their mean: other seeds and other test images would probably give a mean inside it. STN+CNN stands clear of all others. The bars of neighbours further down overlap, so their order may be luck.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
+rows = [row for row in table.pick("article", "article") if row["model"] not in ("fcn_clean", "fcn_mixed")]
+rows.sort(key=lambda row: row["mean"])
+figure, ax = plt.subplots(figsize=(6, 2.9), layout="constrained")
 for height, row in enumerate(rows):
     finals = [run[-1] for run in row["error_per_epoch"]]
-    ax.errorbar(row["mean"], height, xerr=2 * compare.standard_error(row), color=plotting.COLORS["neutral"], capsize=4)
-    ax.plot(finals, [height] * len(finals), ls="", marker="o", ms=4, color=plotting.COLORS["input"])
+    ax.barh(height, 4 * compare.standard_error(row), 0.5, row["mean"] - 2 * compare.standard_error(row), color="#cccccc")
+    ax.plot(finals, [height] * len(finals), ls="", marker="o", ms=5, color=plotting.COLORS["input"])
+right = rows[0]["mean"] + 2 * compare.standard_error(rows[0])
+ax.text(right + 0.15, 0, "dots: one seed each\nbar: mean ± 2 standard errors", va="center", fontsize="small")
 ax.set(yticks=range(len(rows)), yticklabels=[table.network(row) for row in rows], ylim=(len(rows) - 0.5, -0.5))
-report.log_errors(ax, ticks=(1, 2, 5), axis="x")
-ax.set(xlim=(4, 32), xlabel="test error (%)")
+ax.set(xlim=(0.85 * rows[0]["mean"], None), xlabel="test error on distorted digits (%)")
 plt.show()
+
+# %% tags=["claim"]
+ends = [row["mean"] + side * 2 * compare.standard_error(row) for row in rows for side in (-1, 1)]
+assert ends[1] < ends[2] and all(above > below for above, below in zip(ends[3::2], ends[4::2], strict=False))
 
 # %% [markdown]
 # After this appendix you can
@@ -131,10 +137,13 @@ assert repeated["loss_per_epoch"] == records["fcn"]["loss_per_epoch"]
 # \delta = \sqrt{\frac{s^2}{k} + \frac{p\,(1 - p)}{n}}.
 # $$
 #
-# After a single run $s$ is unknown. We then borrow it from the article's networks, which have three seeds each: as the
-# root mean square of their ratios $s/\sigma$.
+# After a single run $s$ is unknown. We then borrow it from the article's networks, which have three seeds each and were
+# tested on 10,000 images: as the root mean square of their ratios $s/\sigma$.
 
 # %%
+MEASURED_ON = 10_000
+
+
 def binomial_sd(row):
     p = row["mean"] / 100
     return 100 * np.sqrt(p * (1 - p) / row["test_images"])
@@ -165,21 +174,21 @@ assert one["seeds"] == 2 and 0.55 < one["spread"] / binomial_sd(one) < 0.65
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
-    spread = row["spread"] or seed_ratio() * binomial_sd(row)
+    borrowed = seed_ratio() * binomial_sd(row | {"test_images": MEASURED_ON})
+    spread = row["spread"] or borrowed
     return np.hypot(spread / np.sqrt(row["seeds"]), binomial_sd(row))
 
 # %% [markdown]
-# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. So this is
-# what it takes to see a difference between two networks with errors near 1%; our test sets have 10,000 images:
+# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. With this
+# function, two networks with errors near 1% have to differ by so much; our test sets have 10,000 images:
 
 # %% tags=["hide-input"]
 def visible(images, seeds):
     """The smallest clear difference of two errors near one percent, in points."""
-    one_percent = {"mean": 1.0, "test_images": images, "seeds": seeds, "spread": borrowed}
+    one_percent = {"mean": 1.0, "test_images": images, "seeds": seeds, "spread": None}
     return 2 * np.sqrt(2) * standard_error(one_percent)
 
 
-borrowed = seed_ratio() * binomial_sd({"mean": 1.0, "test_images": 10_000})
 counts = 1_000, 10_000, 100_000
 lines = [(f"{seeds} seed{'s' * (seeds > 1)} each", *(f"{visible(images, seeds):.2f} points" for images in counts))
          for seeds in (1, 3, 10)]
@@ -187,21 +196,22 @@ Markdown(plotting.markdown_table(("", *(f"{images:,} images" for images in count
 
 # %% tags=["claim"]
 assert 0.4 < visible(10_000, 1) < 0.45
+assert np.isclose(visible(1_000, 1), compare.clear_from(*2 * [{"mean": 1.0, "test_images": 1_000, "seeds": 1, "spread": None}]))
 assert min(visible(10_000, 10), visible(100_000, 1)) > 0.6 * visible(10_000, 1) and visible(100_000, 10) < 0.15
 
 # %% [markdown]
-# It takes both: with one seed more images soon stop helping, and with 10,000 images more seeds do. The rule treats the two networks as independent. They aren't, for they share
-# the test images: a digit that is hard for one is often hard for the other. So it misses some real differences. It says
-# "unclear", never "equal".
+# You need both. With one seed, more images soon stop helping; with 10,000 images, more seeds do. The rule treats the
+# two networks as independent. They aren't: both see the same test images, and a digit that is hard for one is often hard
+# for the other. So the rule misses some real differences. It calls them "unclear", never "equal".
 #
-# Where two networks don't differ at all, about one comparison in twenty still looks clear by chance. And a pattern that
-# you noticed in the results needs new runs before it counts.
+# Where two networks don't differ at all, about one comparison in twenty still looks clear by chance. A pattern that
+# you noticed in the results has to come out again in new runs.
 #
 # ## A paired test is sharper
 #
-# A record tells which test images were wrong. Only the images on which two networks *disagree* tell them apart.
-# Suppose they were equally good. Then each of these images would be a coin toss, and you can compute how unlikely the
-# observed split is. That is McNemar's test.
+# A new record lists the test images that were classified wrongly. Only the images on which two networks *disagree* tell
+# them apart. If both were equally good, each of these images would be a coin toss. McNemar's test computes how unlikely
+# the observed split would then be.
 
 # %%
 n = len(digits.y_test)
@@ -239,7 +249,7 @@ print(f"difference {100 * gap:.1f} points, standard error"
 assert paired < alone and p_value < 0.01
 
 # %% [markdown]
-# Both consider one pair of trained networks. They say nothing about other seeds: for that, train several.
+# Both are about this one pair of trained networks. For other seeds, train several.
 #
 # ## One rule for all chapters
 #
@@ -253,20 +263,19 @@ assert paired < alone and p_value < 0.01
 # The paper's figures count as means of three seeds, the article's as single runs.
 
 # %% tags=["hide-input"]
-listed = [row for row in table.rows() if row["seeds"] and row["experiment"] != "recipes"]
-against = [(row, compare.without(row, listed)) for row in listed]
-rules = Counter(compare.rule(row, rival) for row, rival in against if rival)
-Markdown(f"Of all {rules.total()} comparisons of a network with a transformer and the same network without one, "
-         f"{rules['paired']} are paired. Most of our runs were made before the records kept which images were wrong; "
-         "new runs keep it.")
+pairs = compare.comparisons()
+rules = Counter(compare.rule(*by_epochs[max(by_epochs)]) for by_epochs in pairs.values())
+Markdown(f"In {len(pairs)} cases this book compares a network that has a transformer with the same network without one. "
+         f"Chapter 13 counts the {len(compare.with_published(pairs))} of them that have a published counterpart on distorted digits. "
+         f"{rules['paired'] or 'None'} of all are paired: most runs were made before the records kept which images were wrong.")
 
 # %% tags=["claim"]
-assert rules["paired"] < rules["unpaired"]
+assert rules["paired"] < rules["unpaired"] == len(pairs) - rules["paired"]
 
 # %% [markdown]
 # ## Costs and all runs
 #
-# The first table has what the networks cost. A FLOP is one multiplication or addition in a convolution or dense layer; a
+# The first table, folded, has what the networks cost. A FLOP is one multiplication or addition in a convolution or dense layer; a
 # training step computes each layer once forward and twice backward, except that the gradient with respect to the
 # image is not computed. FLOPs aren't seconds: a sampler mostly waits for memory. On the paper's RTS the ST-CNN needs
 # *fewer* operations than the CNN, because its output is half as wide and high.
@@ -308,14 +317,16 @@ def against_print(row):
     return published, f"{row['mean'] - row['published']:+.2f}", outcome, f"{visible:.2f}"
 
 
+listed = [row for row in table.rows() if row["seeds"] and row["experiment"] != "recipes"]
+against = [(row, compare.without(row, listed)) for row in listed]
 lines = [(row["distortion"].replace("_", " "), row["test"], table.network(row), row["epochs"], row["seeds"],
           table.error(row | {"other_budget": False}), *against_print(row),
           f"{compare.verdict(row, rival)}, {compare.rule(row, rival)}" if rival else "–") for row, rival in against]
 head = ("Distortion", "Test set", "Network", "Epochs", "Seeds", "Error, %", "Published", "Gap", "Ours is",
         "Visible from", "Without")
 columns = ("*Ours is* compares with the published figure, and *visible from* is the smallest difference, in points, that "
-           "the run could have shown. *Without* compares with the same network without a transformer. A published figure "
-           "with ~ was quoted from memory: check it in the paper before you use it.")
+           "the run could have shown. *Without* compares with the same network without a transformer. The paper's "
+           "figures are second-hand, and those with ~ were quoted from memory: check them in the paper before you use them.")
 Markdown(fold.format(f"All {len(lines)} networks that we measured",
                      columns + "\n\n" + plotting.markdown_table(head, lines, words=3)))
 

@@ -22,6 +22,25 @@ def test_a_spread_that_was_measured_counts_in_place_of_the_typical_one():
     assert errors[0] > errors[1] > compare.binomial_sd(row(1.0))
 
 
+def test_a_borrowed_spread_does_not_shrink_with_more_test_images():
+    few, many = (compare.standard_error(row(1.0) | {"test_images": n}) for n in (1_000, 1_000_000))
+    spread = compare.seed_ratio() * compare.binomial_sd(row(1.0))
+    assert many == pytest.approx(spread, rel=0.01)
+    assert few == pytest.approx(np.hypot(spread, compare.binomial_sd(row(1.0) | {"test_images": 1_000})))
+
+
+def test_the_chapter_counts_the_comparisons_of_the_appendix_that_are_published():
+    pairs = compare.comparisons()
+    published = compare.with_published(pairs)
+    assert 0 < len(published) < len(pairs) and all(pairs[name] == found for name, found in published.items())
+    for (experiment, distortion, test, model, transform), by_epochs in pairs.items():
+        for epochs, (ours, rival) in by_epochs.items():
+            assert rival["transform"] is None and ours["transform"] == transform and ours["model"] == model
+            assert {(r["experiment"], r["distortion"], r["test"], r["epochs"]) for r in (ours, rival)} == {
+                (experiment, distortion, test, epochs)
+            }
+
+
 def test_the_papers_errors_are_means_of_three_seeds_and_the_articles_single_runs():
     assert {name: plan.published_seeds for name, plan in EXPERIMENTS.items() if plan.published} == {
         "article": 1, "paper": 3, "clutter": 3, "addition": 3, "stretch": 3, "protocol": 3,

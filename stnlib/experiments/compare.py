@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from stnlib.experiments import files, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
+MEASURED_ON = 10_000  # test images of the runs whose spread over seeds is borrowed
 LEVEL = 0.05  # a paired difference is clear where chance alone would give as much in fewer cases
 
 
@@ -71,9 +73,11 @@ def seed_ratio() -> float:
 def standard_error(row: dict) -> float:
     """The standard deviation of a measured error, in points: over test images and over seeds.
 
-    :Convention: a spread that is not known, after a single run say, is taken as `seed_ratio()` times `binomial_sd`.
+    :Convention: a spread that is not known, after a single run say, is taken as `seed_ratio()` times the `binomial_sd`
+        of such an error on `MEASURED_ON` images: more test images don't make networks of other seeds more alike.
     """
-    spread = row["spread"] or seed_ratio() * binomial_sd(row)
+    borrowed = seed_ratio() * binomial_sd(row | {"test_images": MEASURED_ON})
+    spread = row["spread"] or borrowed
     return np.hypot(spread / np.sqrt(row["seeds"]), binomial_sd(row))
 
 
@@ -135,3 +139,40 @@ def without(row: dict, rows: list[dict]) -> dict | None:
     same = [r for r in rows if r["model"] == plain and r["seeds"] and row["seeds"] and r["epochs"] == row["epochs"]]
     keys = ("experiment", "distortion", "test")
     return next((r for r in same if all(r[key] == row[key] for key in keys)), None)
+
+
+def comparisons(folder: Path | None = None) -> dict[tuple, dict[int, tuple[dict, dict]]]:
+    """Pair every network that has a transformer with the same network without one, for each number of epochs of both.
+
+    Returns, by (experiment, test set, images, network, transformation), the pairs of rows by epochs, the longest last.
+
+    :Convention: digits only; `images` is the test, "distorted" or "original"; the rows are those of `table.rows`.
+
+    >>> row, rival = comparisons()["paper", "R", "distorted", "st_fcn", "affine"][20]
+    >>> row["model"], rival["model"]
+    ('st_fcn', 'fcn')
+    """
+    found: dict = {}
+    for epochs in sorted({record["epochs"] for record in files.read_results(folder)}):
+        listed = [r for r in table.rows(folder, epochs=epochs) if r["seeds"] and r["experiment"] != "recipes"]
+        for row in listed:
+            if rival := without(row, listed):
+                name = (row["experiment"], row["distortion"], row["test"], row["model"], row["transform"])
+                found.setdefault(name, {})[epochs] = row, rival
+    return found
+
+
+def with_published(pairs: dict[tuple, dict]) -> dict[tuple, dict]:
+    """Keep those of `comparisons` that have a published counterpart of their own, on distorted digits.
+
+    The other readings of the paper's protocol (`stretch`, `protocol`) have the figures of `paper` beside them, which
+    count once.
+    """
+    own = ("article", "paper", "clutter", "addition")
+    return {
+        name: by_epochs
+        for name, by_epochs in pairs.items()
+        if name[0] in own
+        and name[2] == "distorted"
+        and all(row["published"] for pair in by_epochs.values() for row in pair)
+    }

@@ -239,6 +239,31 @@ $$"""
     def test_minutes(self):
         assert reading.minutes(self.cells(("markdown", "word " * 400), ("code", "x = 1\n" * 45))[1:]) == 5
 
+    @pytest.mark.parametrize(
+        ("kind", "source", "figure"),
+        [
+            ("code", "plotting.strip(images)", {"caption": "A line rises.", "name": "fig-01-line"}),
+            ("code", "Markdown(plotting.markdown_table(head, rows))", {}),
+            ("code", "from stnlib.widgets import TrainLab\n\nTrainLab()", {}),
+            ("markdown", "| a | b |\n|---|--:|\n| 1 | 2 |", {}),
+        ],
+    )
+    def test_figures_tables_and_widgets_take_twenty_seconds_each(self, kind, source, figure):
+        cells = self.cells(*[(kind, source)] * 15)[1:]
+        for cell in cells:
+            cell.metadata |= {"tags": ["hide-input"], "mystnb": {"figure": figure}}
+        assert reading.figures(cells) == 15 and reading.minutes(cells) == 5
+        gate = ":::{solution-start} ex\n:::"
+        assert reading.figures([*self.cells(("markdown", gate))[1:], *cells]) == 0
+
+    def test_captions_and_composed_text_are_words(self):
+        (cell,) = self.cells(("code", 'x = "no text"\nMarkdown(f"Three words and {x}.")'))[1:]
+        assert reading.words([cell]) == 3
+        cell.metadata["mystnb"] = {"figure": {"caption": "A line rises."}}
+        assert reading.words([cell]) == 6
+        cell.metadata["tags"] = ["claim"]
+        assert reading.words([cell]) == reading.figures([cell]) == 0
+
     def test_what_is_counted_stays_as_it_was(self):
         cells = self.cells(("markdown", self.solved), ("code", "x = 1"))
         reading.words(cells)
@@ -342,6 +367,12 @@ class TestRulesCanFail:
     def test_size_in_figures_and_tables(self, source, counts):
         assert rules.size(book_of(*[source] * rules.FIGURES)) == []
         assert len(rules.size(book_of(*[source] * (rules.FIGURES + 1)))) == counts
+
+    def test_size_in_minutes(self):
+        lines = reading.LINES_A_MINUTE * rules.MINUTES
+        assert rules.size(book_of("x = 1\n" * lines)) == []
+        longer = book_of("x = 1\n" * (lines + reading.LINES_A_MINUTE))
+        assert rules.size(longer) == [f"{rules.MINUTES + 1} minutes to read, at most {rules.MINUTES}"]
 
     def test_a_table_in_the_text_counts(self):
         table = "| a | b |\n|---|--:|\n| 1 | 2 |"

@@ -23,12 +23,12 @@ CHECKS = 5  # assertions that a reader's run may meet in one chapter
 ROUNDING = 1e-3  # and the largest error that one of them may allow for
 WORDS = 2_000  # of text, formulas and the solutions of exercises included
 FIGURES = 15  # and tables
+MINUTES = 20  # to read, as the page promises
 LINE_WIDTH = 84  # what the page shows of a line of code on a desktop, unscrolled
 LISTING = re.compile(r"listing:(stnlib(?:\.\w+)*)\.(\w+)")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 DRAWS = {"figure", "subplots", "subplot_mosaic", "strip", "imshow", "plot", "panels", "errors_figure", "curves_figure"}
 NAME = re.compile(r"fig-[a-z0-9]+(-[a-z0-9]+)*")
-TABLE = re.compile(r"^\s*\|[\s:|-]*-[\s:|-]*\|\s*$", re.M)
 FENCE = r"^\s*(?::{3,}|`{3,})\s*\{"
 
 
@@ -133,18 +133,14 @@ def alternatives(book: nbformat.NotebookNode) -> list[str]:
     ]
 
 
-def tabulates(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell is, or makes, a table."""
-    return bool(TABLE.search(cell.source) or (cell.cell_type == "code" and re.search(r"_table\(", cell.source)))
-
-
 def size(book: nbformat.NotebookNode) -> list[str]:
-    """A chapter is short: so many words, with the solutions; so many figures and tables, without them."""
+    """A chapter is short: so many words, with the solutions; so many figures, tables and minutes, without them."""
     cells = reading.without_solutions(book.cells[1:])
     words = sum(len(cell.source.split()) for cell in book.cells[1:] if cell.cell_type == "markdown")
-    pictures = sum(tabulates(cell) or (cell.cell_type == "code" and draws(cell.source)) for cell in cells)
-    problems = [f"{words} words, at most {WORDS}"] if words > WORDS else []
-    return problems + ([f"{pictures} figures and tables, at most {FIGURES}"] if pictures > FIGURES else [])
+    pictures = sum(reading.tabulates(cell) or (cell.cell_type == "code" and draws(cell.source)) for cell in cells)
+    measured = {"words": (words, WORDS), "figures and tables": (pictures, FIGURES)}
+    measured["minutes to read"] = reading.minutes(book.cells[1:]), MINUTES
+    return [f"{count} {what}, at most {most}" for what, (count, most) in measured.items() if count > most]
 
 
 def captions(book: nbformat.NotebookNode) -> list[str]:

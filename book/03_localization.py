@@ -15,8 +15,7 @@
 #
 # {doc}`Chapter 2 <02_baselines>` asked the classifier to tolerate every pose. Now we go the other way: look at the
 # image, estimate its pose, and correct it before the classifier sees it. The part that estimates is the **localization
-# network**. It's an ordinary CNN. Only its output is unusual: not "this is a 2", but six numbers that say where to read
-# the image.
+# network**, an ordinary CNN with an unusual output: not "this is a 2", but six numbers that say where to read the image.
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the localization network: it looks at the distorted digit and outputs θ, six numbers. The numbers are those of a trained network for this digit.", "name": "fig-pipeline-localization"}}
 from stnlib.pipeline import pipeline
@@ -210,8 +209,7 @@ def identity_head():
 
 head = identity_head()
 localizer = keras.Sequential([features, head])
-theta = np.asarray(localizer(distorted.images))
-print(theta[:2])
+untrained = np.asarray(localizer(x_test))
 
 # %% tags=["remove-input"]
 largest = max(features.layers, key=lambda layer: layer.count_params())
@@ -228,21 +226,99 @@ assert models.cnn().count_params() < localizer.count_params() < fcn.count_params
 assert largest is features.layers[5]
 
 # %% [markdown]
-# Before training, $\theta$ is the identity for every image. A spatial transformer with this network starts by doing
-# nothing, and a classifier behind it starts as if it weren't there. {cite:t}`jaderberg2015stn` start the same way.
-#
+# With this head the transformer starts by doing nothing: before training, $\theta$ is the identity for every image. So
+# the classifier sees whole digits from the first step, and its gradient can tell the transformer what to improve. By
+# default, Keras starts a kernel at random and a bias at zero; {numref}`fig-03-starts` shows what the classifier would see
+# then. {cite:t}`jaderberg2015stn` start at the identity, too.
+
+# %% mystnb={"figure": {"caption": "Only the identity start leaves the digit alone. One upright digit behind three untrained heads. Top: the orange grid marks where the output reads the digit. Bottom: what the classifier sees. Without the ones in the bias every output pixel reads from the same small patch.", "name": "fig-03-starts"}, "image": {"alt": "Three columns. Top: a 2 with an orange sampling grid, below it the output. Identity: the grid covers the image and the output is the same 2. Random kernel with identity bias: the grid is skewed and so is the 2. Random kernel with zero bias: the grid is a small patch and the output a smear."}} tags=["hide-input"]
+def random_theta(seed):
+    """What a head with a random kernel and no bias predicts."""
+    training.set_seed(seed)
+    network = keras.Sequential([models.localization(), layers.Dense(6)])
+    return np.asarray(network(x_test))
+
+
+starts = [random_theta(seed) for seed in range(RANDOM_STARTS)]
+first_theta = starts[0][five[0]]
+heads = {"identity": untrained[five[0]], "random kernel,\nidentity bias": first_theta + identity, "random kernel,\nzero bias": first_theta}
+fig, axes = plt.subplots(2, 3, figsize=(6, 4.5), layout="constrained")
+for (above, below), (name, theta) in zip(axes.T, heads.items(), strict=True):
+    plotting.show(above, x_test[five[0]], title=name)
+    plotting.draw_grid(above, np.asarray(affine_grid(theta[None], (28, 28)))[0], (28, 28), every=9, points=False)
+    above.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
+    plotting.show(below, distortions.warp(x_test[five[:1]], theta[None])[0])
+plt.show()
+
+# %% tags=["remove-input"]
+biases = {"identity bias": identity, "zero bias": 0}
+median = {
+    name: np.median([training.accuracy(fcn, distortions.warp(x_test, theta + bias), y_test) for theta in starts])
+    for name, bias in biases.items()
+}
+display(
+    Markdown(f"""
+With the identity head in front, FCN clean classifies {100 * worth["original"]:.0f}% of the upright test digits correctly. With a
+random kernel and the identity bias it's {100 * median["identity bias"]:.0f}% (median of {RANDOM_STARTS} seeds), with a
+random kernel and a zero bias **{100 * median["zero bias"]:.0f}%**. Guessing gives 10%.""")
+)
+
+# %% tags=["claim"]
+assert median["zero bias"] < 0.25 < median["identity bias"]
+assert median["identity bias"] < worth["original"] - 0.1
+
+# %% [markdown]
 # The head has no activation function. ReLU can't output the negative numbers that $\theta$ needs, and sigmoid nothing
 # above 1. **tanh** gives both signs but stays between -1 and 1, so no scale could exceed 1, and the identity itself
 # would be out of reach.
 #
+# How can a zero kernel learn at all? The chain rule gives, for $\theta = W h + b$,
+#
+# $$
+# \frac{\partial \mathcal{L}}{\partial W} = \frac{\partial \mathcal{L}}{\partial \theta}\, h^{\mathsf T}, \qquad
+# \frac{\partial \mathcal{L}}{\partial h} = W^{\mathsf T}\, \frac{\partial \mathcal{L}}{\partial \theta} .
+# $$
+#
+# The gradient of the *kernel* contains the features, not the kernel, so it's not zero. The gradient for the *features*
+# contains the kernel, and is zero in the first step only. (If the kernels of two layers in a row started at zero, neither
+# kernel would move.) To check, take one step towards the true inverse poses.
+
+
+# %% tags=["hide-input"]
+def gradients_of(network, images, target):
+    """The gradient of each weight, by name."""
+    with tf.GradientTape() as tape:  # records the computation
+        loss = tf.reduce_mean((network(images) - target) ** 2)
+    weights = network.trainable_variables
+    return dict(zip([w.path for w in weights], tape.gradient(loss, weights)))
+
+
+fresh = keras.Sequential([models.localization(), identity_head()])
+images, known = distortions.distort(x_train[:100], "article", seed=SEED)
+target = np.asarray(transforms.invert(known))
+for step in ("first", "second"):
+    gradients = gradients_of(fresh, images, target)
+    moving = [name for name, gradient in gradients.items() if np.any(gradient)]
+    print(f"{step} step: {len(moving)} of {len(gradients)} weight tensors have a gradient")
+    keras.optimizers.SGD(0.1).apply(gradients.values(), fresh.trainable_variables)
+
+# %% tags=["claim"]
+assert len(moving) == len(gradients) == 10
+
+# %% [markdown]
+# In the first step only the head learns, its kernel and its bias. From the second step on its kernel is no longer zero,
+# and every layer learns.
+#
 # ## Can it learn where to look?
 #
-# It can, in part: the shifts well, the rest less. To find out, we use the known poses once more: distort the training
-# digits, and train the localization network to predict the inverse of each distortion, with mean squared error.
+# In part: it predicts shifts well, the other four numbers less well. To see this, we use the known poses once more: we
+# distort the training digits and train the localization network to predict the inverse of each distortion, with mean
+# squared error.
 
 # %%
 copies = np.repeat(x_train, COPIES, axis=0)
 practice = distortions.distort(copies, "article", seed=SEED + 2)
+training.set_seed(SEED)
 localizer.compile(optimizer="adam", loss="mse",
                   jit_compile=False)  # compiled, convolutions are slower on a CPU
 localizer.fit(practice.images, np.asarray(transforms.invert(practice.theta)),
@@ -253,7 +329,7 @@ tests["corrected"] = distortions.warp(distorted.images, predicted)
 for name, theta in {"predicted": predicted, "true": true_inverse}.items():
     print(f"{name:9}", theta[five[0]].round(2))
 
-# %% mystnb={"figure": {"caption": "The network corrects part of the distortion, the true pose nearly all of it. The same five test digits; the third row is warped with the predicted θ, the fourth with the true one. The numbers above belong to the 2.", "name": "fig-03-corrected"}, "image": {"alt": "Five test digits in four rows: the originals, the distorted ones, those corrected by the network, which are more central and more upright than the distorted ones, and those restored with the true pose."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The predicted θ corrects part of the distortion, the true one nearly all of it. The same five test digits; the third row is warped with the predicted θ, the fourth with the true one. The numbers above belong to the 2.", "name": "fig-03-corrected"}, "image": {"alt": "Five test digits in four rows: the originals, the distorted ones, those corrected by the network, which are more central and more upright than the distorted ones, and those restored with the true pose."}} tags=["hide-input"]
 names = {"original": "original", "distorted": "distorted", "corrected": "corrected by the network", "restored": "restored with the true pose"}
 plotting.strip(np.concatenate([tests[name][five] for name in names]), rows=list(names.values()), columns=5)
 plt.show()
@@ -296,91 +372,9 @@ assert with_one < 0.7 * without
 
 # %% [markdown]
 # And we cheated: we used the true poses, and real images rarely come with theirs. The label "this is a 2" is all we
-# have, and over the next three chapters we make it suffice. Trained from labels, the network won't predict the inverse
-# pose, though. It predicts whatever helps the classifier; {doc}`chapter 6 <06_training>` measures how far apart the two
+# have, and the next three chapters make do with it. Trained from labels, the network won't predict the inverse pose,
+# though. It predicts whatever helps the classifier; {doc}`chapter 6 <06_training>` measures how far apart the two
 # are.
-#
-# ## Why start at the identity?
-#
-# By default Keras starts a kernel at random and a bias at zero. {numref}`fig-03-starts` shows what a classifier would
-# see of an upright digit behind such a head.
-
-# %% mystnb={"figure": {"caption": "Only the identity start leaves the digit alone. One upright digit behind three untrained heads. Top: the orange grid marks where the output reads the digit. Bottom: what the classifier sees. Without the ones in the bias every output pixel reads from the same small patch.", "name": "fig-03-starts"}, "image": {"alt": "Three columns. Top: a 2 with an orange sampling grid, below it the output. Identity: the grid covers the image and the output is the same 2. Random kernel with identity bias: the grid is skewed and so is the 2. Random kernel with zero bias: the grid is a small patch and the output a smear."}} tags=["hide-input"]
-def random_theta(seed):
-    """What a head with a random kernel and no bias predicts."""
-    training.set_seed(seed)
-    network = keras.Sequential([models.localization(), layers.Dense(6)])
-    return np.asarray(network(x_test))
-
-
-starts = [random_theta(seed) for seed in range(RANDOM_STARTS)]
-first_theta = starts[0][five[0]]
-heads = {"identity": identity, "random kernel,\nidentity bias": first_theta + identity, "random kernel,\nzero bias": first_theta}
-fig, axes = plt.subplots(2, 3, figsize=(6, 4.5), layout="constrained")
-for (above, below), (name, theta) in zip(axes.T, heads.items(), strict=True):
-    plotting.show(above, x_test[five[0]], title=name)
-    plotting.draw_grid(above, np.asarray(affine_grid(theta[None], (28, 28)))[0], (28, 28), every=9, points=False)
-    above.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
-    plotting.show(below, distortions.warp(x_test[five[:1]], theta[None])[0])
-plt.show()
-
-# %% tags=["remove-input"]
-biases = {"identity bias": identity, "zero bias": 0}
-median = {
-    name: np.median([training.accuracy(fcn, distortions.warp(x_test, theta + bias), y_test) for theta in starts])
-    for name, bias in biases.items()
-}
-display(
-    Markdown(f"""
-With the identity head in front, FCN clean classifies {100 * worth["original"]:.0f}% of the upright test digits correctly. With a
-random kernel and the identity bias it's {100 * median["identity bias"]:.0f}% (median of {RANDOM_STARTS} seeds), with a
-random kernel and a zero bias **{100 * median["zero bias"]:.0f}%**. Guessing gives 10%.""")
-)
-
-# %% tags=["claim"]
-assert median["zero bias"] < 0.25 < median["identity bias"]
-assert median["identity bias"] < worth["original"] - 0.1
-
-# %% [markdown]
-# In training the classifier starts from scratch, too. With the identity head in front it sees whole digits from the first
-# step, and its gradient can tell the transformer what to improve.
-#
-# But how can a zero kernel learn? The chain rule gives, for $\theta = W h + b$,
-#
-# $$
-# \frac{\partial \mathcal{L}}{\partial W} = \frac{\partial \mathcal{L}}{\partial \theta}\, h^{\mathsf T}, \qquad
-# \frac{\partial \mathcal{L}}{\partial h} = W^{\mathsf T}\, \frac{\partial \mathcal{L}}{\partial \theta} .
-# $$
-#
-# The gradient of the *kernel* contains the features, not the kernel, so it's not zero. The gradient for the *features*
-# contains the kernel, and is zero in the first step only. (If the kernels of two layers in a row started at zero, neither
-# kernel would move.) To check, take one step towards the true inverse poses.
-
-
-# %% tags=["hide-input"]
-def gradients_of(network, images, target):
-    """The gradient of each weight, by name."""
-    with tf.GradientTape() as tape:  # records the computation
-        loss = tf.reduce_mean((network(images) - target) ** 2)
-    weights = network.trainable_variables
-    return dict(zip([w.path for w in weights], tape.gradient(loss, weights)))
-
-
-fresh = keras.Sequential([models.localization(), identity_head()])
-images = practice.images[:100]
-target = np.asarray(transforms.invert(practice.theta[:100]))
-for step in ("first", "second"):
-    gradients = gradients_of(fresh, images, target)
-    moving = [name for name, gradient in gradients.items() if np.any(gradient)]
-    print(f"{step} step: {len(moving)} of {len(gradients)} weight tensors have a gradient")
-    keras.optimizers.SGD(0.1).apply(gradients.values(), fresh.trainable_variables)
-
-# %% tags=["claim"]
-assert len(moving) == len(gradients) == 10
-
-# %% [markdown]
-# In the first step only the head moves, its kernel and its bias. From the second step on its kernel is no longer zero,
-# and every layer learns.
 #
 # Next we need something that carries out what $\theta$ says: for each output pixel, which point of the input does it
 # read? So far `distortions.warp` did that behind the scenes. {doc}`The next chapter <04_grid_generator>` explains how it

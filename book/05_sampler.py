@@ -131,8 +131,8 @@ axes[1].set(xlabel="x in pixels", ylabel="value V", xticks=[0, 1, 2])
 fig.tight_layout()
 
 # %% [markdown]
-# With the box, the slope is 0 almost everywhere: the gradient says that moving the point changes nothing. With the tent
-# there is a slope wherever neighbouring pixels differ, and it says which way is brighter.
+# So with the box the gradient is 0 almost everywhere. With the tent, it says which way is brighter wherever neighbouring
+# pixels differ.
 #
 # ## From a loop to a batch
 #
@@ -281,7 +281,7 @@ assert np.allclose(auto_U[:2, 1:], four) and np.isclose(auto_U.sum(), 1)
 
 # %% [markdown]
 # The gradient for the image is the four areas of {numref}`fig-05-areas`. The gradient for the point, drawn as an arrow,
-# leads uphill ({numref}`fig-05-arrows`).
+# points uphill ({numref}`fig-05-arrows`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The gradient of the value points towards brighter pixels. The 3 × 3 image, drawn darker than above and read bilinearly between its pixel centres; the arrows start at the dots and are long where the value is steep.", "name": "fig-05-arrows"}, "image": {"alt": "The 3 by 3 image read bilinearly at high resolution, as a smooth landscape of grey, with the nine pixel values and sixteen vermilion arrows. Each arrow points towards brighter values."}}
 fine = np.linspace(-0.25, 2.25, 101)
@@ -299,22 +299,27 @@ fig.tight_layout()
 
 # %% [markdown]
 # If the loss wants an output pixel brighter, gradient descent moves the sampling point along the arrow; if darker, against
-# it. $\theta$ is shared by all points, so it gets the sum of their gradients:
+# it. All points share $\theta$, so it gets the sum of their gradients. But $\theta$ gives a point in grid units, $x^s$ and
+# $y^s$ from −1 to 1, and one grid unit is $\frac{W}{2}$ pixels along x and $\frac{H}{2}$ along y:
 #
 # $$
+# \begin{aligned}
 # \frac{\partial \mathcal{L}}{\partial \theta}
-# = \sum_i \frac{\partial \mathcal{L}}{\partial V_i}
-# \left( \frac{\partial V_i}{\partial x_i^s} \frac{\partial x_i^s}{\partial \theta}
-# + \frac{\partial V_i}{\partial y_i^s} \frac{\partial y_i^s}{\partial \theta} \right)
+# = \sum_i \frac{\partial \mathcal{L}}{\partial V_i} \Bigl(
+# &\frac{\partial V_i}{\partial x_i}\, \frac{W}{2}\, \frac{\partial x_i^s}{\partial \theta} \\
+# {}+{} &\frac{\partial V_i}{\partial y_i}\, \frac{H}{2}\, \frac{\partial y_i^s}{\partial \theta} \Bigr)
+# \end{aligned}
 # $$
 #
-# For the shift $\theta_{13}$ that is the plain sum over the points; the other entries weight each point by its position
-# (last exercise).
+# units: $x_i, y_i$ in pixels of the input; $x_i^s, y_i^s$ and the shifts in $\theta$ in grid units
+#
+# For the shift $\theta_{13}$, $\partial x_i^s / \partial \theta_{13}$ is 1: it gets $\frac{W}{2}$ times the plain sum over
+# the points. The other entries weight each point by its position (last exercise).
 #
 # ## Gradient descent moves a digit
 #
-# Put the gradient to work. A 2 was shifted, and gradient descent on $\theta_{13}$ and $\theta_{23}$ has to bring it back.
-# The loss is the squared difference from the original; the other four numbers stay at the identity.
+# A 2 was shifted, and gradient descent on $\theta_{13}$ and $\theta_{23}$ has to bring it back. The loss is the squared
+# difference from the original; the other four numbers stay at the identity.
 
 # %%
 def descend(shifted, loss_of, rate, steps=40, mode="bilinear"):
@@ -354,8 +359,8 @@ for ax in fig.axes:
 # %% tags=["hide-input"]
 Markdown(
     f"After 40 steps the loss is {remains['bilinear']:.0%} of what it was at the start with *bilinear*, "
-    f"{remains['nearest']:.0%} with *nearest*, and {remains['from far']:.0%} from far away. Each point sees only its four "
-    r"pixels, and $\theta$ gets the sum of what they say: where the strokes no longer overlap with the original, that leads "
+    f"{remains['nearest']:.0%} with *nearest*, and {remains['from far']:.0%} from far away. Each point's gradient depends on "
+    r"its four pixels only. Where the strokes no longer overlap with the original, the sum of these gradients leads $\theta$ "
     "to a local minimum."
 )
 
@@ -366,9 +371,9 @@ assert 0.8 < remains["from far"] < 1
 # %% [markdown]
 # ## How a label teaches a pose
 #
-# In training nobody has the original picture. There is a label, and a classifier behind the transformer. That is enough to
-# bring a digit closer. Train a classifier on upright digits (`models.fcn`, chapter 2's network with one hidden layer),
-# freeze it, and let the cross-entropy of its prediction be the loss.
+# In training there is no original picture to compare with, only a label, and a classifier behind the transformer. That
+# is enough to bring a digit closer. Train a classifier on upright digits (`models.fcn`, chapter 2's network with one
+# hidden layer), freeze it, and let the cross-entropy of its prediction be the loss.
 
 # %%
 training.set_seed(SEED)
@@ -382,7 +387,7 @@ def loss_for(labels):
 
 
 # %% [markdown]
-# Shift 200 test digits, each its own way, and let the descent run for each ({numref}`fig-05-label`).
+# Now shift 200 test digits, each by another amount, and run the descent for each ({numref}`fig-05-label`).
 
 # %% tags=["hide-input"]
 labels = data.y_test[:200]
@@ -437,7 +442,7 @@ assert after.mean() < 0.75 * before.mean()
 assert np.mean(after < before) > 0.8 and last.mean() > first.mean()
 
 # %% [markdown]
-# Do it step by step, with a rotated digit; the *pulls* are the negative gradients of the points. The classifier here is
+# Do it step by step with a rotated digit. The *pulls* are the negative gradients of the points. The classifier here is
 # linear, so that $\partial \mathcal{L} / \partial V$ is easy to read: a weighted sum of the classifier's ten weight images.
 
 # %%
@@ -446,12 +451,12 @@ from stnlib.widgets import PoseGradient
 PoseGradient()
 
 # %% [markdown]
-# This is what "learning from labels" means for $\theta$. A spatial transformer does the same with two differences: the
-# classifier is trained jointly, and one network predicts $\theta$ for all images, also for those that have no label.
+# This is what "learning from labels" means for $\theta$. A spatial transformer does the same, with two differences: the
+# classifier is trained jointly, and one network predicts $\theta$ for all images, even those without a label.
 #
 # ## Beyond the border
 #
-# Where the grid reaches beyond the image, something has to be made up. There are three ways.
+# Where the grid reaches beyond the image, the sampler has to make up a value. There are three ways.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Outside the image, zeros fade to black within a pixel, border repeats the edge, reflection mirrors the picture. Top: a digit on grey, zoomed out. Bottom: the value along the middle row of the 3 × 3 image; dots are its pixels, the band is the image.", "name": "fig-05-border"}, "image": {"alt": "A digit zoomed out with three paddings: zeros surround it with black, border smears the edge pixels outwards, reflection surrounds it with mirrored copies. Below, the value along one row of the 3 by 3 image: zeros falls to 0 within a pixel, border stays level, reflection mirrors the row."}}
 zoom_out = affine_grid([[2.2, 0, 0, 0, 2.2, 0]], (56, 56))
@@ -601,9 +606,8 @@ assert np.ptp(pooled) < 0.25 * np.ptp(direct)
 # :::{exercise} From the points to theta
 # :label: ex-sampler-theta
 #
-# In grid units $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$, and one unit is $\frac{W}{2}$ pixels. Let the loss be
-# the sum of nine outputs of $U$. Compute its gradient for $\theta$ from `dV_dx` and `dV_dy`, and compare with automatic
-# differentiation.
+# In grid units $x^s = \theta_{11} x^t + \theta_{12} y^t + \theta_{13}$. Let the loss be the sum of nine outputs of $U$.
+# Compute its gradient for $\theta$ from `dV_dx` and `dV_dy`, and compare with automatic differentiation.
 # :::
 #
 # :::{solution-start} ex-sampler-theta

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Put together: does it learn to straighten digits by itself?
 #
-# Up to a point. Trained on class labels alone, a spatial transformer learns to centre digits, to enlarge small ones
+# In part. Trained on class labels alone, a spatial transformer learns to centre digits, to enlarge small ones
 # and to correct part of their rotation. Here you join the parts of chapters 3 to 5 into one Keras layer, train it,
 # compare it with networks that have none, and measure what it does to each digit.
 #
@@ -37,14 +37,14 @@ from stnlib.widgets import TrainLab
 TrainLab()
 
 # %% [markdown]
-# The blobs become digits, because images of one class are easier to classify when they agree. Nobody gave the network
-# an angle. Now break it; three of the switches below the figure matter for this chapter:
+# The blobs become digits, because images of one class are easier to classify when they look alike. The network was
+# never given an angle. Now break it; three of the switches below the figure matter for this chapter:
 #
 # - **A learning rate × 3** for the layer that outputs $\theta$ (the default is × 0.1) moves the windows off the digits
 #   within a few steps. A black output stays black when its window moves a little, so $\theta$ gets no gradient and the
 #   run can't recover. That is why this layer often gets a lower rate than the rest ({ref}`in Keras <slow-theta>`).
 # - **The nearest sampler** gives $\theta$ no gradient at all ({doc}`chapter 5 <05_sampler>`).
-# - **All digits tilted 30°**: the outputs agree just as well, and they are all tilted. The loss doesn't ask for upright
+# - **All digits tilted 30°**: the outputs look just as much alike, and all are tilted. The loss doesn't ask for upright
 #   digits.
 #
 # {doc}`Chapter 11 <11_when_it_fails>` has more failures and their fixes.
@@ -70,14 +70,20 @@ from stnlib.sampling import sample
 plotting.use_style()
 lab = json.loads((files.results_folder() / "bench-train-lab.json").read_text("utf-8"))["results"]
 default, full, fast = lab["default"], lab["head rate 1"], lab["head rate 3"]
-alone, dense, convolution = (lab[case]["accuracy"][1] for case in ("default", "dense beside it", "convolution beside it"))
+beside = {"linear classifier alone": default} | {f"{a} network": lab[f"{a} beside it"] for a in ("dense", "convolution")}
+rows = [("**transformer + linear classifier**", f"{default['weights'][0]:,}", f"**{default['accuracy'][0]:.0%}**", default["seeds"])]
+rows += [(name, f"{run['weights'][1]:,}", f"{run['accuracy'][1]:.0%}", run["seeds"]) for name, run in beside.items()]
+rates = {"0.1": default, "1": full, "3": fast}
+collapsed = [f"× {rate}: {run['collapsed']} of {run['seeds']} in {run['steps']:,} steps" for rate, run in rates.items()]
 Markdown(
-    f"Over {default['seeds']} recorded runs of {default['steps']:,} steps, the linear classifier reaches a mean test accuracy "
-    f"of {default['accuracy'][0]:.0%} behind the transformer and {alone:.0%} alone. With as many weights as both together, "
-    f"a dense network reaches {dense:.0%} and a convolutional one {convolution:.0%}. The transformer collapsed in "
-    f"{default['collapsed']} of {default['seeds']} runs at × 0.1, in {full['collapsed']} at × 1 and in {fast['collapsed']} "
-    "at × 3. (This demo's learning rate is eight times that of the networks below, which train with × 1.)"
+    plotting.markdown_table(("Network", "Weights", "Mean test accuracy", "Runs"), rows)
+    + f"\n\nRecorded runs of {default['steps']:,} steps. How many collapsed, by the learning rate of $\\theta$'s layer: "
+    f"{', '.join(collapsed)}. (This demo's rate is eight times that of the networks below, which train with × 1.)"
 )
+
+# %% tags=["claim"]
+assert default["accuracy"][0] > max(run["accuracy"][1] for run in beside.values()) + 0.1
+assert default["collapsed"] == 0 and 2 * full["collapsed"] > full["seeds"] and 2 * fast["collapsed"] > fast["seeds"]
 
 # %% [markdown]
 # ## The layer in ten lines
@@ -251,9 +257,9 @@ assert recorded["cnn_long"]["epochs"] == 8 and recorded["cnn_wide"]["parameters"
 # %% [markdown]
 # ## What it does to a digit
 #
-# No loss compares two pictures, and no target pose exists. The classifier's gradient alone taught the layer that a 2
-# is easier to classify where other 2s are. So a class comes closer to one pose, strokes overlap, and the mean of the
-# class gets sharper ({numref}`fig-06-digits`).
+# The loss compares no pictures and knows no target pose. From the classifier's gradient alone the layer learned that a 2
+# is easier to classify in the pose of the other 2s. So the digits of a class come closer to one pose, and their mean gets
+# sharper ({numref}`fig-06-digits`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, some rotations remain, and the mean of a class gets sharper. First two rows: a distorted test digit of each of five classes, and what the STN+CNN of this page makes of it; last two: the mean over all distorted test digits of the class, and over the outputs, each stretched to full brightness.", "name": "fig-06-digits"}, "image": {"alt": "Four rows of five pictures, for 2, 3, 4, 5 and 7. First row: digits that are rotated, small, slanted or near an edge. Second row: the same digits, centred and some more upright. Third row: the mean of the distorted digits of each class, a blur. Fourth row: the mean of the transformer's outputs, a sharper digit."}}
 transformer = trained["STN+CNN"].get_layer("transformer")
@@ -294,9 +300,9 @@ assert stranger > distorted["FCN clean"]
 # ## How much it corrects
 #
 # Shift, rotate or zoom upright test digits by known random amounts, and read off $\theta$ how much of each the layer
-# takes back.
+# corrects.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The layer corrects most of a shift, and less of a rotation, not equally both ways; it enlarges small digits and does not shrink large ones. Each dot is a test digit; on the grey diagonal the correction would be complete. Positive rotations are counter-clockwise; one halving is a digit half as large.", "name": "fig-06-corrected"}, "image": {"alt": "Three scatter plots, for shift, rotation and zoom: what the transformer corrects against what was applied. For the shift the dots lie along the diagonal or just beside it; for the rotation they rise less steeply, and on one side hardly; for the zoom they are flat on the left and rise on the right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The layer corrects most of a shift and less of a rotation, more in one direction than in the other; it enlarges small digits and does not shrink large ones. Each dot is a test digit; on the grey diagonal the correction would be complete. Positive rotations are counter-clockwise; one halving is a digit half as large.", "name": "fig-06-corrected"}, "image": {"alt": "Three scatter plots, for shift, rotation and zoom: what the transformer corrects against what was applied. For the shift the dots lie along the diagonal or just beside it; for the rotation they rise less steeply, and on one side hardly; for the zoom they are flat on the left and rise on the right."}}
 def parts(theta):
     theta = np.reshape(theta, (-1, 2, 3))
     (a, b, shift), (c, d, _) = theta.transpose(1, 2, 0)
@@ -345,8 +351,8 @@ untouched = parts(transformer.theta(x_test))
 rows = [(name, f"{value:.0%}".replace("-", "−")) for name, value in shares.items()]
 Markdown(
     plotting.markdown_table(("Distortion", "Corrected"), rows)
-    + "\n\nCorrected: the sum of the corrections as a share of the sum of the distortions. Below 0 the layer adds to the "
-    f"distortion.\n\nWithin a class, the spread (standard deviation) of the rotation falls from {spread[0]:.0f}° to "
+    + "\n\nCorrected: the sum of the corrections as a share of the sum of the distortions. Below 0, the layer makes the "
+    f"distortion larger.\n\nWithin a class, the spread (standard deviation) of the rotation falls from {spread[0]:.0f}° to "
     f"{spread[1]:.0f}°, and the class means end up to {lean:.0f}° off upright. A digit that was not distorted comes out "
     f"{2 ** np.median(-untouched['zoom']):.2f} times as large, rotated by {np.median(np.abs(untouched['rotation'])):.0f}° "
     "(medians)."
@@ -360,9 +366,9 @@ assert spread[1] < 0.9 * spread[0]
 assert np.median(np.abs(untouched["rotation"])) > 2
 
 # %% [markdown]
-# The layer learns to be **consistent**: digits of a class come out more alike than they went in. Upright, original size
-# and equal corrections both ways are not part of the loss. So don't take the $\theta$ of a trained network for a
-# measurement of pose.
+# The layer learns to be **consistent**: digits of a class come out more alike than they went in. Nothing in the loss asks
+# for upright digits, their original size, or equal corrections in both directions. So don't take the $\theta$ of a
+# trained network for a measurement of pose.
 #
 # :::{dropdown} Details: reading a matrix, and why rotations are corrected only partly
 # The shift is $\theta_{13}$; the zoom is $\log_2$ of the root of the determinant, +1 for a digit half as large; the
@@ -399,8 +405,8 @@ assert all(curve[unmet].max() < curve[met].min() for curve in curves.values())
 assert all(np.isclose(curve[circle == 0], upright[name], atol=2e-3) for name, curve in curves.items())
 
 # %% [markdown]
-# **What has left the frame.** A grid can point anywhere, but there is something to read only inside the image.
-# A digit shrunk until its strokes merge comes back as a blur.
+# **What has left the frame.** A grid can point anywhere, but outside the image there is nothing to read. Likewise, a
+# digit that was shrunk until its strokes merged comes back as a blur.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A part that has left the frame does not come back. Top: a 3 pushed out of the frame; bottom: what the transformer makes of it.", "name": "fig-06-gone"}, "image": {"alt": "Two rows of a handwritten 3. Above, it is pushed further and further out of the frame, until only a part of it is left. Below, the transformer's output brings the visible part back towards the centre; the part that was cut off stays missing."}}
 pushes = [affine_theta(translation=(shift, 0)) for shift in np.linspace(0, 1, 5)]
@@ -467,10 +473,10 @@ model.compile(optimizer, loss, metrics=["accuracy"])
 # - **Put together**: a spatial transformer is one layer. Localization and head give $\theta$, $\theta$ gives the grid,
 #   the grid is sampled. It starts as the identity and goes in front of any classifier.
 # - **Compare**: with the same digits, steps and seed, the transformer improved both classifiers on distorted digits.
-#   In recorded runs STN+CNN also beats a CNN trained for longer and one with as many weights; STN+FCN is hardly
-#   ahead of the first of these, and behind the second.
-# - **Measure**: it corrects most of a shift, part of a rotation, and enlarges small digits. Its poses are consistent,
-#   and upright only as far as the data make them so.
+#   In recorded runs STN+CNN also beats a CNN trained for longer and one with as many weights; STN+FCN clearly beats
+#   neither.
+# - **Measure**: it corrects most of a shift, part of a rotation, and enlarges small digits. Its output poses are
+#   consistent, not necessarily upright.
 # - **Limits**: it can't bring back what has left the frame, describe what its parameters can't, or generalize to
 #   rotations that it never saw.
 #

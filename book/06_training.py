@@ -70,7 +70,7 @@ from stnlib.sampling import sample
 plotting.use_style()
 lab = json.loads((files.results_folder() / "bench-train-lab.json").read_text("utf-8"))["results"]
 default, full, fast = lab["default"], lab["head rate 1"], lab["head rate 3"]
-beside = {"linear classifier alone": default} | {f"{a} network": lab[f"{a} beside it"] for a in ("dense", "convolution")}
+beside = {"linear classifier alone": default, "dense network": lab["dense beside it"], "CNN": lab["convolution beside it"]}
 rows = [("**transformer + linear classifier**", f"{default['weights'][0]:,}", f"**{default['accuracy'][0]:.0%}**", default["seeds"])]
 rows += [(name, f"{run['weights'][1]:,}", f"{run['accuracy'][1]:.0%}", run["seeds"]) for name, run in beside.items()]
 rates = {"0.1": default, "1": full, "3": fast}

@@ -267,7 +267,7 @@ pairs = compare.comparisons()
 rules = Counter(compare.rule(*by_epochs[max(by_epochs)]) for by_epochs in pairs.values())
 Markdown(f"In {len(pairs)} cases this book compares a network that has a transformer with the same network without one. "
          f"Chapter 13 counts the {len(compare.with_published(pairs))} of them that have a published counterpart on distorted digits. "
-         f"{rules['paired'] or 'None'} of all are paired: most runs were made before the records kept which images were wrong.")
+         f"Of all {len(pairs)}, {rules['paired']} are paired: most runs were made before the records kept which images were wrong.")
 
 # %% tags=["claim"]
 assert rules["paired"] < rules["unpaired"] == len(pairs) - rules["paired"]

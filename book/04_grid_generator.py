@@ -11,20 +11,21 @@
 # ---
 
 # %% [markdown]
-# # Which input point does each output pixel want?
+# # Which input point does each output pixel sample?
 #
-# $\theta$ maps each output pixel's coordinates to the input coordinates that it samples. The **grid generator** does that
-# for all pixels of the output. The code is short; direction (from output to input), units and aspect ratio need care.
+# The localization network of {doc}`chapter 3 <03_localization>` outputs six numbers, $\theta$. They map the coordinates of
+# an output pixel to those of the input point that it samples. The **grid generator** applies this map to all output
+# pixels. Direction (from output to input), units and aspect ratio need care.
 #
 # After this chapter you can
 #
-# - say what each of the six numbers does to a picture, and why the picture does the inverse of the grid;
+# - say what each of the six numbers does to the grid, and why the image undergoes the inverse transformation;
 # - place pixels on an axis from -1 to 1, in both conventions that are in use;
 # - say why $\theta$ maps output to input, and what goes wrong the other way round;
 # - build the sampling grid of a whole batch, and check it against a loop;
 # - rotate a picture that is not square without skewing it.
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the grid generator: it turns θ into one input point for every output pixel. The dot marks the point of the first pixel, at the top left of the output.", "name": "fig-pipeline-grid"}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "This chapter builds the grid generator: it turns θ into one input point for every output pixel. U is the input image, V the output; the dot marks the point of the output's first pixel, at the top left.", "name": "fig-pipeline-grid"}}
 from stnlib.pipeline import pipeline
 
 pipeline(lit="grid")
@@ -42,7 +43,7 @@ data = datasets.load()
 digit = data.x_train[data.y_train == 2][0]
 
 # %% [markdown]
-# ## The picture does the inverse
+# ## The image undergoes the inverse transformation
 #
 # The orange window is the grid: where the output reads the input. Drag a corner to rotate and scale it, the middle to
 # shift it, an edge to stretch or slant it; arrow keys work, too. The filled corner is what the top left of the output
@@ -64,7 +65,7 @@ AffineExplorer(image=digit)
 # 3. The mirror makes one of the two -1, the half rotation both.
 # :::
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The picture does the inverse of what the grid does; a mirror is its own inverse. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The image undergoes the inverse of the grid's transformation; a mirror is its own inverse. Top: the sampling grid over the input, with a square on the point that the top left output pixel reads. Bottom: the output.", "name": "fig-04-five"}, "image": {"alt": "Five columns. The grid rotated clockwise gives a 2 rotated counter-clockwise; a smaller grid gives a larger 2; a grid shifted right gives a 2 shifted left; a slanted grid gives a 2 that slants the other way; a mirrored grid, which covers the same points, gives a mirrored 2."}}
 cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
 FIVE = {
     "rotate 30°": [[cos, -sin, 0], [sin, cos, 0]],
@@ -94,10 +95,13 @@ for column, (name, theta) in zip(axes.T, FIVE.items()):
 fig.tight_layout(pad=0.3)
 
 # %% [markdown]
+# Coordinates run from -1, at the left and top edges, to 1, at the right and bottom. Outside, an input reads as 0, black,
+# unless you choose otherwise ({doc}`chapter 5 <05_sampler>`).
+#
 # - **Rotate** by 30°: the grid rotates clockwise, the digit counter-clockwise.
-# - **Scale** by 0.6: the output pixel at $(1, 0.5)$ reads the input at $(0.6, 0.3)$. The output spreads a smaller field over
-#   as many pixels, so the digit grows.
-# - **Shift** by 0.4: the grid goes right, so the digit goes left, by 0.4 of *half* the picture, since the axis is 2 long.
+# - **Scale** by 0.6: the output's point $(1, 0.5)$ reads the input at $(0.6, 0.3)$. A smaller region fills the same number
+#   of pixels, so the digit grows.
+# - **Shift** by 0.4: the grid goes right, so the digit goes left, by 0.4 of *half* the picture.
 # - **Shear**: lower rows read further right, so the bottom of the digit moves left. The opposite shear puts slanted writing upright.
 # - **Mirror**: the grid covers the same points in another order. The determinant
 #   $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$ is negative if and only if the picture is mirrored.
@@ -118,16 +122,15 @@ fig.tight_layout(pad=0.3)
 # shapes: `(2, 3) @ (3,)` → `(2,)`
 #
 # This is equation (1) of the paper {cite}`jaderberg2015stn`; $t$ stands for *target*, the output, and $s$ for *source*, the
-# input. In code the matrix is called `theta`, too. A 90° rotation and a
-# shift of the output pixel at $(1, 0)$:
+# input. In code the matrix is called `theta`, too. For the output's point $(1, 0)$, a 90° rotation and a shift:
 
 # %%
 theta = np.array([[0, -1, 0.5],
-                  [1, 0, 0.2]])
+                  [1, 0, -0.2]])
 theta @ [1, 0, 1]
 
 # %% [markdown]
-# Rotation takes the point from $(1, 0)$ to $(0, 1)$, and the shift adds $(0.5, 0.2)$. y grows **downwards**, so "right"
+# Rotation takes the point from $(1, 0)$ to $(0, 1)$, and the shift adds $(0.5, -0.2)$. y grows **downwards**, so "right"
 # became "down": clockwise on the screen.
 #
 # Read the matrix by **columns**. A step of 1 to the right in the output moves the input point by the first column, a step
@@ -136,7 +139,9 @@ theta @ [1, 0, 1]
 #
 # $$\begin{pmatrix} 0.5 & 0 & -0.5 \\ 0 & 0.5 & 0.5 \end{pmatrix}$$
 #
-# **Several maps in a row**: append the row $(0, 0, 1)$ to each and multiply; the matrix on the right acts first.
+# **To compose transformations**, append the row $(0, 0, 1)$ to each matrix and multiply. The matrix on the right acts first
+# on points, but belongs to the *last* warp: warp an image with $A_1$ and the result with $A_2$, and the final output at
+# $p$ reads the first image at $A_1 A_2\, p$.
 
 # %%
 shift = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
@@ -147,12 +152,11 @@ print("centre, rotated then shifted:", (shift @ rotation)[:2, 2])
 # %% [markdown]
 # ## Where is -1?
 #
-# To compute a grid you need a number for the position of each output pixel. In pixels, "shift by 14" would mean half of a
-# 28-pixel digit and a sixteenth of a 224-pixel photo. So the axes are **normalised**: from -1 to 1 across the image, with
-# $(0, 0)$ in the middle.
+# In pixels, "shift by 14" would mean half of a 28-pixel digit and a sixteenth of a 224-pixel photo. So the axes are
+# **normalised**: from -1 to 1 across the image, with $(0, 0)$ in the middle.
 #
-# But is -1 the outer *edge* of the first pixel, or its *centre*? Both are in use, and mixing them shifts every sample by
-# up to half a pixel. The option is called `align_corners`, after PyTorch: `False` puts -1 and 1 on the edges, `True` on
+# But is -1 the outer *edge* of the first pixel, or its *centre*? Both are in use, and mixing them shifts samples by up to
+# half a pixel, most at the edges. The option is called `align_corners`, after PyTorch: `False` puts -1 and 1 on the edges, `True` on
 # the centres of the corner pixels.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The two conventions put different rulers on the same pixels. The dots are four pixel centres with their coordinates, the orange ruler runs from -1 to 1.", "name": "fig-04-rulers"}, "image": {"alt": "The same four pixels drawn twice with a ruler below. With align_corners False the ruler from -1 to 1 spans the outer edges of the first and last pixel. With True it spans the centres of the first and last pixel, so half a pixel sticks out on each side."}}
@@ -198,23 +202,22 @@ def axis_coordinates(size, align_corners=False):
 print(axis_coordinates(4).round(2), axis_coordinates(4, True).round(2))
 
 # %% [markdown]
-# `to_pixels`, folded, goes back to pixel units, in which pixel $i$ has its centre at $i$. There and back, the last line
-# mixes the two conventions:
+# The sampler goes back to pixel units, in which pixel $i$ has its centre at $i$:
 
-# %% tags=["hide-input", "listing:stnlib.sampling.to_pixels"]
+# %% tags=["listing:stnlib.sampling.to_pixels"]
 def to_pixels(coordinate, size, align_corners=False):
     if align_corners:
         return (coordinate + 1) * (size - 1) / 2
     return ((coordinate + 1) * size - 1) / 2
 
 
-# %% tags=["hide-input"]
-for there, back in [(False, False), (True, True), (True, False)]:
-    pixels = to_pixels(axis_coordinates(4, there), 4, back)
-    print(f"there {there!s:5}  back {back!s:5} ", np.round(pixels, 2))
+# %% tags=["remove-input"]
+for made, sampled in [(False, False), (True, True), (True, False)]:
+    pixels = to_pixels(axis_coordinates(4, made), 4, sampled)
+    print(f"grid made with {made!s:5}, sampled with {sampled!s:5}: pixels", np.round(pixels, 2))
 
 # %% [markdown]
-# It is correct at the centre, half a pixel off at the edges, and so easy to overlook. (PyTorch changed
+# Mixed, in the last line, the edges are half a pixel off. (PyTorch changed
 # its default in version 1.3, after [reports like this one](https://github.com/pytorch/pytorch/issues/20785).) This book
 # uses `False`, which treats a pixel as an area: resizing an image does not change the coordinates of its corners.
 #
@@ -226,7 +229,7 @@ for there, back in [(False, False), (True, True), (True, False)]:
 # - **Backward warping** goes through the *output* pixels, uses the inverse of $M$ to compute where each one comes from, and
 #   reads it there.
 #
-# Both round to the nearest pixel here, and skip points outside.
+# Both round to the nearest pixel here.
 
 # %% tags=["hide-input"]
 def nearest_pixel(point, height, width):
@@ -259,7 +262,7 @@ def backward(image, M_inverse, height, width):
     return output
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forward warping leaves holes, backward warping cannot. Top: a 3 × 3 image, enlarged to 9 × 9 pixels and not rotated; its nine pixels can write at most nine of 81. Bottom: a 2, rotated by 30° and enlarged.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, forward, backward. Forward, the 3 by 3 image writes only nine scattered pixels of 81, and the strokes of the 2 are riddled with black holes. Backward, every pixel has a value and the strokes are solid."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forward warping leaves holes, backward warping cannot. Top: a 3 × 3 image, enlarged to 9 × 9 pixels (thin lines) and not rotated; its nine pixels can write at most nine of 81. Bottom: a 2, enlarged and rotated by 30° clockwise, since M moves the image itself, not the grid.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, forward, backward. Forward, the 3 by 3 image writes only nine scattered pixels of 81, and the strokes of the 2 are riddled with black holes. Backward, every pixel has a value and the strokes are solid."}}
 ZOOM = 1.5
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
 M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
@@ -268,6 +271,10 @@ two = digit[..., 0]
 cases = [(toy, np.eye(2, 3), np.eye(2, 3), 9), (two, M, M_inverse, 28)]
 pictures = [one for image, A, B, n in cases for one in (image, forward(image, A, n, n), backward(image, B, n, n))]
 fig = plotting.strip(pictures, ["input", "forward", "backward"] * 2, columns=3, size=1.6, frame=True)
+for ax, picture in zip(fig.axes, pictures[:3]):
+    for border in np.arange(1, len(picture)) - 0.5:
+        ax.axhline(border, color=plotting.COLORS["input"], linewidth=0.8)
+        ax.axvline(border, color=plotting.COLORS["input"], linewidth=0.8)
 
 # %% tags=["claim"]
 white = np.ones((28, 28))
@@ -278,21 +285,18 @@ assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 
 # %% [markdown]
 # When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Backward warping
-# skips pixels then; an exercise of the next chapter fixes that.) Backward warping has two more advantages: all output pixels can be computed at
-# once, and each is one sample of the input, which the next chapter makes smooth, so that a gradient can reach the matrix.
+# skips pixels then; an exercise of the next chapter fixes that.) Going backward, each output pixel is one sample of the
+# input, which the next chapter makes smooth, so that a gradient can reach the matrix.
 #
 # :::{important}
 # $\theta$ maps **output to input**: it is the inverse of $M$. It takes the position of an output pixel (target) and gives the
-# point of the input to read (source). The picture, therefore, does the inverse of $\theta$.
+# point of the input to read (source). The image, therefore, undergoes the inverse of $\theta$.
 # :::
 #
 # Must the network then invert a matrix? No. It predicts the map from output to input directly: whichever six numbers make
 # the output easy to classify.
 #
-# :::{dropdown} Details: several warps in a row, other libraries, and one pixel
-# Warp a picture with $A_1$, and the result with $A_2$: the last output reads the first picture at $A_1 A_2\, p$. The matrix
-# on the right still acts first on the point $p$, but it belongs to the warp that you did *last*.
-#
+# :::{dropdown} Details: other libraries, and one pixel
 # PyTorch's `affine_grid` and Keras's `affine_transform` map in the same direction. Keras's counts in pixels, and on
 # TensorFlow it passes no gradient to the matrix; on JAX it does.
 #
@@ -338,8 +342,9 @@ fig.tight_layout()
 arrow = fig.add_artist(line)
 
 # %% [markdown]
-# For a batch, with one $\theta$ for each image, write out the two rows of the product and let broadcasting do the looping: a
-# row of $x^t$, a column of $y^t$ and one $\theta$ for each image make a whole batch of $x^s$ (`x_in`) and $y^s$ (`y_in`).
+# For a batch, write out the two rows of the product and let broadcasting do the looping. `theta[:, :, :, None, None]` adds
+# two axes of length 1, so each of its numbers has the shape `(B, 1, 1)`. With a row of $x^t$, `(W',)`, and a column of
+# $y^t$, `(H', 1)`, these make a whole batch of $x^s$ (`x_in`) and $y^s$ (`y_in`), `(B, H', W')`.
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
 
@@ -367,7 +372,7 @@ assert difference < 1e-6
 # ## Pictures that are not square
 #
 # Rotate two digits side by side, 28 × 56 pixels, by the same 30° in normalised coordinates, and they come out skewed. One unit of $x$ is 28
-# pixels here, one unit of $y$ is 14, so equal numbers are unequal lengths. **On an image that is not square, a rotation in
+# pixels here, one unit of $y$ is 14, so the same coordinate difference covers different numbers of pixels in $x$ and $y$. **On an image that is not square, a rotation in
 # normalised coordinates is not a rotation in pixels.**
 #
 # The fix is to rotate in pixels. Let $D$ scale normalised units to pixels: go to pixels, rotate by the angle $\alpha$
@@ -408,13 +413,13 @@ assert np.allclose(pixel_steps(in_pixels), (90, 1, 1))
 assert abs(pixel_steps(in_units)[0] - 90) > 10
 
 # %% [markdown]
-# If all six numbers are learned, the aspect ratio doesn't matter. It matters when *you* build $\theta$ from an angle, to
-# distort data or to restrict a transformer to rotations.
+# A network that learns all six numbers can reach this matrix, too. The aspect ratio matters when *you* build $\theta$ from
+# an angle, to distort data or to restrict a transformer to rotations.
 #
 # ## Recap
 #
 # - **Six numbers**: the columns of $\theta$ say what the steps right and down become, and where the centre goes. The
-#   picture does the inverse.
+#   image undergoes the inverse.
 # - **Units**: -1 and 1 are the outer edges with `align_corners=False`, the centres of the corner pixels with `True`.
 #   Never mix the two.
 # - **Direction**: $\theta$ maps output to input, because backward warping leaves no holes.

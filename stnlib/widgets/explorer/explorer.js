@@ -348,7 +348,7 @@ class Explorer extends Instrument {
       if (input.ariaValueText !== text) input.ariaValueText = text;
     }
     const [grid, output] = describe(this.parts, this.theta);
-    setText(this.refs.storyGrid, grid ? `${grid}.` : "in place. Drag a handle, or try a preset below.");
+    setText(this.refs.storyGrid, grid ? `${grid}.` : "covers the input. Drag a handle, or try a preset below.");
     setText(this.refs.storyOutput, output ? `shows the input ${output}.` : "is a copy of the input.");
   }
 

@@ -1,6 +1,6 @@
 """Checks of arguments at the public edges: one line that names the argument, what came, what is expected.
 
-Keras is imported where tensors are met, so that the widgets, which have none, share these checks without it.
+Keras is imported only where tensors are checked, so that the widgets, which have none, work without it.
 """
 
 import numbers
@@ -39,7 +39,7 @@ def positive(value, argument):
 
 
 def sizes(value, argument, least=1):
-    """Return a pair of whole numbers, each at least `least`, as plain ints."""
+    """Return a pair of integers, each at least `least`, as plain ints."""
     expected = f"two whole numbers >= {least}, as (height, width)"
     try:  # the sizes of a tensor are a tuple, a torch.Size or a tf.TensorShape
         entries = () if isinstance(value, (str, bytes, set, frozenset, dict)) else tuple(value)
@@ -83,7 +83,7 @@ def floating(value, argument, rank=None):
 
 
 def from_list(value, argument):
-    """Nested lists of numbers, whole ones too, as float32, of tensors or arrays as they are; all else as it is."""
+    """Nested lists of numbers, integers too, as float32; of tensors or arrays, and all else, unchanged."""
     if not isinstance(value, (list, tuple)):
         return value
     try:

@@ -77,10 +77,10 @@ def _programs(function, count, options):
 
 
 def bilinear(images, x, y):
-    """`stnlib.sampling.bilinear` for XLA: the same values and gradients, from four lists of places of neighbours.
+    """`stnlib.sampling.bilinear` for XLA: the same values and gradients, from the four neighbours' indices.
 
     The gradient with respect to x and y needs one number for each neighbour and point, the neighbour times the
-    gradient from above; the one with respect to the images adds each point's shares to its neighbours' places.
+    gradient from above; the one with respect to the images adds each point's shares to its neighbours.
     """
     batch, height, width, channels = tf.unstack(tf.shape(images))
     shape = tf.concat([tf.shape(x), [channels]], axis=0)
@@ -118,7 +118,7 @@ def _settle(array):
 
 
 def _places(x, y, shape, batch):
-    """For the four neighbours, row by row, their places among all pixels, -1 outside; each `(B, H_out, W_out)`."""
+    """The four neighbours' indices among all pixels, row by row, -1 outside; each `(B, H_out, W_out)`."""
     _, height, width, _ = shape
     left, top = (tf.floor(tf.clip_by_value(p, -2, n + 1)) for p, n in ((x, width), (y, height)))
     first = tf.range(batch)[:, None, None] * height
@@ -140,7 +140,7 @@ def _weights(right, bottom):
 
 
 def _read(pixels, place):
-    """Rows of `pixels`, zero where the place is -1."""
+    """Rows of `pixels`, zero where the index is -1."""
     rows = tf.gather(pixels, tf.maximum(place, 0))
     inside = tf.reshape(place >= 0, [-1] + [1] * (len(rows.shape) - 1))
     return tf.where(inside, rows, tf.zeros_like(rows))
@@ -155,7 +155,7 @@ def _coordinate_gradients(pixels, places, upstream, right, bottom):
 
 
 def _scatter(upstream, places, weights, count):
-    """The gradient with respect to `count` pixels: each neighbour gets its share; XLA drops places of -1."""
+    """The gradient with respect to `count` pixels: each neighbour gets its share; XLA drops indices of -1."""
     total = tf.zeros([count, tf.shape(upstream)[1]], upstream.dtype)
     for place, weight in zip(places, weights, strict=True):
         total = tf.tensor_scatter_nd_add(total, place[:, None], weight[:, None] * upstream)

@@ -1,7 +1,7 @@
 """Converters between stnlib's theta and the conventions of other libraries; all of them NumPy, float64.
 
 stnlib's theta maps output to input in normalised coordinates, (x, y), and its meaning depends on `align_corners`.
-The others work in pixels, centres at whole numbers. Sizes are (height, width); `output_size=None`: the input's.
+The others work in pixels, with pixel centres at integers. Sizes are (height, width); `output_size=None`: the input's.
 Import these from `stnlib.transforms`.
 """
 
@@ -24,8 +24,8 @@ def theta_to_torch(
     """Convert theta to that of `torch.nn.functional.affine_grid`.
 
     :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 2, 3)`.
-    :Convention: with the same `align_corners` in both libraries the numbers are the same. Where torch is to use
-        another, `torch_align_corners`, the sizes are needed.
+    :Convention: with the same `align_corners` in both libraries, the numbers are the same. If torch uses another one,
+        give `torch_align_corners` and both sizes.
     :Errors: ValueError for other shapes and for missing sizes.
 
     >>> theta_to_torch([[1, 0, 0.5, 0, 1, 0]]).tolist()
@@ -62,9 +62,9 @@ def theta_to_opencv(
 
     :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 2, 3)`; projective theta `(B, 8)` or `(B, 3, 3)` to `(B, 3, 3)`.
     :Convention: input to output, pixels, (x, y). `cv2.warpAffine(image, matrix, (width_out, height_out))`, or
-        `cv2.warpPerspective`, without WARP_INVERSE_MAP, reads the same points.
-    :Errors: ValueError for other shapes, sizes that are no pair, a theta that cannot be inverted, and one-pixel axes
-        under `align_corners=True` (they have no scale).
+        `cv2.warpPerspective`, without WARP_INVERSE_MAP, samples the same points.
+    :Errors: ValueError for other shapes, sizes that are not pairs, a theta that is not invertible, and one-pixel axes
+        with `align_corners=True` (they have no scale).
 
     >>> theta_to_opencv([[1, 0, 0.5, 0, 1, 0]], (4, 4)).tolist()
     [[[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]
@@ -83,8 +83,8 @@ def theta_from_opencv(
 ) -> np.ndarray:
     """Convert OpenCV's pixel matrices to theta: the inverse of `theta_to_opencv`, with the same errors.
 
-    :Shapes: matrices `(2, 3)` or `(B, 2, 3)` to theta `(B, 6)`. Homographies `(3, 3)` or `(B, 3, 3)`, those of
-        `cv2.findHomography` say, to projective theta `(B, 8)`; where the last row of each is 0 0 1, to `(B, 6)`.
+    :Shapes: matrices `(2, 3)` or `(B, 2, 3)` to theta `(B, 6)`. Homographies `(3, 3)` or `(B, 3, 3)`, such as those of
+        `cv2.findHomography`, to projective theta `(B, 8)`, or to `(B, 6)` if the last row of each is 0 0 1.
 
     >>> theta_from_opencv([[1, 0, -1], [0, 1, 0]], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
@@ -119,7 +119,7 @@ def theta_from_keras(
     """Convert Keras's vectors to theta: the inverse of `theta_to_keras`.
 
     :Shapes: vectors `(8,)` or `(B, 8)` to theta `(B, 6)`.
-    :Errors: ValueError for other shapes, and where one of the last two entries is not 0.
+    :Errors: ValueError for other shapes, and if one of the last two entries is not 0.
 
     >>> theta_from_keras([1, 0, 1, 0, 1, 0, 0, 0], (4, 4)).tolist()
     [[1.0, 0.0, 0.5, 0.0, 1.0, 0.0]]
@@ -136,7 +136,7 @@ def theta_from_keras(
 def theta_to_scipy(
     theta: Any, input_size: Size, output_size: Size | None = None, align_corners: bool = False
 ) -> np.ndarray:
-    """Convert theta to the matrices of `scipy.ndimage.affine_transform`, which takes one, and `output_shape`.
+    """Convert theta to the matrices of `scipy.ndimage.affine_transform`; pass it one, and `output_shape`.
 
     :Shapes: theta `(B, 6)` or `(B, 2, 3)` to `(B, 3, 3)`.
     :Convention: output to input, pixels, (row, column).

@@ -32,7 +32,14 @@ HOW_TO_GET_MNIST = f"To use MNIST, download {URL} and set STNLIB_DATA_DIR to the
 
 
 class Digits(NamedTuple):
-    """A data set: images (N, 28, 28, 1) float32 in [0, 1], labels (N,) int32, and its name."""
+    """A data set, split into training and test images.
+
+    :param x_train: images `(N, 28, 28, 1)`, float32 in [0, 1].
+    :param y_train: their labels `(N,)`, int32.
+    :param x_test: images of the test set, in the same form.
+    :param y_test: their labels.
+    :param name: "mnist" or "uci".
+    """
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -45,10 +52,11 @@ def load(name: str = "auto", data_dir: str | os.PathLike | None = None) -> Digit
     """Load handwritten digits.
 
     :Shapes: x `(N, 28, 28, 1)` float32 in [0, 1], y `(N,)` int32; a `Digits` named tuple.
-    :Convention: `mnist` has 60,000 + 10,000 digits, `uci` 1,437 + 360; `auto` obeys `STNLIB_DATASET`, else takes MNIST
-        where it can be found or fetched, else `uci` with a warning. MNIST is looked for in `data_dir`, then in
-        `STNLIB_DATA_DIR`, with a warning where either holds no mnist.npz, then in Keras's cache.
-    :Errors: ValueError for an unknown name; OSError when `mnist` was asked for and cannot be had.
+    :param name: "mnist" (60,000 + 10,000 digits), "uci" (1,437 + 360), or "auto": the value of the environment
+        variable `STNLIB_DATASET` if set, else MNIST if it can be found or downloaded, else uci with a warning.
+    :param data_dir: a folder with mnist.npz. Searched next: `STNLIB_DATA_DIR` (either without the file gives a
+        warning), then Keras's cache.
+    :Errors: ValueError for an unknown name; OSError if `mnist` was asked for and is not available.
     :Source: MNIST (LeCun, Cortes, Burges); optical digits (Alpaydin, Kaynak, UCI).
 
     >>> digits = load("uci")
@@ -164,7 +172,7 @@ def _connect() -> None:
 
 
 def _keep(part: str, target: Path) -> None:
-    """Move a verified file into the cache in one step; a read-only cache is no error."""
+    """Move a verified file into the cache in one step; a read-only cache is ignored."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         near = target.with_name(f"{target.name}.{os.getpid()}.part")

@@ -22,7 +22,11 @@ SIDE = 28  # the size for which the distortions were described; others follow in
 
 @dataclasses.dataclass(frozen=True)
 class Clutter:
-    """How many pieces of other images lie about, and how large they are, in pixels of a 28-pixel image."""
+    """Clutter: crops of other images, scattered over the canvas.
+
+    :param pieces: how many.
+    :param piece: their height and width, in pixels of a 28-pixel image.
+    """
 
     pieces: int
     piece: int
@@ -30,11 +34,14 @@ class Clutter:
 
 @dataclasses.dataclass(frozen=True)
 class Distortion:
-    """One kind of random distortion, and all that is special about it.
+    """One kind of random distortion.
 
-    `draw(rng, count)` gives theta `(count, P)`, output to input, for the family `transform`; `canvas` is the height
-    of the result for an image of 28 pixels; `clutter`, if any, covers the background, and then the images are placed
-    at whole pixels; of `channels` > 1 each holds another image, and the label is the sum of theirs.
+    :param name: its name in `DISTORTIONS`.
+    :param draw: `draw(rng, count)` returns random theta `(count, P)`, output to input.
+    :param transform: the transform that theta belongs to.
+    :param canvas: height of the result for an image of 28 pixels.
+    :param clutter: a `Clutter` for the background, or None; with clutter, images are placed at integer pixels.
+    :param channels: with more than one, each channel holds another image, and the label is the sum of their labels.
     """
 
     name: str
@@ -46,7 +53,7 @@ class Distortion:
 
     @property
     def classes(self) -> int:
-        """The number of different labels that digits get: 10, or the sums of several digits.
+        """The number of classes: 10, or more where labels are sums of digits.
 
         >>> DISTORTIONS["RTS"].classes, DISTORTIONS["addition"].classes
         (10, 19)
@@ -54,10 +61,12 @@ class Distortion:
         return 9 * self.channels + 1
 
     def output_size(self, height: int = SIDE, width: int = SIDE) -> tuple[int, int]:
-        """The size of what comes out for images of `height` and `width`.
+        """The size of the distorted images, for images of `height` and `width`.
 
-        >>> DISTORTIONS["RTS"].output_size(), DISTORTIONS["clutter"].output_size(48, 188)
-        ((42, 42), (103, 403))
+        >>> DISTORTIONS["RTS"].output_size()
+        (42, 42)
+        >>> DISTORTIONS["clutter"].output_size(48, 188)
+        (103, 403)
         """
         return round(height * self.canvas / SIDE), round(width * self.canvas / SIDE)
 
@@ -80,7 +89,11 @@ NAMES = tuple(DISTORTIONS)
 
 
 class Distorted(NamedTuple):
-    """Distorted images (N, H, W, C) float32 and the theta (N, P) that made them, output to input."""
+    """The result of `distort`.
+
+    :param images: distorted images `(N, H_out, W_out, C)`, float32.
+    :param theta: the theta `(N, P)` that made them, output to input.
+    """
 
     images: np.ndarray
     theta: np.ndarray
@@ -96,9 +109,9 @@ def warp(
     """Resample images, each by its own theta.
 
     :Shapes: images `(N, H, W, C)`, theta `(N, P)`; result `(N, H_out, W_out, C)`, NumPy float32.
-    :Convention: theta maps output to input, corners not aligned; `output_size` None is the input's;
-        `padding_mode` says what lies outside, as in `stnlib.grid_sample`. From 30,000 images on the work is compiled,
-        on TensorFlow: several times faster, with other last bits.
+    :Convention: theta maps output to input, with `align_corners=False`; `output_size=None` keeps the input's size;
+        `padding_mode` as in `stnlib.grid_sample`. On TensorFlow, 30,000 images or more are resampled by compiled
+        code: several times faster, equal within rounding.
     :Errors: ValueError when images and theta differ in number, for other shapes and for unknown names.
     :Source: Jaderberg et al. 2015, section 3, the sampler of `stnlib.SpatialTransformer`.
 
@@ -130,10 +143,10 @@ def _resampled(images, theta, size, transform, padding_mode):
 
 
 def ease(images: Any, corners: Any, share: float) -> np.ndarray:
-    """Leave a share of the distortion that put an object's corners where they are; none fills the image with it.
+    """Reduce a distortion: share 1 leaves the image unchanged, share 0 rectifies the object to fill the frame.
 
-    :Shapes: images `(N, H, W, C)`, corners `(N, 4, 2)` in [-1, 1]; images back, NumPy float32.
-    :Convention: what comes into view from beyond the image continues its edge. Growing shares are a curriculum for
+    :Shapes: images `(N, H, W, C)`, the object's corners `(N, 4, 2)` in [-1, 1]; result like images, NumPy float32.
+    :Convention: beyond the image its edge is repeated. Shares that grow from epoch to epoch are a curriculum for
         `stnlib.training.Curriculum`.
 
     >>> image = np.ones((1, 4, 4, 1), "float32")
@@ -150,7 +163,7 @@ def affine_theta(
     shear: float = 0.0,
     translation: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Write an affine theta: rotation times shear times scale, then translation.
+    """Compose an affine theta: rotation times shear times scale, then translation.
 
     :Shapes: scalars, and pairs `(x, y)`; result `(6,)`, row-major, float32.
     :Convention: radians, normalised coordinates, output to input: scale 2 shows the digit half as large.
@@ -166,12 +179,14 @@ def affine_theta(
 def distort(images: Any, name: str = "article", seed: Any = 0) -> Distorted:
     """Distort every image at random.
 
+    :param name: the distortion, one of `DISTORTIONS`: "R", "RTS", "P", "P_stretch", "E", "article", "clutter",
+        "article_clutter", "addition".
+    :param seed: an integer, or a tuple such as (seed, epoch).
     :Shapes: images `(N, H, W, C)`, float in [0, 1]; a `Distorted` tuple: images `(N, H_out, W_out, C)` float32, theta
         `(N, P)`.
-    :Convention: theta is output to input, of the family that `DISTORTIONS[name].transform` names; under clutter it
-        places the image, in `addition` (two images each, on channels of their own) it is `(N, 12)`. Sizes that
-        were described for 28 pixels follow the image's, rotations and shears are those of square pixels. `seed` may be
-        a tuple, such as (seed, epoch).
+    :Convention: theta maps output to input, for the transform `DISTORTIONS[name].transform`; under clutter it places
+        the image, in `addition` (two images each, on separate channels) it is `(N, 12)`. Sizes in pixels refer to a
+        28-pixel image and scale with the image; rotations and shears are those of square pixels.
     :Errors: ValueError for an unknown name and for images of another shape.
     :Source: xeonqq's article (`article`); Jaderberg et al. 2015, section 4.1 and appendix A.
 
@@ -192,7 +207,7 @@ def distort(images: Any, name: str = "article", seed: Any = 0) -> Distorted:
 
 
 def mixed(x: Any, y: Any, copies: int, seed: Any = 0, name: str = "article") -> tuple[np.ndarray, np.ndarray]:
-    """Mix the clean images with distorted copies of each, as the article trains.
+    """Mix the clean images with distorted copies of each, as the article does for training.
 
     :Shapes: x `(N, H, W, C)`, y `(N,)`; result `(N (1 + copies), H, W, C)` and its labels, shuffled.
     :Errors: ValueError for a distortion that changes the size.
@@ -210,10 +225,11 @@ def mixed(x: Any, y: Any, copies: int, seed: Any = 0, name: str = "article") -> 
 
 
 def addition(images: Any, labels: Any, seed: Any = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pair digits to be added, each transformed like RTS on a channel of its own.
+    """Pair digits to be added, each distorted like RTS on its own channel.
 
     :Shapes: images `(N, H, W, C)`, labels `(N,)`; result `(N, 1.5 H, 1.5 W, 2 C)` and sums `(N,)`.
-    :Convention: the first channels hold image i, the last one at random, each once; it may be image i again.
+    :Convention: the first channels hold image i, the last its partner, drawn at random. Each image is a partner once,
+        perhaps its own.
     :Source: Jaderberg et al. 2015, appendix A.2.
 
     >>> pairs, sums = addition(np.ones((4, 28, 28, 1)), np.arange(4))
@@ -227,7 +243,7 @@ def addition(images: Any, labels: Any, seed: Any = 0) -> tuple[np.ndarray, np.nd
 
 
 def pairing(count: int, seed: Any = 0, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw what `addition` does: the partner of each image, and the poses of both.
+    """Draw the random choices of `addition`: each image's partner, and the poses of both.
 
     :Shapes: the partners' indices `(N,)` and theta `(2, N, 6)`, output to input, one for each channel.
     :Convention: `aspect` is the images' width, with their height as the unit.
@@ -244,7 +260,7 @@ def pairing(count: int, seed: Any = 0, aspect: float = 1.0) -> tuple[np.ndarray,
 
 
 def _batch(images: np.ndarray) -> None:
-    """Refuse what is no batch `(N, H, W, C)`."""
+    """Refuse images that are not a batch `(N, H, W, C)`."""
     if images.ndim != 4:
         _checks.fail("images", f"shape {images.shape}", "(N, H, W, C)")
 
@@ -261,14 +277,14 @@ def _drawn(distortion: Distortion, rng: np.random.Generator, count: int, aspect:
 
 
 def _side_by_side(images: np.ndarray, partner: np.ndarray, theta: np.ndarray) -> Distorted:
-    """Each image and its partner, each in its own pose, on channels of their own."""
+    """Each image and its partner, each in its own pose and on its own channel."""
     size = DISTORTIONS["addition"].output_size(*images.shape[1:3])
     channels = [warp(part, pose, size) for part, pose in zip((images, images[partner]), theta, strict=True)]
     return Distorted(np.concatenate(channels, axis=-1), np.concatenate(theta, axis=-1).astype("float32"))
 
 
 def _cluttered(images: np.ndarray, rng: np.random.Generator, distortion: Distortion) -> Distorted:
-    """Put each image at a random place of a larger canvas, with crops of other images."""
+    """Put each image at a random position on a larger canvas, with crops of other images."""
     count, *frame, channels = images.shape
     size = distortion.output_size(*frame)
     piece = [max(1, round(side * distortion.clutter.piece / SIDE)) for side in frame]

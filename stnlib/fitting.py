@@ -18,17 +18,18 @@ LATTICE = np.stack(np.meshgrid(*(np.linspace(-1, 1, SIDE),) * 2), axis=-1).resha
 def fit(
     transform: str, points: Any, targets: Any, control_points: tuple[int, int] = (4, 4), aspect: float = 1.0
 ) -> np.ndarray:
-    """The theta that carries `points` of the output nearest to `targets` in the input, in the sense of least squares.
+    """Fit theta by least squares, so that it maps `points` of the output as near as possible to `targets` in the input.
 
     :Shapes: points `(N, 2)` or `(B, N, 2)`, targets `(B, N, 2)`, to theta `(B, P)`, float32.
-    :Convention: normalised coordinates, (x, y), output to input. Where fewer points are given than theta has numbers,
-        "tps" bends as little as it can. `aspect` is that of the layer, for "rigid" and "similarity".
+    :Convention: normalised coordinates, (x, y), output to input. With fewer points than theta has parameters, "tps"
+        takes the smallest displacements that fit. `aspect` is that of the layer, for "rigid" and "similarity".
     :Errors: ValueError for an unknown transform, other shapes, NaN and infinity.
     :Source: attention, similarity, affine and tps are linear; rigid: Kabsch 1976; projective: Hartley and Zisserman
         2004, the linear start, then Gauss-Newton steps.
 
     >>> square = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
-    >>> fit("attention", square, [[[0, 0], [1, 0], [1, 1], [0, 1]]]).round(2).tolist()
+    >>> quarter = [[[0, 0], [1, 0], [1, 1], [0, 1]]]
+    >>> fit("attention", square, quarter).round(2).tolist()
     [[0.5, 0.5, 0.5]]
     """
     _checks.choice(transform, "transform", (*FITS, "tps"))
@@ -56,16 +57,16 @@ def from_corners(
     align_corners: bool = False,
     aspect: float = 1.0,
 ) -> np.ndarray:
-    """The theta that rectifies what lies between four corners: the output shows it upright, edge to edge.
+    """The theta that rectifies a quadrilateral, so that what lies inside it fills the output.
 
     :Shapes: corners `(B, 4, 2)` to theta `(B, P)`, float32.
-    :Convention: corners are (x, y), in the order in which the output is to have them: top left, top right, bottom
-        right, bottom left. With `input_size` (height, width) they are pixels of the input, centres at whole numbers;
-        without, normalised. Other families than "projective" come as near to the homography as they can; `aspect` as
-        in `fit`.
-    :Errors: ValueError for other shapes, an unknown transform, and corners that are not those of a convex shape.
+    :Convention: corners are (x, y), in the order top left, top right, bottom right, bottom left of the output. With
+        `input_size` (height, width) they are in pixels of the input, with pixel centres at integers; without it they
+        are normalised. Transforms other than "projective" approximate the homography; `aspect` as in `fit`.
+    :Errors: ValueError for other shapes, an unknown transform, and corners that don't form a convex quadrilateral.
 
-    >>> from_corners([[[9.5, 4.5], [29.5, 4.5], [29.5, 14.5], [9.5, 14.5]]], (20, 40), "affine").round(2).tolist()
+    >>> corners = [[[9.5, 4.5], [29.5, 4.5], [29.5, 14.5], [9.5, 14.5]]]
+    >>> from_corners(corners, (20, 40), "affine").round(2).tolist()
     [[0.5, 0.0, 0.0, 0.0, 0.5, 0.0]]
     """
     corners = _points(corners, "corners")
@@ -84,7 +85,7 @@ def from_corners(
 
 
 def project(theta: Any, points: Any) -> np.ndarray:
-    """Where a homography sends points.
+    """Map points by a homography.
 
     :Shapes: theta `(B, 8)`, points `(N, 2)` or `(B, N, 2)`, to `(B, N, 2)`, float64.
 
@@ -98,7 +99,7 @@ def project(theta: Any, points: Any) -> np.ndarray:
 
 
 def convex(corners: Any) -> np.ndarray:
-    """Which quadrilaterals are convex, their corners in order: those that a homography can rectify.
+    """Tell which quadrilaterals are convex with their corners in order, so that a homography can rectify them.
 
     :Shapes: corners `(B, 4, 2)` to `(B,)`, bool.
 
@@ -116,12 +117,13 @@ def remainder(
     control_points: tuple[int, int] = (4, 4),
     aspect: float = 1.0,
 ) -> np.ndarray:
-    """How far a family stays from given homographies at best, in pixels of the input: choose a transform by it.
+    """How well a transform can approximate given homographies: the error that remains, in pixels of the input.
 
-    :Shapes: theta `(B, 8)`, projective, to `(B,)`: the root mean square over the output's points.
+    :Shapes: theta `(B, 8)`, projective, to `(B,)`: the root mean square over the output's points, of the best fit.
     :Convention: `size` is the input's (height, width); `control_points` and `aspect` are those of the layer.
 
-    >>> remainder("affine", [[0.5, 0, 0, 0.1, 0.5, 0, 0, 0]], (48, 188)).round(3).tolist()
+    >>> sheared = [[0.5, 0, 0, 0.1, 0.5, 0, 0, 0]]
+    >>> remainder("affine", sheared, (48, 188)).round(3).tolist()
     [0.0]
     """
     height, width = _checks.sizes(size, "size")

@@ -1,4 +1,4 @@
-"""The grid generator: for each output pixel, the input point that it reads.
+"""The grid generator: for each output pixel, the input point that is sampled for it.
 
 Grids are `(B, H_out, W_out, 2)`, last axis (x, y), normalised to [-1, 1] over the input, x right, y down.
 """
@@ -23,8 +23,10 @@ def axis_coordinates(size, align_corners=False):
     `align_corners=False`: -1 and 1 are the outer edges of the outer pixels, so centres lie half a pixel inside.
     `align_corners=True`: -1 and 1 are the centres of the outer pixels. A single pixel lies at 0 either way.
 
-    >>> axis_coordinates(4).tolist(), axis_coordinates(3, align_corners=True).tolist()
-    ([-0.75, -0.25, 0.25, 0.75], [-1.0, 0.0, 1.0])
+    >>> axis_coordinates(4).tolist()
+    [-0.75, -0.25, 0.25, 0.75]
+    >>> axis_coordinates(3, align_corners=True).tolist()
+    [-1.0, 0.0, 1.0]
     """
     index = np.arange(size)
     if align_corners and size > 1:
@@ -52,7 +54,7 @@ def affine_points(theta, height, width, align_corners=False):
 def projective_points(theta, height, width, align_corners=False):
     """The core of `projective_grid`: theta `(B, 3, 3)` to input points `(B, height, width, 2)`.
 
-    A denominator nearer to zero than 1e-6 is moved to 1e-6, so that the horizon is far away and never NaN.
+    A denominator smaller than 1e-6 in absolute value is replaced by 1e-6, so points on the horizon are never NaN.
 
     >>> identity = ops.convert_to_tensor([[[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]])
     >>> np.asarray(projective_points(identity, 1, 2)).tolist()
@@ -71,7 +73,7 @@ def projective_points(theta, height, width, align_corners=False):
 def tps_points(theta, height, width, control_points=(4, 4), align_corners=False):
     """The core of `tps_grid`: displacements `(B, 2 K)` to input points `(B, height, width, 2)`.
 
-    The thin-plate spline is linear in the displacements, so one fixed matrix, made once, carries them to the pixels.
+    The thin-plate spline is linear in the displacements, so one fixed matrix, computed once, maps them to the pixels.
 
     >>> np.asarray(tps_points(ops.zeros((1, 8)), 1, 2, (2, 2))).tolist()
     [[[[-0.5, 0.0], [0.5, 0.0]]]]
@@ -150,9 +152,8 @@ def affine_grid(theta: ArrayLike, output_size: tuple[int, int], align_corners: b
     :Shapes: theta `(B, 2, 3)` or `(B, 6)` row-major to `(B, H_out, W_out, 2)`; `output_size` is (H_out, W_out).
     :Convention: theta maps output to input, in normalised coordinates. The grid is float64 for a float64 theta, else
         float32. The same values as `torch.nn.functional.affine_grid`.
-    :Errors: ValueError for another shape, a theta that is not floating, a size under 1, and for NaN or infinity in a
-        list or a NumPy array. A tensor that holds them gives NaN points: tensors are not checked, to avoid
-        waiting for the device.
+    :Errors: ValueError for another shape, a theta that is not floating-point, a size below 1, and for NaN or infinity
+        in a list or a NumPy array. Tensors are not checked, to avoid waiting for the device; NaN gives NaN points.
     :Source: Jaderberg et al. 2015, section 3.2.
 
     >>> np.asarray(affine_grid([[1.0, 0, 0, 0, 1, 0]], (1, 2))).tolist()
@@ -185,8 +186,8 @@ def tps_grid(
 
     :Shapes: theta `(B, 2 rows columns)` to `(B, H_out, W_out, 2)`.
     :Convention: `control_points` (rows, columns), each >= 2, is a regular lattice over [-1, 1]^2, row by row; the
-        point at lattice position p reads the input at p + (dx, dy), and the spline r^2 log r^2 with an affine part
-        passes through them all. Zeros are the exact identity.
+        output point p of the lattice samples the input at p + (dx, dy), and the spline (kernel r^2 log r^2, plus an
+        affine part) interpolates in between. Zeros are the exact identity.
     :Errors: as `affine_grid`, and ValueError for fewer than 2 x 2 control points.
     :Source: Bookstein 1989.
 

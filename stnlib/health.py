@@ -1,6 +1,6 @@
-"""What state a spatial transformer is in, from its theta for some images: collapsed, asleep, working, ...
+"""Diagnose a spatial transformer from its theta for some images: collapsed, asleep, working, ...
 
-Losses and accuracies do not show it: a classifier may do well behind a transformer that does nothing.
+Loss and accuracy don't show this: a classifier may do well behind a transformer that does nothing.
 """
 
 import contextlib
@@ -24,7 +24,15 @@ SIDE = 16  # the lattice of sampling points that is looked at has so many points
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """One state: it holds where a measure lies above or below a limit; what it means, and what to do next."""
+    """One state of a transformer: a measure above or below a limit, what it means, and what to do next.
+
+    :param name: such as "collapsed".
+    :param measure: the attribute of `Health` that is compared.
+    :param means: what it means.
+    :param step: what to do next.
+    :param above: the state holds if the measure is above this limit,
+    :param below: or below this one.
+    """
 
     name: str
     measure: str
@@ -36,7 +44,8 @@ class State:
     def holds(self, health: "Health") -> bool:
         """Whether a transformer with these measures is in this state.
 
-        >>> STATES[1].name, STATES[1].holds(Health("eye", 0.95, 9.0, 0.1, 1.0, 32, 32, 0.0))
+        >>> health = Health("eye", 0.95, 9.0, 0.1, 1.0, 32, 32, 0.0)
+        >>> STATES[1].name, STATES[1].holds(health)
         ('collapsed', True)
         """
         value = getattr(health, self.measure)
@@ -142,17 +151,24 @@ STATES = (
 
 @dataclasses.dataclass(frozen=True)
 class Health:
-    """What was measured of one transformer.
+    """The measurements of one transformer.
 
-    :Convention: `outside`: share of the sampling points beyond the image's edges. `zoom`: area of the window that is
-        sampled, by the image's (median over images). `spread`: standard deviation of the sampling points over images,
-        normalised units (the image is 2 wide). `flipped`: share of images mirrored or rotated by more than 90 degrees.
-        `alive` of `features` vary over the images. `away`: distance of the mean sampling points from the identity's.
-        `gradient`: norm of the loss's gradient in the head, None without labels. `correlation`: that of the sampling
-        points with the true ones, over images, and `swapped` the same with x and y exchanged; NaN without truth, with
-        which `flipped` and `skew`, too, compare. `skew`: how many times longer than wide the window is, `rotation`: the
-        share of the true rotation that theta follows (NaN where none is known). `stride`: pixels of the input from one
-        sampled point to the next, along the axis where it is larger (median).
+    :param name: the layer's name.
+    :param outside: share of the sampling points outside the image.
+    :param zoom: area of the sampled window, as a multiple of the image's area (median over images).
+    :param spread: standard deviation of the sampling points over images, in normalised units (the image is 2 wide).
+    :param flipped: share of images mirrored or rotated by more than 90 degrees, relative to the truth if given.
+    :param alive: number of the localization's features that vary over images.
+    :param features: number of its features.
+    :param away: distance of the mean sampling points from those of the identity.
+    :param undefined: share of images with a NaN or infinite theta.
+    :param gradient: norm of the loss's gradient in the head; None without labels.
+    :param correlation: correlation of the sampling points with the true ones, over images; NaN without truth.
+    :param swapped: the same with x and y exchanged.
+    :param stride: distance between neighbouring sampling points, in pixels of the input, along the axis where it is
+        larger (median over images).
+    :param skew: ratio of the window's longer to its shorter side, relative to the truth if given.
+    :param rotation: share of the true rotation that theta follows; NaN if unknown.
 
     >>> Health("eye", 0.0, 1.0, 0.0, 0.0, 30, 32, 0.0)
     eye: outside 0%, zoom 1, spread 0, live features 30 of 32: asleep (identity)
@@ -176,17 +192,17 @@ class Health:
 
     @property
     def severed(self) -> float:
-        """1 where the head's gradient was asked for and is zero, else 0."""
+        """1 if the head's gradient was measured and is zero, else 0."""
         return float(self.gradient == 0)
 
     @property
     def exchanged(self) -> float:
-        """The correlation with x and y exchanged, where the plain one is poor and theta varies."""
+        """The correlation with x and y exchanged, if the plain one is low and theta varies; else NaN."""
         return self.swapped if self.spread > ASLEEP and self.correlation < 0.5 else np.nan
 
     @property
     def backwards(self) -> float:
-        """The correlation with its sign changed, where theta varies."""
+        """The negative correlation, if theta varies; else NaN."""
         return -self.correlation if self.spread > ASLEEP else np.nan
 
     @property
@@ -210,7 +226,7 @@ class Health:
         return f"{self.name} is {self.state}: {self.diagnosis.means} {self.diagnosis.step}"
 
     def __repr__(self):
-        """All of it on one line."""
+        """All measurements and the state, on one line."""
         parts = [f"theta NaN or infinite for {100 * self.undefined:.0f}% of the images"] if self.undefined else []
         if self.undefined < 1:  # the measures are those of the other images
             parts += [f"outside {100 * self.outside:.0f}%", f"zoom {self.zoom:.3g}", f"spread {self.spread:.3g}"]
@@ -228,21 +244,23 @@ class Health:
 
 
 def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = None) -> list[Health]:
-    """Examine the transformers of a trained model, or one transformer, with some of its images.
+    """Diagnose the transformers of a model, or one transformer, on some images.
 
-    :Shapes: images `(N, H, W, C)`, N of at least 2 (some 100 are plenty), as the model takes them; truth `(N, P)`,
-        `(N, T, P)` where the transformer is called on T images of each sample (in `TimeDistributed`, or several
-        times); labels as in training. One `Health` for each transformer, in the order in which images reach them.
-    :Convention: truth is theta, output to input, of the layer's own transform, or affine `(N, 6)` or projective
-        `(N, 8)`; of several transformers it is that of the first. labels, and a compiled model, are needed for the
-        gradient only.
-    :Errors: ValueError for a model without a transformer, or with one that it never calls, for fewer than two images,
+    :param model: a model with transformers, or a transformer.
+    :param images: at least 2 images, `(N, H, W, C)`, as the model takes them; about 100 are plenty.
+    :param truth: the true theta of the first transformer, `(N, P)` for its own transform, or affine `(N, 6)` or
+        projective `(N, 8)`. `(N, T, P)` if the transformer is called on T images per sample (in `TimeDistributed`, or
+        several times).
+    :param labels: labels as in training, for the gradient only; the model must then be compiled.
+    :Result: one `Health` for each transformer, in the order in which images reach them.
+    :Errors: ValueError for a model without a transformer or with one that it never calls, for fewer than two images,
         for truth of another shape, and for labels without a compiled model.
 
     >>> eye = SpatialTransformer(keras.layers.Flatten(), name="eye")
-    >>> health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))
+    >>> images = np.random.default_rng(0).random((8, 4, 4, 1))
+    >>> health(eye, images)
     [eye: outside 0%, zoom 1, spread 0, live features 16 of 16: asleep (identity)]
-    >>> print(health(eye, np.random.default_rng(0).random((8, 4, 4, 1)))[0].verdict)
+    >>> print(health(eye, images)[0].verdict)
     eye is asleep: theta is the same for all images. Let the distortion grow ...
     """
     try:
@@ -273,7 +291,7 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
 
 @contextlib.contextmanager
 def _watching(model: keras.Layer) -> Iterator[dict]:
-    """While images go through a model, note the features and the theta of each of its transformers."""
+    """While images go through a model, record the features and the theta of each of its transformers."""
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, SpatialTransformer)]
     seen: dict = {}
     try:
@@ -298,7 +316,7 @@ def _noting(layer: SpatialTransformer, seen: dict) -> Callable:
 
 
 def _by_sample(calls: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """What a layer gave in its calls for `count` samples, all that belongs to one sample together.
+    """A layer's outputs in its calls for `count` samples, grouped by sample.
 
     >>> _by_sample([np.array([[1], [3]]), np.array([[2], [4]])], 2).ravel().tolist()
     [1, 2, 3, 4]
@@ -316,7 +334,7 @@ def _points(transform: str, theta: np.ndarray, layer: SpatialTransformer) -> np.
 
 
 def _area(points: np.ndarray) -> np.ndarray:
-    """The signed area that the outer points of grids `(N, SIDE, SIDE, 2)` enclose."""
+    """The signed area enclosed by the outer points of grids `(N, SIDE, SIDE, 2)`."""
     edge = [points[:, 0, :-1], points[:, :-1, -1], points[:, -1, :0:-1], points[:, :0:-1, 0]]
     x, y = np.moveaxis(np.concatenate(edge, axis=1), -1, 0)
     return 0.5 * np.sum(x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y, axis=1)
@@ -340,7 +358,7 @@ def _stride(layer: SpatialTransformer, points: np.ndarray, sizes: np.ndarray) ->
 def _measure(
     layer: SpatialTransformer, features: np.ndarray, theta: np.ndarray, sizes: np.ndarray, truth: np.ndarray | None
 ) -> dict:
-    """What `Health` holds; `truth` are the true sampling points, if known."""
+    """The measurements of `Health`; `truth` is the true sampling points, if known."""
     defined = np.isfinite(theta).all(axis=1)
     points = _points(layer.transform, np.where(defined[:, None], theta, 0), layer)[defined]
     identity = _points(layer.transform, transforms.identity(layer.transform, layer.control_points)[None], layer)
@@ -386,7 +404,7 @@ def _true_points(layer: SpatialTransformer, theta: np.ndarray, truth: Any) -> np
 
 
 def _correlation(found: np.ndarray, true: np.ndarray) -> float:
-    """Over images, between the sampling points' coordinates and the true ones', on average."""
+    """The correlation over images of the sampling points' coordinates with the true ones, on average."""
     found, true = (points.reshape(len(points), -1) for points in (found, true))
     found, true = found - found.mean(axis=0), true - true.mean(axis=0)
     scale = np.sqrt((found**2).sum(axis=0) * (true**2).sum(axis=0))
@@ -450,10 +468,10 @@ def _differentiate(loss: Callable, variables: list) -> list:
 
 
 class TransformerHealth(keras.callbacks.Callback):
-    """After each epoch one line on the health of every transformer in the model, at the end the verdicts.
+    """Callback that prints a line on every transformer of the model after each epoch, and the verdicts at the end.
 
-    :Convention: `images`, `truth` and `labels` as in `health`, some 100 of the validation set. `reports` keeps a list
-        of `Health` for each epoch.
+    :Convention: `images`, `truth` and `labels` as in `health`; take about 100 images of the validation set.
+    :Result: `reports`, for each epoch a list of `Health`.
 
     >>> TransformerHealth(np.zeros((2, 28, 28, 1))).reports
     []

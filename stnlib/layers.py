@@ -22,7 +22,7 @@ OPTIONS = (
 
 
 class ImageLayer(keras.layers.Layer):
-    """What Keras asks of a layer that resamples images: checked options, shapes, saving; see `SpatialTransformer`."""
+    """What Keras needs of a layer that resamples images: checked options, shapes, saving; see `SpatialTransformer`."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class ImageLayer(keras.layers.Layer):
             self.head.build(features_shape(self.localization, input_shape))
 
     def checked(self, images):
-        """Images of four axes and a floating dtype as a tensor; ValueError for others."""
+        """4-D floating-point images as a tensor; ValueError for others."""
         return _checks.floating(images, "images", rank=4)
 
     def size_for(self, shape):
@@ -68,7 +68,7 @@ class ImageLayer(keras.layers.Layer):
         return self.output_size or tuple(shape[2:] if self.data_format == "channels_first" else shape[1:3])
 
     def compute_output_shape(self, input_shape):
-        """The shape of the images for images of `input_shape`; with `return_theta` that of theta beside it."""
+        """The output's shape for images of `input_shape`; with `return_theta` a pair, theta's second."""
         if len(input_shape) != 4:
             _checks.fail("images", f"shape {tuple(input_shape)}", "(B, H, W, C)")
         size = self.size_for(input_shape)
@@ -79,7 +79,7 @@ class ImageLayer(keras.layers.Layer):
         return (shape, (input_shape[0], self.head.units)) if self.return_theta else shape
 
     def compute_output_spec(self, images, training=False):
-        """What Keras draws models with: the shapes, in the dtype of the images, theta in float32."""
+        """The symbolic outputs: the images in their dtype, theta in float32."""
         shape = self.compute_output_shape(self.checked(images).shape)
         if not self.return_theta:
             return keras.KerasTensor(shape, images.dtype)
@@ -104,16 +104,20 @@ class SpatialTransformer(ImageLayer):
 
     :Shapes: images `(B, H, W, C)` to images `(B, H_out, W_out, C)`, with `return_theta` to a pair: these images and
         theta `(B, P)`, float32.
-    :Convention: `localization` is a Keras layer or model from images to features `(B, F)`. The layer owns the head, a
-        float32 `Dense(P)` with zero kernel and identity bias, so that theta starts as the exact identity.
-        theta maps output to input, see `stnlib.transforms`. `output_size` is (H_out, W_out), None for the input's.
-        `control_points` counts for "tps" only; mode, padding_mode and align_corners are those of
-        `stnlib.grid_sample`. `data_format` is that of Keras's own layers: "channels_first" takes and gives
-        `(B, C, H, W)`, None follows `keras.config.image_data_format()`. `aspect`, the images' width / height, makes
-        the rotations of "rigid" and "similarity" rotations in pixels; with 1.0 they are those of square images. The
-        grid is float32 under mixed precision.
-    :Errors: ValueError for unknown names or sizes, for a localization that is no Keras layer or whose result is not
-        `(B, F)`, and for images that are not floating-point or have not four axes.
+    :param localization: a Keras layer or model from images to features `(B, F)`.
+    :param transform: "attention", "rigid", "similarity", "affine", "projective" or "tps", see `stnlib.transforms`.
+    :param output_size: (H_out, W_out); None keeps the input's size.
+    :param control_points: (rows, columns) of the lattice, for "tps" only.
+    :param mode: "bilinear", "nearest" or "bicubic", as in `stnlib.grid_sample`.
+    :param padding_mode: "zeros", "border" or "reflection".
+    :param align_corners: True: -1 and 1 are the centres of the outer pixels; False: their outer edges.
+    :param return_theta: return (images, theta).
+    :param data_format: "channels_last", or "channels_first" for images `(B, C, H, W)`; None: Keras's default.
+    :param aspect: the images' width / height: "rigid" and "similarity" then rotate in pixels. 1.0 suits square images.
+    :Convention: theta maps output to input. The layer owns the head, a float32 `Dense(P)` with zero kernel and identity
+        bias, so it starts as the exact identity. The grid is float32 under mixed precision.
+    :Errors: ValueError for unknown names or sizes, for a localization that is not a Keras layer or doesn't output
+        `(B, F)`, and for images that are not floating-point or not 4-D.
     :Source: Jaderberg et al. 2015, section 3.
 
     >>> body = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)])
@@ -143,15 +147,15 @@ class SpatialTransformer(ImageLayer):
         self.head = identity_head(transform, control_points)
 
     def theta(self, images):
-        """theta `(B, P)`, float32, for images `(B, H, W, C)`.
+        """Predict theta `(B, P)`, float32, for images `(B, H, W, C)`.
 
-        Don't use it as an output of a functional model, which could not be loaded again from its file: there, take the
-        second output of a layer with `return_theta`.
+        In a functional model, use `return_theta=True` and the layer's second output instead: a model that calls `theta`
+        could not be loaded from its file.
         """
         return self.head(self.localization(self.checked(images)))
 
     def call(self, images, training=False):
-        """Resample the images `(B, H, W, C)`, each at the points that its own theta gives."""
+        """Resample the images `(B, H, W, C)`, each with its own theta."""
         theta = self.theta(images)
         size = self.size_for(images.shape)
         points = transform_points(theta, self.transform, *size, self.control_points, self.align_corners, self.aspect)
@@ -184,7 +188,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
         return keras.tree.map_structure(lambda one: ops.reshape(one, (batch, time, *ops.shape(one)[1:])), outputs)
 
     def compute_output_spec(self, inputs):
-        """What the layer gives for one frame, with the time axis back in its place."""
+        """The layer's symbolic outputs for one frame, with the time axis put back."""
         batch, time, *frame = inputs.shape
         outputs = self.layer(keras.KerasTensor((batch, *frame), inputs.dtype))
         return keras.tree.map_structure(
@@ -198,7 +202,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
 
 
 def identity_head(transform: str = "affine", control_points: tuple[int, int] = (4, 4)) -> keras.layers.Dense:
-    """The layer that turns features into theta: zero kernel, identity bias, always float32.
+    """The `Dense` layer that maps features to theta: zero kernel, identity bias, always float32.
 
     :Shapes: features `(B, F)` to theta `(B, P)`.
     :Errors: ValueError for an unknown transform or fewer than 2 x 2 control points.
@@ -218,7 +222,7 @@ def identity_head(transform: str = "affine", control_points: tuple[int, int] = (
 
 @keras.saving.register_keras_serializable(package="stnlib")
 class Identity(keras.initializers.Initializer):
-    """Starts the bias of a head at the identity theta of a transform; saved with the layer that it belongs to.
+    """Initializer that sets a head's bias to the identity theta of a transform; serializable with its layer.
 
     :Shapes: theta `(P,)`.
     :Errors: ValueError for an unknown transform or fewer than 2 x 2 control points.
@@ -232,7 +236,7 @@ class Identity(keras.initializers.Initializer):
         self.transform, self.control_points = transform, tuple(control_points)
 
     def __call__(self, shape, dtype=None):
-        """The identity; `shape` is `(P,)`, as Keras asks."""
+        """The identity; `shape`, which Keras passes, is `(P,)`."""
         return ops.convert_to_tensor(self.theta, dtype or "float32")
 
     def get_config(self):
@@ -241,7 +245,7 @@ class Identity(keras.initializers.Initializer):
 
 
 def features_shape(localization: keras.layers.Layer, input_shape: tuple) -> tuple:
-    """The shape `(B, F)` of what `localization` makes of images of `input_shape`, building it if needed.
+    """The shape `(B, F)` of a localization's features for images of `input_shape`; builds the localization if needed.
 
     :Errors: ValueError for features that are not `(B, F)`.
 

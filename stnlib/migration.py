@@ -1,4 +1,4 @@
-"""Weights from PyTorch: kernels in Keras's layout, and the network of PyTorch's own tutorial rebuilt for them."""
+"""Weights from PyTorch: kernels in Keras's layout, and the network of PyTorch's tutorial in Keras."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ TUTORIAL = {  # layer of the rebuilt network, layer of the tutorial's, and what 
 
 
 def kernel_from_torch(weight: Any, flattened: Sequence[int] | None = None) -> np.ndarray:
-    """Lay out the weight of a PyTorch layer as the kernel of the Keras layer that does the same.
+    """Convert the weight of a PyTorch layer to the kernel of the equivalent Keras layer.
 
     :Shapes: `(out, in, H, W)` of `Conv2d` to `(H, W, in, out)`; `(out, in)` of `Linear` to `(in, out)`.
-    :Convention: `flattened` (C, H, W) is for the first linear layer after a flatten. PyTorch flattens channel by
-        channel, Keras pixel by pixel, so the rows of its kernel come in another order.
-    :Errors: ValueError for another rank, and for sizes that do not multiply to the layer's inputs.
+    :Convention: `flattened`, (C, H, W), is for the first linear layer after a flatten: PyTorch flattens channels
+        first, Keras channels last, so the rows of the kernel are reordered.
+    :Errors: ValueError for another rank, and for sizes whose product is not the layer's number of inputs.
 
     >>> kernel_from_torch(np.zeros((8, 1, 7, 7))).shape
     (7, 7, 1, 8)
@@ -64,10 +64,10 @@ def kernel_from_torch(weight: Any, flattened: Sequence[int] | None = None) -> np
 
 
 def tutorial() -> keras.Model:
-    """Build the network of PyTorch's spatial transformer tutorial, layer by layer; logits.
+    """Build the network of PyTorch's spatial transformer tutorial, layer by layer; it outputs logits.
 
     :Shapes: images `(B, 28, 28, 1)` to logits `(B, 10)`.
-    :Source: pytorch.org, "Spatial Transformer Networks Tutorial"; its log-softmax at the end is left to the loss.
+    :Source: pytorch.org, "Spatial Transformer Networks Tutorial"; the loss takes the place of its final log-softmax.
 
     >>> tutorial().count_params()
     27360
@@ -100,14 +100,17 @@ def tutorial() -> keras.Model:
 
 
 def move_weights(model: keras.Model, state: Mapping[str, Any], names: Mapping[str, tuple] = TUTORIAL) -> None:
-    """Fill a Keras model with the weights of a PyTorch one.
+    """Copy the weights of a PyTorch model into a Keras model.
 
-    :Convention: `state` is a `state_dict` whose values NumPy can read; `names` gives, for each Keras layer, the name
-        of the PyTorch layer and, where that comes after a flatten, (C, H, W) before it.
-    :Errors: ValueError for a name that `state` lacks, a layer that the model lacks, and shapes that do not fit.
+    :param model: the Keras model.
+    :param state: the PyTorch model's `state_dict`, with values that NumPy can read.
+    :param names: for each Keras layer, by its name, a pair: the PyTorch layer's name, and the shape (C, H, W) before
+        a flatten, or None.
+    :Errors: ValueError for a name that `state` lacks, a layer that the model lacks, and shapes that don't match.
 
     >>> model = tutorial()
-    >>> move_weights(model, {"fc2.weight": np.ones((10, 50)), "fc2.bias": np.ones(10)}, {"dense_2": ("fc2", None)})
+    >>> state = {"fc2.weight": np.ones((10, 50)), "fc2.bias": np.ones(10)}
+    >>> move_weights(model, state, {"dense_2": ("fc2", None)})
     >>> float(np.sum(model.get_layer("dense_2").get_weights()[0]))
     500.0
     """
@@ -122,9 +125,9 @@ def move_weights(model: keras.Model, state: Mapping[str, Any], names: Mapping[st
 
 
 def random_state(seed: int = 0) -> dict[str, np.ndarray]:
-    """Draw weights by the names and in the shapes of the tutorial's `state_dict`, float32.
+    """Random weights with the names and shapes of the tutorial's `state_dict`, float32.
 
-    :Convention: theta differs from image to image, and stays near the identity.
+    :Convention: with them theta varies over images and stays near the identity.
 
     >>> random_state()["fc_loc.2.bias"].round(1).tolist()
     [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -138,9 +141,9 @@ def random_state(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def recorded() -> dict:
-    """Read what PyTorch's own network gave with the weights of `random_state(0)` for the first `uci` test images.
+    """Outputs recorded from PyTorch's network, with the weights of `random_state(0)`, for the first `uci` test images.
 
-    :Shapes: "theta" `(N, 2, 3)` and "log_probabilities" `(N, 10)` as lists, "torch" is its version.
+    :Shapes: "theta" `(N, 2, 3)` and "log_probabilities" `(N, 10)` as lists; "torch" is the version.
 
     >>> np.shape(recorded()["theta"])
     (8, 2, 3)

@@ -54,7 +54,7 @@ def cnn(input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> k
 
 
 def localization(input_shape: tuple[int, int, int] = (28, 28, 1)) -> keras.Sequential:
-    """Build the article's localization network, the head aside.
+    """Build the article's localization network, without the head.
 
     :Shapes: images `(B, *input_shape)` to features `(B, 64)`.
     :Convention: the head, zero kernel and identity bias, belongs to `SpatialTransformer`.
@@ -80,11 +80,11 @@ def localization(input_shape: tuple[int, int, int] = (28, 28, 1)) -> keras.Seque
 
 
 def finder(input_shape: tuple[int, int, int], features: str = "tanh", shrink: int = 4) -> keras.Sequential:
-    """Build a localization network that finds an object on a larger image, which it sees `shrink` times smaller.
+    """Build a localization network for an object in a larger image; it works on the image shrunk `shrink` times.
 
     :Shapes: images `(B, *input_shape)`, both sides of at least 4 `shrink` pixels, to features `(B, 32)`.
-    :Convention: `features` is the last activation. With "tanh" the network ends in Dense, LayerNormalization, tanh, in
-        this order, so that no feature dies.
+    :Convention: `features` is the last activation. With "tanh" the network ends in Dense, LayerNormalization, tanh, so
+        that no feature dies.
 
     >>> finder((48, 188, 3)).output_shape
     (None, 32)
@@ -124,11 +124,11 @@ def convolution(filters: int) -> list[keras.layers.Layer]:
 def reader(
     input_shape: tuple[int, int, int], length: int, symbols: int, filters: tuple[int, int, int] = (24, 48, 64)
 ) -> keras.Model:
-    """Build a CNN that reads a line of characters, each by an attention of its own.
+    """Build a CNN that reads a line of characters, with one attention map for each character.
 
     :Shapes: images `(B, *input_shape)`, both sides of at least 8 pixels, to logits `(B, length, symbols)`.
-    :Convention: an attention's weights are a convolution's output at each place plus an expectation of where the
-        character lies, which depends on the whole image; what they gather goes through the same two dense layers.
+    :Convention: an attention map is a convolution's output plus a prior on where the character lies, predicted from
+        the entire image. The attended features of all characters go through the same two dense layers.
 
     >>> reader((24, 94, 3), length=5, symbols=33).output_shape
     (None, 5, 33)
@@ -167,12 +167,13 @@ def stn(
     """Put a spatial transformer in front of a classifier.
 
     :Shapes: images `(B, *input_shape)` to logits `(B, classes)`.
-    :Convention: `head` is the classifier, "fcn" or "cnn" (not the layer's own head, which gives theta); the layer is
-        `model.get_layer("transformer")`; `output_size` None keeps the input's.
+    :Convention: `head` is the classifier, "fcn" or "cnn" (not the head that outputs theta); the transformer is
+        `model.get_layer("transformer")`; `output_size=None` keeps the input's size.
     :Errors: ValueError for an unknown head or transform.
     :Source: Jaderberg et al. 2015, figure 1; networks of xeonqq's article.
 
-    >>> stn("cnn").get_layer("transformer").theta(keras.ops.zeros((1, 28, 28, 1))).shape[1]
+    >>> transformer = stn("cnn").get_layer("transformer")
+    >>> transformer.theta(keras.ops.zeros((1, 28, 28, 1))).shape[1]
     6
     """
     _checks.choice(head, "head", tuple(HEADS))

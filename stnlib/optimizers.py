@@ -9,15 +9,15 @@ from stnlib import _checks
 
 @keras.saving.register_keras_serializable(package="stnlib")
 class SlowAdam(keras.optimizers.Adam):
-    """Adam whose steps are `factor` times as long for the weights of one layer, the transformer say.
+    """Adam with a lower learning rate for the weights of one layer, such as the transformer.
 
-    :Convention: scaling the gradient would do nothing, for Adam divides it by its own size; this scales the learning
-        rate. `slow` is a built Keras layer, or the list of its weights' paths; `factor` > 0; other arguments are those
-        of `keras.optimizers.Adam`, less `weight_decay`, which would not be slowed. A saved model knows the slow weights
-        by their place among the trained ones, for Keras may change paths on loading. Works on Keras 3.13 and later, on
-        every backend.
-    :Errors: ValueError for a layer that is not built or has no weights to train, a factor that is not above 0, and, in
-        the first step, for a slow weight that is not among the trained ones.
+    :param slow: a built Keras layer, or the list of its weights' paths.
+    :param factor: the learning rate of these weights, as a multiple of `learning_rate`; above 0.
+    :param learning_rate: as for `keras.optimizers.Adam`, like all other arguments. `weight_decay` is not supported.
+    :Convention: scales the learning rate, because Adam normalises gradients: scaling those would have no effect. A
+        saved model identifies the slow weights by their index, since Keras may change paths on loading.
+    :Errors: ValueError for a layer that is not built or has no trainable weights, a factor of 0 or less, and, in the
+        first step, for a slow weight that is not being trained.
     :Source: Jaderberg et al. 2015, appendix, where localization networks learn at a lower rate.
 
     >>> layer = keras.layers.Dense(2, name="head")
@@ -42,7 +42,7 @@ class SlowAdam(keras.optimizers.Adam):
         self.factor = _checks.positive(factor, "factor")
 
     def build(self, variables):
-        """Find the slow weights among the trained ones; from now on they go by their places."""
+        """Find the slow weights among the trained ones; from now on they are known by their indices."""
         super().build(variables)
         self.slow = [_place(name, variables) for name in self.slow]
 
@@ -57,7 +57,7 @@ class SlowAdam(keras.optimizers.Adam):
 
 
 def _names(slow):
-    """What names the weights: paths, those of a layer too, or places as saved."""
+    """What identifies the weights: paths, those of a layer too, or indices as saved."""
     expected = "a built layer with weights to train, or their paths"
     if isinstance(slow, keras.layers.Layer):
         if not slow.built:
@@ -73,7 +73,7 @@ def _names(slow):
 
 
 def _place(name, variables):
-    """Where the weight of a path, or of a place, stands among the trained weights."""
+    """The index among the trained weights of the weight with a path or an index."""
     found = [place for place, weight in enumerate(variables) if name in (place, weight.path)]
     if not found and isinstance(name, str):  # a model that was saved untrained: on loading Keras drops leading names
         found = [place for place, weight in enumerate(variables) if name.endswith("/" + weight.path)]

@@ -1,4 +1,4 @@
-"""Your own pictures: a folder or .zip of images, of any size and mode, as arrays with labels, and corners if known."""
+"""Your own images: a folder or .zip, of any size and mode, as arrays with labels, and corners if known."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ LEAST = 10  # pictures to split
 class Pictures:
     """Images with labels.
 
-    :Shapes: images `(N, H, W, 3)`, uint8; labels `(N, K)`, int32, places in `symbols`; corners `(N, 4, 2)` or None.
-    :Convention: a label is a text of K symbols, shorter ones with blanks behind, or one class (K = 1). Corners are
-        (x, y) in [-1, 1], from the upper left clockwise.
+    :param images: `(N, H, W, 3)`, uint8.
+    :param labels: `(N, K)`, int32, indices into `symbols`. A label is a text of K characters, padded with blanks at its
+        end, or one class (K = 1).
+    :param symbols: the characters or the classes.
+    :param corners: `(N, 4, 2)` as (x, y) in [-1, 1], clockwise from the upper left, or None.
     """
 
     images: np.ndarray
@@ -44,32 +46,37 @@ class Pictures:
     corners: np.ndarray | None = None
 
     def __len__(self) -> int:
-        """The number of pictures."""
+        """The number of images."""
         return len(self.images)
 
     def text(self, label: Any) -> str:
-        """Write one label as text.
+        """Convert one label to text.
 
-        >>> Pictures(np.zeros((1, 4, 4, 3), "uint8"), np.array([[1, 0]]), ("A", "B")).text([1, 0])
+        >>> images, labels = np.zeros((1, 4, 4, 3), "uint8"), np.array([[1, 0]])
+        >>> Pictures(images, labels, symbols=("A", "B")).text([1, 0])
         'BA'
         """
         return "".join(self.symbols[place] for place in label).rstrip(BLANK)
 
     def take(self, places: Any) -> Pictures:
-        """Some of the pictures.
+        """Select images by their indices.
 
-        >>> len(Pictures(np.zeros((3, 4, 4, 3), "uint8"), np.zeros((3, 1), int), ("A",)).take([0, 2]))
+        >>> images, labels = np.zeros((3, 4, 4, 3), "uint8"), np.zeros((3, 1), int)
+        >>> len(Pictures(images, labels, symbols=("A",)).take([0, 2]))
         2
         """
         corners = None if self.corners is None else self.corners[places]
         return Pictures(self.images[places], self.labels[places], self.symbols, corners)
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Pictures, Pictures]:
-        """Split at random into a training set and a test set, which holds `share` of the pictures.
+        """Split at random into a training set and a test set, which gets `share` of the images.
 
-        :Errors: ValueError for fewer than ten pictures, and for a share that leaves one of the sets empty.
+        :Errors: ValueError for fewer than ten images, and for a share that leaves one of the sets empty.
 
-        >>> [len(part) for part in Pictures(np.zeros((10, 4, 4, 3), "uint8"), np.zeros((10, 1), int), ("A",)).split()]
+        >>> images = np.zeros((10, 4, 4, 3), "uint8")
+        >>> labels = np.zeros((10, 1), int)
+        >>> pictures = Pictures(images, labels, symbols=("A",))
+        >>> [len(part) for part in pictures.split()]
         [8, 2]
         """
         if len(self) < LEAST:
@@ -84,16 +91,17 @@ class Pictures:
 def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
     """Read a folder, or a .zip, of images.
 
-    :Convention: an image's label is its file's name up to the first underscore (`AB123_7.jpg` shows AB123); of images
-        in subfolders it is their subfolder's name, as one class, unless these are called train, test and the like. A
-        file `labels.csv` beside the images, with columns `file` and `label`, counts before both. With columns x1, y1
-        to x4, y4 it also tells the corners of what is to be read, in pixels from the image's upper left, in the order
-        upper left, upper right, lower right, lower left.
-        `size` is (height, width), None: as many pixels as 48 x 188 in the proportions of the median image. Images
-        are fitted into it, and the rest is filled with their edge.
-    :Errors: ValueError, on one line, for a folder without images, a file that is no image, labels that are all the
-        same, for a table that lacks columns or images, and for corners that are shares of the image instead of
-        pixels, lie far outside it, or come in another order.
+    :param folder: the folder or .zip file.
+    :param size: (height, width) to which all images are fitted, with their edge repeated around them. None: about
+        48 x 188 pixels in total, with the aspect ratio of the median image.
+    :Labels: the file's name up to the first underscore (`AB123_7.jpg` is labelled AB123). Images in subfolders:
+        the subfolder's name, as one class, unless it is train, test or the like. A file `labels.csv` beside the
+        images, with columns `file` and `label`, takes precedence.
+    :Corners: columns x1, y1 to x4, y4 of `labels.csv`: the corners of the object, in pixels from the image's upper
+        left, in the order upper left, upper right, lower right, lower left.
+    :Errors: ValueError for a folder without images, a file that is not an image, labels that are all the same, a
+        table that lacks columns or images, and corners given as fractions, far outside the image, or in another
+        order.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("AB_1.png", "C_2.png"):
@@ -140,10 +148,10 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
 
 
 def encode(texts: Sequence[str], classes: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Turn labels into numbers, and tell the symbols that these stand for.
+    """Encode label texts as indices; returns the labels and their symbols.
 
-    :Shapes: N texts to labels `(N, K)`, int32: K characters each, or K = 1 where each text is a class.
-    :Errors: ValueError where all texts are the same.
+    :Shapes: N texts to labels `(N, K)`, int32: K characters each, or K = 1 if each text is a class.
+    :Errors: ValueError if all texts are the same.
 
     >>> labels, symbols = encode(["AB", "C"])
     >>> labels.tolist(), symbols
@@ -160,11 +168,11 @@ def encode(texts: Sequence[str], classes: bool = False) -> tuple[np.ndarray, tup
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit an image of any mode into `size`, (height, width), proportions kept; its edge fills the rest.
+    """Fit an image of any mode into `size`, (height, width); keeps its aspect ratio and repeats its edge around it.
 
-    :Shapes: pixels `(*size, 3)`, uint8, and the scale and the shift `(2,)`, as (x, y), that carry its points along.
-    :Convention: a photograph is rotated as its camera noted, transparent pixels become white, and images of 16 bits
-        or of floats are scaled by their maximum.
+    :Shapes: pixels `(*size, 3)`, uint8; scale and shift `(2,)`, as (x, y), which map the image's points.
+    :Convention: the EXIF orientation is applied, transparent pixels become white, and 16-bit and float images are
+        scaled by their maximum.
 
     >>> pixels, scale, shift = fit(Image.new("L", (20, 20), 99), (10, 40))
     >>> pixels.shape, int(pixels.min()), scale.tolist(), shift.tolist()

@@ -147,9 +147,9 @@ def recorded():
 
 
 def pipeline(lit: str | None = None) -> Figure:
-    """Draw a distorted digit's way through the transformer and the classifier, and the gradient's way back.
+    """Draw the path of a distorted digit through the transformer and the classifier, and that of the gradient back.
 
-    :Convention: `lit` names the part that stands out: "localization", "grid", "sampler", "training"; None is none.
+    :param lit: the part to highlight: "localization", "grid", "sampler" or "training". None highlights nothing.
     :Errors: ValueError for another part.
 
     >>> pipeline(lit="grid").html.count("<svg")

@@ -32,10 +32,12 @@ OVERSAMPLING = 2  # each way, so that the smallest strokes keep their weight
 
 
 class Plates(NamedTuple):
-    """Images (N, 48, 188, 3) float32 in [0, 1], labels (N, 5), corners (N, 4, 2) and theta (N, 8), both normalised.
+    """Number plates with their labels and true poses.
 
-    Corners are (x, y) in the image, from the plate's upper left clockwise; theta is projective, from the plate,
-    [-1, 1] each way, to the image: what a spatial transformer should find.
+    :param images: `(N, 48, 188, 3)`, float32 in [0, 1].
+    :param labels: `(N, 5)`, indices of the characters in the alphabet.
+    :param corners: `(N, 4, 2)`, the plate's corners as (x, y), normalised, clockwise from its upper left.
+    :param theta: `(N, 8)`, the projective theta that rectifies the plate: what a spatial transformer should find.
     """
 
     images: np.ndarray
@@ -48,8 +50,8 @@ def make(count: int, seed: int | Sequence[int] = 0, alphabet: str = ALPHABET, le
     """Draw plates at random; the same seed gives the same plates.
 
     :Shapes: see `Plates`; labels `(N, length)`.
-    :Convention: `images` are whole multiples of 1/255; labels index `alphabet`.
-    :Errors: ValueError for a count that is no whole number of at least 0, an empty alphabet, and a length under 1.
+    :Convention: `images` are multiples of 1/255; labels are indices into `alphabet`.
+    :Errors: ValueError for a count that is not an integer of at least 0, an empty alphabet, and a length below 1.
 
     >>> plates = make(2, seed=1)
     >>> plates.images.shape, text(plates.labels[0])
@@ -76,10 +78,10 @@ def make(count: int, seed: int | Sequence[int] = 0, alphabet: str = ALPHABET, le
 def write(
     folder: str | Path, count: int, seed: int | Sequence[int] = 0, alphabet: str = ALPHABET, length: int = LENGTH
 ) -> Path:
-    """Draw plates into a folder, in the form that `stnlib.pictures.read` reads; returns the folder.
+    """Write plates to a folder, in the form that `stnlib.pictures.read` expects; returns the folder.
 
-    :Convention: files are named after what the plate shows, `FGRY1_00000.png`; `labels.csv` has their corners, in
-        pixels. The arguments are those of `make`.
+    :Convention: files are named after the plate's text, `FGRY1_00000.png`; `labels.csv` has the corners, in pixels.
+        The other arguments are those of `make`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +102,7 @@ def write(
 
 
 def text(label: np.ndarray, alphabet: str = ALPHABET) -> str:
-    """Write labels as the characters that they stand for.
+    """Convert labels to text.
 
     >>> text([1, 10, 32])
     '1AZ'
@@ -109,7 +111,7 @@ def text(label: np.ndarray, alphabet: str = ALPHABET) -> str:
 
 
 def face(rng: np.random.Generator, characters: str) -> Image.Image:
-    """Draw a plate as seen from the front, in one of five pairs of colours and one of three fonts.
+    """Draw a plate seen from the front, in one of five colour schemes and one of three fonts.
 
     >>> face(np.random.default_rng(0), "12345").size
     (256, 64)
@@ -137,9 +139,9 @@ def font(name: str, size: int = 46) -> ImageFont.FreeTypeFont:
 
 
 def draw_corners(rng: np.random.Generator) -> np.ndarray:
-    """Draw where a plate's corners lie: size, rotation, shear, perspective and place, all of it inside the image.
+    """Draw random corners for a plate: size, rotation, shear, perspective and position, all inside the image.
 
-    :Shapes: `(4, 2)` as (x, y), in pixels, from the plate's upper left clockwise.
+    :Shapes: `(4, 2)` as (x, y), in pixels, clockwise from the plate's upper left.
 
     >>> bool(np.all(draw_corners(np.random.default_rng(0)) > 0))
     True
@@ -157,11 +159,12 @@ def draw_corners(rng: np.random.Generator) -> np.ndarray:
 
 
 def photograph(rng: np.random.Generator, plate: Image.Image, corners: np.ndarray) -> np.ndarray:
-    """Show a plate with its corners at given pixels, before a background, in some light and with noise.
+    """Render a plate with its corners at given pixels, on a background, with random lighting and noise.
 
     :Shapes: corners `(4, 2)` as (x, y); the image `(48, 188, 3)`, uint8.
 
-    >>> photograph(np.random.default_rng(0), face(np.random.default_rng(0), "12345"), 40 * CORNERS + [90, 24]).shape
+    >>> rng = np.random.default_rng(0)
+    >>> photograph(rng, face(rng, "12345"), 40 * CORNERS + [90, 24]).shape
     (48, 188, 3)
     """
     image = background(rng)
@@ -173,9 +176,10 @@ def photograph(rng: np.random.Generator, plate: Image.Image, corners: np.ndarray
 
 
 def seen_from(plate: Image.Image, corners: np.ndarray) -> Image.Image:
-    """Move a plate so that its corners lie at given pixels of an image; black around it.
+    """Warp a plate so that its corners lie at given pixels of an image; black around it.
 
-    >>> seen_from(Image.new("L", FACE, 255), 10 * CORNERS + [90, 24]).getpixel((90, 24))
+    >>> image = seen_from(Image.new("L", FACE, 255), 10 * CORNERS + [90, 24])
+    >>> image.getpixel((90, 24))
     255
     """
     height, width = (OVERSAMPLING * side for side in SIZE)
@@ -186,7 +190,7 @@ def seen_from(plate: Image.Image, corners: np.ndarray) -> Image.Image:
 
 
 def background(rng: np.random.Generator) -> Image.Image:
-    """Draw something behind the plate: a coarse texture of colours, and up to four lines.
+    """Draw a background for a plate: a coarse colour texture and up to four lines.
 
     >>> background(np.random.default_rng(0)).size
     (188, 48)

@@ -1,4 +1,4 @@
-"""One style for all figures and tables. Functions draw on an `ax`, or return a figure or a table's text."""
+"""One style for all figures and tables. Functions draw on an `ax`, or return a figure or the text of a table."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set the style of this session: opaque white figures; notebooks show them as SVG, sharp at every size.
+    """Set the matplotlib style of this session: opaque white figures, shown as SVG in notebooks.
 
     >>> use_style()
     """
@@ -67,7 +67,7 @@ def use_style() -> None:
 
 
 def svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG: the same text for the same figure; many points become pixels.
+    """Return a figure as SVG text, the same text for the same figure; artists with many points are rasterised.
 
     >>> svg(plt.figure()).count("<svg")
     1
@@ -89,7 +89,7 @@ def _has_many(artist):
 
 
 def show(ax: Axes, image: Any, title: str | None = None) -> Axes:
-    """Draw an image `(H, W)` or `(H, W, C)` in [0, 1], exact pixels, no ticks; returns the ax.
+    """Draw an image `(H, W)` or `(H, W, C)` in [0, 1], without interpolation or ticks; returns the ax.
 
     >>> [float(x) for x in show(plt.figure().gca(), np.zeros((3, 3))).get_xlim()]
     [-0.5, 2.5]
@@ -116,10 +116,12 @@ def strip(
     """Lay images out in rows of `columns` (None: one row); returns the figure.
 
     :Shapes: images `(N, H, W)` or `(N, H, W, C)`.
-    :Convention: each picture is `size` inches wide; None: 0.95, and as much wider as the picture is wider than high,
-        while the row fits a page. `frame` draws a thin line around it; `rows` are names of the rows, in place of
-        titles, each above its row.
-    :Errors: ValueError for no images, for rows beside titles, and for another number of titles or names.
+    :param titles: a title above each image.
+    :param columns: images in a row.
+    :param size: width of an image in inches; None: 0.95 for a square image, more for a wide one, while the row fits.
+    :param frame: draw a thin line around each image.
+    :param rows: names of the rows, each above its row, instead of titles.
+    :Errors: ValueError for no images, for both rows and titles, and for another number of titles or names.
 
     >>> len(strip(np.zeros((5, 4, 4, 1)), columns=3).axes)
     6
@@ -163,7 +165,7 @@ def draw_grid(
 ) -> Axes:
     """Draw a sampling grid `(H_out, W_out, 2)` over an image of `size` (H, W): lines, points, outline.
 
-    :Convention: the grid is normalised, (x, y); `every` thins the lines; `points` False leaves out the dots;
+    :Convention: the grid is normalised, (x, y); draws each `every`-th line; `points=False` leaves out the dots;
         returns the ax.
 
     >>> grid = np.stack(np.meshgrid([-0.5, 0.5], [-0.5, 0.5]), axis=-1)
@@ -196,12 +198,13 @@ def curve(ax: Axes, x: Any, y: Any, label: str, color: str) -> Axes:
 
 
 def markdown_table(head: Sequence[Any], rows: Iterable[Sequence[Any]], words: int = 1) -> str:
-    """A table as the text of a Markdown table: `head` and each row have as many cells.
+    """The text of a Markdown table, with the header `head` and one line for each row.
 
-    :Convention: the first `words` columns stand to the left, the others (numbers) to the right.
+    :Convention: the first `words` columns are left-aligned, the others (numbers) right-aligned.
     :Errors: ValueError for a row with more or fewer cells than the head.
 
-    >>> print(markdown_table(("network", "error, %"), [("FCN", 3.2), ("ST-FCN", 1.5)]))
+    >>> rows = [("FCN", 3.2), ("ST-FCN", 1.5)]
+    >>> print(markdown_table(("network", "error, %"), rows))
     | network | error, % |
     |---|--:|
     | FCN | 3.2 |

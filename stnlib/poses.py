@@ -15,7 +15,8 @@ def affine(angle: np.ndarray, scale: np.ndarray, shear: np.ndarray, translation:
     :Convention: radians; y points down.
     :Source: Jaderberg et al. 2015, equation (1).
 
-    >>> affine(np.zeros(1), np.full((1, 2), 2.0), np.zeros(1), np.ones((1, 2))).tolist()
+    >>> angle, scale, shift = np.zeros(1), np.full((1, 2), 2.0), np.ones((1, 2))
+    >>> affine(angle, scale, shear=np.zeros(1), translation=shift).tolist()
     [[[2.0, 0.0, 1.0], [0.0, 2.0, 1.0]]]
     """
     cos, sin, lean = np.cos(angle), np.sin(angle), np.tan(shear)
@@ -25,7 +26,7 @@ def affine(angle: np.ndarray, scale: np.ndarray, shear: np.ndarray, translation:
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:
-    """Turn "where the digit goes" into theta, "where the output reads".
+    """Invert a map from input to output (where the digit goes) into theta (where the output samples).
 
     :Shapes: `(N, 2, 3)` to flat theta `(N, 6)`.
 
@@ -71,9 +72,10 @@ def rotated(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def rotated_scaled_translated(rng: np.random.Generator, count: int, size: int = 28, canvas: int = 42) -> np.ndarray:
-    """Draw the paper's RTS: rotation 45 degrees, scale 0.7 to 1.2, any place on the canvas; theta `(count, 6)`.
+    """Draw the paper's RTS: rotation up to 45 degrees either way, scale 0.7 to 1.2, any position; theta `(count, 6)`.
 
-    :Source: Jaderberg et al. 2015, appendix A.1; that the scaled 28-pixel square stays inside is ours.
+    :Source: Jaderberg et al. 2015, appendix A.1. That the scaled 28-pixel square stays inside the canvas is our
+        assumption.
 
     >>> rotated_scaled_translated(np.random.default_rng(0), 3).shape
     (3, 6)
@@ -88,8 +90,8 @@ def rotated_scaled_translated(rng: np.random.Generator, count: int, size: int = 
 def projected(rng: np.random.Generator, count: int, size: int = 28, sigma: float = 5) -> np.ndarray:
     """Draw the paper's P: scale 0.75 to 1, each corner moved by N(0, 5 px); theta `(count, 8)`.
 
-    :Convention: both coordinates of a corner are moved, each by a draw of its own.
-    :Source: Jaderberg et al. 2015, appendix A.1; corners that do not form a convex shape are drawn again.
+    :Convention: both coordinates of a corner move, each by its own random draw.
+    :Source: Jaderberg et al. 2015, appendix A.1; corners that don't form a convex quadrilateral are drawn again.
 
     >>> projected(np.random.default_rng(0), 3).shape
     (3, 8)
@@ -98,10 +100,10 @@ def projected(rng: np.random.Generator, count: int, size: int = 28, sigma: float
 
 
 def stretched(rng: np.random.Generator, count: int, size: int = 28, sigma: float = 5) -> np.ndarray:
-    """Draw P as its description can be read as well: each corner moved along its diagonal; theta `(count, 8)`.
+    """Draw an alternative interpretation of P: each corner moves along its diagonal; theta `(count, 8)`.
 
-    :Convention: one draw of N(0, 5 px) for each corner, the distance from the centre that it gains.
-    :Source: Jaderberg et al. 2015, appendix A.1, taken for a stretch; for the rest see `projected`.
+    :Convention: one draw of N(0, 5 px) for each corner: how much farther from the centre it lies.
+    :Source: Jaderberg et al. 2015, appendix A.1, read as a stretch; otherwise as `projected`.
 
     >>> stretched(np.random.default_rng(0), 3).shape
     (3, 8)
@@ -125,9 +127,9 @@ def _with_corners(rng: np.random.Generator, count: int, draw_moves: Callable[[in
 
 
 def bends(corners: np.ndarray) -> np.ndarray:
-    """Measure how a closed line bends at its corners, by the cross products of its edges: `(N, K, 2)` to `(N, K)`.
+    """The cross products of successive edges of polygons: `(N, K, 2)` to `(N, K)`.
 
-    :Convention: positive where it bends clockwise (y points down); all of one sign round a convex shape.
+    :Convention: positive at a clockwise corner (y points down); a convex polygon has the same sign at all corners.
 
     >>> bends(CORNERS[None]).tolist()
     [[4.0, 4.0, 4.0, 4.0]]
@@ -155,7 +157,7 @@ def homography(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 def elastic(rng: np.random.Generator, count: int, size: int = 28, sigma: float = 1.5, points: int = 4) -> np.ndarray:
     """Draw the paper's E: scale 0.75 to 1, 16 control points moved by N(0, 1.5 px); theta `(count, 32)`.
 
-    :Source: Jaderberg et al. 2015, appendix A.1; the control points move on the reading side.
+    :Source: Jaderberg et al. 2015, appendix A.1. The displacements are those of the input points that are sampled.
 
     >>> elastic(np.random.default_rng(0), 3).shape
     (3, 32)
@@ -168,7 +170,7 @@ def elastic(rng: np.random.Generator, count: int, size: int = 28, sigma: float =
 
 
 def placement(corner: np.ndarray, size: Sequence[int], canvas: Sequence[int]) -> np.ndarray:
-    """Write the theta `(N, 6)` that shows an image at `corner` (row, column) of a canvas.
+    """The theta `(N, 6)` that puts an image's top left corner at `corner` (row, column) of a canvas.
 
     :Convention: `size` and `canvas` are (height, width) in pixels.
 
@@ -182,12 +184,12 @@ def placement(corner: np.ndarray, size: Sequence[int], canvas: Sequence[int]) ->
 
 
 def in_pixels(theta: np.ndarray, aspect: float) -> np.ndarray:
-    """Turn affine maps drawn for square images into those that rotate and shear pixels of wider or narrower ones.
+    """Convert affine maps drawn for square images, so that on other images they rotate and shear in pixels.
 
-    :Shapes: theta `(N, 6)`, output to input; the same back.
-    :Convention: `aspect` is the width, with the height as the unit; where the image's centre goes stays as drawn.
+    :Shapes: theta `(N, 6)`, output to input, to theta `(N, 6)`.
+    :Convention: `aspect` is width / height. The translation stays as drawn.
 
-    >>> quarter = np.array([[0.0, -1.0, 0.0, 1.0, 0.0, 0.0]])  # a quarter of a circle
+    >>> quarter = np.array([[0.0, -1.0, 0.0, 1.0, 0.0, 0.0]])  # 90 degrees
     >>> in_pixels(quarter, 4.0).tolist()
     [[0.0, -0.25, 0.0, 4.0, 0.0, 0.0]]
     """

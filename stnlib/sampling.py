@@ -1,6 +1,6 @@
 """The sampler: reads an image between its pixels, so that gradients flow to the grid and to the image.
 
-Images are `(B, H, W, C)`; pixel centres lie at whole numbers, (0, 0) top left, x right, y down.
+Images are `(B, H, W, C)`; pixel centres lie at integers, (0, 0) top left, x right, y down.
 """
 
 import dataclasses
@@ -31,11 +31,12 @@ def to_pixels(coordinate, size, align_corners=False):
 
 
 def read(images, column, row):
-    """Pixels at whole-number positions; zero outside.
+    """Pixels at integer positions; zero outside.
 
     :Shapes: images `(B, H, W, C)`, column and row `(B, H_out, W_out)`, to `(B, H_out, W_out, C)`.
 
-    >>> np.asarray(read(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 2)), ops.full((1, 1, 2), -1.0))).ravel().tolist()
+    >>> column, row = ops.zeros((1, 1, 2)), ops.full((1, 1, 2), -1.0)
+    >>> np.asarray(read(ops.ones((1, 2, 2, 1)), column, row)).ravel().tolist()
     [0.0, 0.0]
     """
     batch, height, width, channels = ops.shape(images)
@@ -52,11 +53,12 @@ def bilinear(images, x, y):
     """The bilinear core: each point mixes its four neighbours, weighted by (1 - distance in x) (1 - distance in y).
 
     :Shapes: images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels, to `(B, H_out, W_out, C)`.
-    :Convention: pixels outside count as zero, so one pixel beyond the border and farther the value is zero.
+    :Convention: pixels outside the image are zero, so the value is zero from one pixel beyond the border.
     :Source: Jaderberg et al. 2015, equation 5.
 
     >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0]), (1, 1, 2, 1))
-    >>> np.asarray(bilinear(image, ops.full((1, 1, 1), 0.25), ops.zeros((1, 1, 1)))).item()
+    >>> x, y = ops.full((1, 1, 1), 0.25), ops.zeros((1, 1, 1))
+    >>> np.asarray(bilinear(image, x, y)).item()
     2.5
     """
     _, height, width, _ = ops.shape(images)
@@ -76,11 +78,12 @@ def nearest(images, x, y):
     """The nearest pixel's value; zero outside.
 
     :Shapes: images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels, to `(B, H_out, W_out, C)`.
-    :Convention: half way between two pixels the even one is taken. The gradient with respect to x and y is zero.
+    :Convention: halfway between two pixels, the even one. The gradient with respect to x and y is zero.
     :Source: Jaderberg et al. 2015, equation 4.
 
     >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0]), (1, 1, 2, 1))
-    >>> np.asarray(nearest(image, ops.full((1, 1, 1), 0.75), ops.zeros((1, 1, 1)))).item()
+    >>> x, y = ops.full((1, 1, 1), 0.75), ops.zeros((1, 1, 1))
+    >>> np.asarray(nearest(image, x, y)).item()
     10.0
     """
     _, height, width, _ = ops.shape(images)
@@ -91,14 +94,15 @@ def nearest(images, x, y):
 
 
 def bicubic(images, x, y, padding_mode="zeros", align_corners=False):
-    """Cubic convolution over 4 x 4 neighbours; each neighbour outside is padded by itself.
+    """Cubic convolution over 4 x 4 neighbours; the padding applies to each neighbour separately.
 
     :Shapes: images `(B, H, W, C)`, x and y `(B, H_out, W_out)` in pixels, to `(B, H_out, W_out, C)`.
     :Convention: may overshoot the range of the image.
     :Source: Keys 1981, with a = -0.75.
 
-    >>> image = ops.reshape(ops.convert_to_tensor([0.0, 10.0, 20.0, 30.0]), (1, 1, 4, 1))
-    >>> np.asarray(bicubic(image, ops.full((1, 1, 1), 1.5), ops.zeros((1, 1, 1)), "border")).item()
+    >>> image = ops.reshape(ops.arange(0.0, 40.0, 10.0), (1, 1, 4, 1))
+    >>> x, y = ops.full((1, 1, 1), 1.5), ops.zeros((1, 1, 1))
+    >>> np.asarray(bicubic(image, x, y, "border")).item()
     15.0
     """
     _, height, width, _ = ops.shape(images)
@@ -162,9 +166,10 @@ def _reflect(x, size, align_corners):
 
 @dataclasses.dataclass(frozen=True)
 class Padding:
-    """What lies outside the image: `move(x, size, align_corners)` says which position is read instead of x.
+    """A padding mode.
 
-    `folds`: a position far outside may be read anywhere in the image.
+    :param move: `move(x, size, align_corners)` returns the position that is sampled instead of x.
+    :param folds: whether a position far outside may be moved to any pixel of the image.
     """
 
     move: Callable
@@ -175,12 +180,13 @@ PADDINGS = {"zeros": Padding(_leave), "border": Padding(_clip), "reflection": Pa
 
 
 def pad(x, size, padding_mode, align_corners=False):
-    """Positions in pixels, moved by the padding: zeros leaves them, border clips, reflection folds back and clips.
+    """Apply a padding mode to positions in pixels: zeros leaves them, border clips, reflection mirrors and clips.
 
     :Convention: reflection mirrors at the centres of the outer pixels (`align_corners=True`) or at their outer edges
         (`False`). A position on the centre of the first or last pixel, or beyond, has no gradient.
 
-    >>> np.asarray(pad(ops.convert_to_tensor([-2.0, 4.0]), 4, "reflection")).tolist()
+    >>> x = ops.convert_to_tensor([-2.0, 4.0])
+    >>> np.asarray(pad(x, 4, "reflection")).tolist()
     [1.0, 3.0]
     """
     return PADDINGS[padding_mode].move(x, size, align_corners)
@@ -211,7 +217,11 @@ def _to_pixels_rounded_once(coordinate, size, align_corners):
 
 @dataclasses.dataclass(frozen=True)
 class Mode:
-    """How a point is read between pixels: `core(images, x, y)`; one that pads for itself takes the padding as well."""
+    """An interpolation mode.
+
+    :param core: `core(images, x, y)` interpolates at positions in pixels.
+    :param pads: whether the core pads by itself and takes the padding mode as well.
+    """
 
     core: Callable
     pads: bool = False
@@ -221,10 +231,10 @@ MODES = {"bilinear": Mode(bilinear), "nearest": Mode(nearest), "bicubic": Mode(b
 
 
 def sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False, training=False):
-    """`grid_sample` without its checks, for the layer.
+    """`grid_sample` without input checks, for the layer.
 
-    :Convention: the result has the images' dtype; float16 and bfloat16 are computed in float32. `training`: gradients
-        will be asked for; on TensorFlow, bilinear is then compiled, with the same values.
+    :Convention: the result has the images' dtype; float16 and bfloat16 are computed in float32. `training` tells that
+        gradients will be needed; on TensorFlow, bilinear is then compiled, with the same values.
 
     >>> np.asarray(sample(ops.ones((1, 2, 2, 1)), ops.zeros((1, 1, 1, 2)))).item()
     1.0
@@ -260,13 +270,14 @@ def grid_sample(
     """Sample images at the points of a grid.
 
     :Shapes: images `(B, H, W, C)` and grid `(B, H_out, W_out, 2)` to `(B, H_out, W_out, C)`.
-    :Convention: the grid holds (x, y) in [-1, 1], float32 or better (float16 is raised to float32). `mode` bilinear |
-        nearest | bicubic, `padding_mode` zeros | border | reflection and `align_corners` mean what they mean in
-        `torch.nn.functional.grid_sample`, channels last. An infinite entry lies outside the image; a NaN entry gives
-        NaN under every padding. At pixel centres the gradient of bilinear is the one from the right and from below;
-        on the border it is zero where the padding clips.
-    :Errors: ValueError for another rank or last axis, numbers that are not floating, an empty image, batch sizes that
-        differ, an unknown mode or padding.
+    :param grid: points (x, y) in [-1, 1], float32 or float64 (float16 is converted to float32).
+    :param mode: "bilinear", "nearest" or "bicubic".
+    :param padding_mode: "zeros", "border" or "reflection".
+    :Convention: the semantics of `torch.nn.functional.grid_sample`, channels last. An infinite entry lies outside the
+        image; a NaN entry gives NaN under every padding. At pixel centres bilinear has the gradient from the right and
+        from below; on the border it is zero where the padding clips.
+    :Errors: ValueError for another rank or last axis, a dtype that is not floating-point, an empty image, batch sizes
+        that differ, an unknown mode or padding.
     :Source: Jaderberg et al. 2015, section 3.3.
 
     >>> image = np.arange(4.0, dtype="float32").reshape(1, 2, 2, 1)

@@ -45,11 +45,12 @@ def set_seed(seed: int) -> None:
 def compile(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
     """Compile a classifier that outputs logits: Adam, cross-entropy, accuracy; returns the model.
 
-    :Convention: labels are integers, one an image or several. `learning_rate` is a number, a schedule, or a whole
-        optimizer, `SlowAdam` say. On TensorFlow nothing is XLA-compiled, and 16 steps run at a time: faster on
-        CPUs. Inside the scope of a `tf.distribute` strategy it is one step at a time.
+    :param learning_rate: a number, a schedule, or an optimizer such as `SlowAdam`.
+    :Convention: labels are integers, one or several per image. On TensorFlow nothing is XLA-compiled and 16 steps run
+        per call, which is faster on CPUs; inside the scope of a `tf.distribute` strategy, one step.
 
-    >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> model = compile(model)
     >>> float(model.optimizer.learning_rate)
     0.001
     """
@@ -73,16 +74,15 @@ def fit(
     seed: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.callbacks.History:
-    """Train quietly, with one line of progress; returns Keras's History.
+    """Train with a single line of progress; returns Keras's History.
 
     :Shapes: x `(N, ...)`, y `(N,)` or `(N, K)`.
-    :Convention: a `seed` goes to `set_seed` first and so fixes the order of the images; None leaves the random
-        numbers of Python, NumPy and the backend alone. Dropout follows the seed that was set when the model was made
-        (on PyTorch this one, too).
-    :Errors: ValueError for `epochs` that are no whole number above 0.
+    :param seed: given to `set_seed` first, so it fixes the order of the images; None sets no seed. Dropout follows
+        the seed that was set when the model was built (on PyTorch, this one).
+    :Errors: ValueError for `epochs` that is not an integer above 0.
 
-    >>> model = compile(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]))
-    >>> history = fit(model, np.ones((4, 2)), np.zeros(4), epochs=2)  # doctest: +ELLIPSIS
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> history = fit(compile(model), np.ones((4, 2)), np.zeros(4), epochs=2)
     sequential...: epoch 1 2, training accuracy ..., ... s
     """
     if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
@@ -93,7 +93,7 @@ def fit(
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """Prints one line that grows with the epochs, by 16 numbers at most, and ends with the training accuracy."""
+    """Prints one line that grows with the epochs, at most 16 of them, and ends with the training accuracy."""
 
     def on_train_begin(self, logs=None):
         """Begin the line with the model's name."""
@@ -101,23 +101,23 @@ class ProgressLine(keras.callbacks.Callback):
         print(f"{self.model.name}: epoch", end="", flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Add the epoch, or each second, third, ... where there are many, and the last one."""
+        """Add the epoch's number; with many epochs, only every second, third, ... and the last one."""
         self.logs, done, epochs = logs or {}, epoch + 1, self.params["epochs"]
         if done % ceil(epochs / 15) == 0 or done == epochs:
             print(f" {done}", end="", flush=True)
 
     def on_train_end(self, logs=None):
-        """End the line with what was reached and what it took."""
+        """End the line with the accuracy and the time."""
         seconds = time.perf_counter() - self.start
         print(f", training accuracy {self.logs.get('accuracy', float('nan')):.3f}, {seconds:.0f} s", flush=True)
 
 
 class ThetaHistory(keras.callbacks.Callback):
-    """Keeps the theta that a transformer gives for some images: before training, then after each epoch.
+    """Callback that records a transformer's theta for some images: before training, then after each epoch.
 
-    :Convention: `thetas` is a list of NumPy arrays `(N, P)`. `layer` is the transformer, or its name in the model; a
-        transformer that lies inside another model, or behind other layers, is given itself, with the images that
-        reach it.
+    :param images: images `(N, H, W, C)` as they reach the transformer.
+    :param layer: the transformer, or its name in the model. If it lies inside another model, pass the layer.
+    :Result: `thetas`, a list of NumPy arrays `(N, P)`.
 
     >>> ThetaHistory(np.zeros((2, 28, 28, 1))).thetas
     []
@@ -143,18 +143,20 @@ class ThetaHistory(keras.callbacks.Callback):
 
 
 def _layer(model: keras.Model, layer: SpatialTransformer | str) -> SpatialTransformer:
-    """A transformer that is given itself, or by its name in the model."""
+    """The transformer, given as a layer or by its name in the model."""
     return model.get_layer(layer) if isinstance(layer, str) else layer
 
 
 class Snapshots(keras.callbacks.Callback):
-    """Keeps what a transformer and its classifier make of some images, at chosen steps of the training.
+    """Callback that records theta, the transformer's output and the logits for some images, at chosen steps.
 
-    :Shapes: images `(N, H, W, C)`, labels `(N,)`; each of `moments` is a dictionary of `step`, `theta` `(N, P)`,
-        `outputs` `(N, H_out, W_out, C)` and `logits` `(N, classes)`, NumPy.
-    :Convention: step 0 is before training, and the last step is kept, too. Where several steps run at a time
-        (`steps_per_execution`), a moment is taken at the first step that Keras reports at or after the one asked for.
-        `layer` is the transformer, or its name in the model.
+    :param images: `(N, H, W, C)`.
+    :param labels: `(N,)`.
+    :param steps: training steps to record; 0 is before training. The last step is recorded, too. If several steps run
+        per call (`steps_per_execution`), the first step that Keras reports at or after the given one.
+    :param layer: the transformer, or its name in the model.
+    :Result: `moments`, a list of dictionaries of NumPy arrays: `step`, `theta` `(N, P)`, `outputs`
+        `(N, H_out, W_out, C)` and `logits` `(N, classes)`.
 
     >>> Snapshots(np.zeros((2, 28, 28, 1)), [3, 4], steps=(0, 50)).moments
     []
@@ -209,10 +211,10 @@ class Snapshots(keras.callbacks.Callback):
 
 
 def probabilities(model: keras.Model, x: Any) -> np.ndarray:
-    """The probabilities that a model gives to each class.
+    """The class probabilities that a model predicts.
 
-    :Shapes: x `(N, ...)` to NumPy `(N, classes)`, or `(N, K, classes)` for K labels an image; rows sum to 1.
-    :Convention: the model gives logits.
+    :Shapes: x `(N, ...)` to NumPy `(N, classes)`, or `(N, K, classes)` for K labels per image.
+    :Convention: the model outputs logits.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
     >>> probabilities(model, np.ones((3, 2))).sum(axis=1).round(3).tolist()
@@ -224,15 +226,15 @@ def probabilities(model: keras.Model, x: Any) -> np.ndarray:
 
 
 def accuracy(model: keras.Model, x: Any, y: Any, whole: bool = False) -> float:
-    """Measure the share of labels that the model gets right.
+    """Measure the share of labels that the model predicts correctly, from 0 to 1.
 
-    :Shapes: x `(N, ...)`, labels y `(N,)` or `(N, 1)`; `(N, K)` for a model that gives `(N, K, classes)`.
-    :Convention: `whole` counts the images with all their labels right.
+    :Shapes: x `(N, ...)`, labels y `(N,)` or `(N, 1)`; `(N, K)` for a model that outputs `(N, K, classes)`.
+    :param whole: count the images with all labels correct, not the labels.
     :Errors: ValueError for labels of another shape.
 
-    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
-    >>> accuracy(model, np.eye(3), np.array([0, 1, 0]))
-    0.67
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Identity()])
+    >>> accuracy(model, np.eye(4), np.array([0, 1, 2, 0]))
+    0.75
     """
     labels, found = np.asarray(y), probabilities(model, x).argmax(axis=-1)
     if found.ndim == 1 and labels.shape == (len(found), 1):
@@ -253,16 +255,17 @@ def fit_pose(
     learning_rate: float = 1e-3,
     verbose: Any = 0,
 ) -> keras.callbacks.History:
-    """Teach a transformer poses that are known, before the whole model learns from labels.
+    """Train a transformer on known poses, before the model is trained on labels.
 
-    :Shapes: images `(N, H, W, C)` and thetas `(N, P)`; or, with thetas None, a `PyDataset` or anything else of known
-        length that yields such pairs, a `PosePairs` say.
-    :Convention: trains the localization and the head, by the mean squared error of theta, with Adam and a cosine
-        decay. Corners become thetas by `stnlib.fitting.from_corners`.
-    :Errors: ValueError for what is no `SpatialTransformer` or is frozen, and for thetas of another shape.
+    :Shapes: images `(N, H, W, C)` and thetas `(N, P)`; or, with thetas None, a `PyDataset` of known length that yields
+        such pairs, such as `PosePairs`.
+    :Convention: trains the localization network and the head on the mean squared error of theta, with Adam and cosine
+        decay. `stnlib.fitting.from_corners` converts corners to theta.
+    :Errors: ValueError for a layer that is not a `SpatialTransformer` or is frozen, and for thetas of another shape.
 
     >>> layer = SpatialTransformer(keras.layers.Flatten())
-    >>> images, thetas = np.ones((8, 4, 4, 1), "float32"), np.tile([1, 0, 0.5, 0, 1, 0], (8, 1))
+    >>> images = np.ones((8, 4, 4, 1), "float32")
+    >>> thetas = np.tile([1, 0, 0.5, 0, 1, 0], (8, 1))
     >>> history = fit_pose(layer, images, thetas, epochs=50, learning_rate=0.05)
     >>> bool(history.history["loss"][-1] < 0.01)
     True
@@ -308,12 +311,12 @@ def random_quads(
     shear: float = 0.3,
     perspective: float = 0.05,
 ) -> np.ndarray:
-    """Draw quadrilaterals that lie inside a frame: the thetas that rectify what they enclose.
+    """Draw random quadrilaterals inside an image: the thetas that rectify them.
 
     :Shapes: theta `(count, 8)`, projective, output to input.
-    :Convention: `size` is (height, width) in pixels; an upright rectangle of the frame's proportions is scaled, sheared
-        and rotated by up to `angle` degrees, its corners move by N(0, `perspective`) of its sides, and its place is
-        uniform. What does not fit into the frame is drawn again.
+    :Convention: `size` is (height, width) in pixels. An upright rectangle with the image's aspect ratio is scaled,
+        sheared, rotated by up to `angle` degrees and placed uniformly; its corners move by N(0, `perspective`) times
+        its sides. Quadrilaterals that don't fit into the image are drawn again.
 
     >>> random_quads(np.random.default_rng(0), 3, (48, 188)).shape
     (3, 8)
@@ -334,13 +337,14 @@ def random_quads(
 
 
 class PosePairs(keras.utils.PyDataset):
-    """Images warped by random maps, and the theta that undoes each: poses to learn where nobody has labelled any.
+    """Randomly warped images, each with the theta that undoes the warp: pose labels without annotation.
 
     :Shapes: batches of images `(B, *output_size, C)` and theta `(B, P)`, for `fit_pose` or any `model.fit`.
-    :Convention: `images` `(N, H, W, C)` are roughly upright: clean renderings, or the well-posed part of a training
-        set. `draw(rng, count)` gives the projective thetas `(count, 8)` that undo the warp (`random_quads` of the
-        output's size by default); `transform`, `control_points` and `aspect` are those of the layer. Each epoch
-        draws anew; `seed` fixes all of it.
+    :param images: `(N, H, W, C)`, roughly upright: clean renderings, or the well-posed part of a training set.
+    :param transform: that of the layer, like `control_points` and `aspect`.
+    :param draw: `draw(rng, count)` returns the projective thetas `(count, 8)` that undo the warp; `random_quads` of
+        the output's size by default.
+    :Convention: each epoch draws new warps; `seed` fixes them all.
 
     >>> pairs = PosePairs(np.ones((10, 8, 8, 1)), "similarity", batch_size=4)
     >>> images, theta = pairs[0]
@@ -385,18 +389,21 @@ class PosePairs(keras.utils.PyDataset):
         return warped, fitting.fit(self.transform, fitting.LATTICE, moved, self.control_points, self.aspect)
 
     def on_epoch_end(self):
-        """Draw anew for the next epoch."""
+        """Draw new warps for the next epoch."""
         self.epoch += 1
 
 
 class Curriculum(keras.utils.PyDataset):
-    """Training images whose distortion grows from none to full: for plain `model.fit`, from labels alone.
+    """Training images whose distortion grows from none to full, for `model.fit` with labels alone.
 
-    :Shapes: batches of what `make` gives, x `(N, ...)` and y `(N, ...)`.
-    :Convention: `make(strength, rng)` gives one epoch's images and labels; strength is 0 in the first epoch, grows by
-        equal steps, and is 1 from epoch `ramp` on (counted from 0). `seed` fixes all of it.
+    :Shapes: batches of x and y as `make` returns them.
+    :param make: `make(strength, rng)` returns one epoch's images and labels.
+    :param ramp: strength is 0 in the first epoch, grows linearly, and is 1 from epoch `ramp` on (counted from 0).
+    :Convention: `seed` fixes all random draws.
 
-    >>> data = Curriculum(lambda strength, rng: (np.full((4, 1), strength), np.zeros(4)), ramp=2, batch_size=2)
+    >>> def make(strength, rng):
+    ...     return np.full((4, 1), strength), np.zeros(4)
+    >>> data = Curriculum(make, ramp=2, batch_size=2)
     >>> data.on_epoch_end(); data[0][0].tolist()
     [[0.5], [0.5]]
     """
@@ -415,7 +422,7 @@ class Curriculum(keras.utils.PyDataset):
 
     @property
     def strength(self) -> float:
-        """How strong the distortion is now, from 0 to 1."""
+        """The current strength of the distortion, from 0 to 1."""
         return min(1.0, self.epoch / self.ramp) if self.ramp else 1.0
 
     def _draw(self):

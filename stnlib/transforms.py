@@ -70,10 +70,12 @@ def _projective(theta, aspect):
 
 @dataclasses.dataclass(frozen=True)
 class Transform:
-    """A kind of map: the names of theta's numbers, their identity, and `matrix(theta, aspect)`.
+    """A kind of transformation.
 
-    A matrix `(B, 2, 3)` makes the map affine, one `(B, 3, 3)` projective. Without one the map is a spline, and names
-    and identity are those of each of its control points.
+    :param names: the names of theta's parameters; for a spline, of each control point's.
+    :param identity: their values for the identity.
+    :param matrix: `matrix(theta, aspect)` returns `(B, 2, 3)` for an affine map, `(B, 3, 3)` for a projective one. None
+        for a spline.
     """
 
     names: tuple[str, ...]
@@ -93,11 +95,11 @@ NAMES = tuple(TRANSFORMS)
 
 
 def parameter_names(transform: str, control_points: tuple[int, int] = (4, 4)) -> tuple[str, ...]:
-    """The names of the numbers in theta, in order.
+    """The names of theta's parameters, in order.
 
-    :Convention: attention s, tx, ty; rigid angle, tx, ty; similarity s, angle, tx, ty; affine the rows (a, b, tx),
-        (c, d, ty); projective the rows (a, b, tx), (c, d, ty), (g, h, 1); tps dx, dy of each control point, row by
-        row. Angles are in radians, all lengths in normalised units.
+    :Convention: attention: s, tx, ty; rigid: angle, tx, ty; similarity: s, angle, tx, ty; affine: the rows (a, b, tx),
+        (c, d, ty); projective: the rows (a, b, tx), (c, d, ty), (g, h, 1); tps: dx, dy of each control point, row by
+        row. Angles are in radians, lengths in normalised units.
     :Errors: ValueError for an unknown name or fewer than 2 x 2 control points.
 
     >>> parameter_names("similarity")
@@ -111,7 +113,7 @@ def parameter_names(transform: str, control_points: tuple[int, int] = (4, 4)) ->
 
 
 def parameter_count(transform: str, control_points: tuple[int, int] = (4, 4)) -> int:
-    """How many numbers theta holds: 3 (attention, rigid), 4 (similarity), 6 (affine), 8 (projective), 2 K (tps).
+    """The number of parameters: 3 (attention, rigid), 4 (similarity), 6 (affine), 8 (projective), 2 K (tps).
 
     :Errors: ValueError for an unknown name or fewer than 2 x 2 control points.
 
@@ -122,7 +124,7 @@ def parameter_count(transform: str, control_points: tuple[int, int] = (4, 4)) ->
 
 
 def identity(transform: str, control_points: tuple[int, int] = (4, 4)) -> np.ndarray:
-    """The theta that leaves every image as it is.
+    """The theta of the identity, which leaves images unchanged.
 
     :Shapes: `(P,)`, float32 NumPy.
     :Errors: ValueError for an unknown name or fewer than 2 x 2 control points.
@@ -135,20 +137,19 @@ def identity(transform: str, control_points: tuple[int, int] = (4, 4)) -> np.nda
 
 
 def matrix(transform: str, theta: ArrayLike, aspect: float = 1.0) -> Any:
-    """The matrices that theta stands for.
+    """The matrices that theta represents.
 
     :Shapes: theta `(B, P)` to `(B, 2, 3)`, or to `(B, 3, 3)` for projective.
-    :Convention: attention [[s, 0, tx], [0, s, ty]]; rigid and similarity [[s cos, -s sin, tx], [s sin, s cos, ty]]
-        (rigid: s = 1); the angle turns the sampling grid from x towards y, clockwise on the screen, so the picture
-        turns the other way. On an image that is not square a normalised rotation is not a rotation in pixels, unless
-        `aspect` is the image's width / height: then rigid and similarity are
-        [[s cos, -s sin / aspect, tx], [s sin aspect, s cos, ty]].
+    :Convention: attention: [[s, 0, tx], [0, s, ty]]; rigid and similarity: [[s cos, -s sin, tx], [s sin, s cos, ty]]
+        (rigid: s = 1). A positive angle rotates the sampling grid clockwise on the screen, so the image rotates
+        counter-clockwise. On a non-square image this is not a rotation in pixels unless `aspect` is the image's
+        width / height; rigid and similarity are then [[s cos, -s sin / aspect, tx], [s sin aspect, s cos, ty]].
     :Errors: ValueError for an unknown name, for "tps" (it has no matrix), for a theta of another shape, and for NaN
-        or infinity in a list or a NumPy array; in a tensor they pass.
+        or infinity in a list or a NumPy array; tensors are not checked.
     :Source: Jaderberg et al. 2015, section 3.2.
 
-    >>> np.asarray(matrix("attention", [[0.5, 0.1, 0.2]])).round(2).tolist()
-    [[[0.5, 0.0, 0.10000000149011612], [0.0, 0.5, 0.20000000298023224]]]
+    >>> np.asarray(matrix("attention", [[0.5, 0.25, 0.125]])).tolist()
+    [[[0.5, 0.0, 0.25], [0.0, 0.5, 0.125]]]
     """
     _checks.choice(transform, "transform", [name for name, record in TRANSFORMS.items() if record.matrix])
     given = _checks.from_list(theta, "theta")
@@ -166,17 +167,18 @@ def to_matrix(transform, theta, aspect=1.0):
 
 
 def compose(a: ArrayLike, b: ArrayLike) -> Any:
-    """One theta that does first `b`, then `a`: the matrix product A B on column vectors (x, y, 1).
+    """The theta of the matrix product A B.
 
-    :Shapes: a, b affine `(B, 6)` or `(B, 2, 3)`, projective `(B, 8)` or `(B, 3, 3)`, same B. Two affine ones give an
-        affine one, else the result is projective with last entry 1; flat when both are flat.
-    :Convention: sampling with `compose(a, b)` equals sampling with a, then sampling the result with b.
+    :Shapes: a, b affine `(B, 6)` or `(B, 2, 3)`, projective `(B, 8)` or `(B, 3, 3)`, same B. Affine if both are, else
+        projective with last entry 1; flat if both are flat.
+    :Convention: *coordinates* (x, y, 1) are mapped by b first, then by a. *Images* go the other way, since theta maps
+        output to input: sampling with `compose(a, b)` equals sampling with a, then sampling the result with b.
     :Errors: ValueError for other shapes and, where the values are known, for a product whose last entry is 0 (it
         sends the centre to infinity).
 
-    >>> zoom = [[0.5, 0, 0, 0, 0.5, 0]]; shift = [[1, 0, 0.2, 0, 1, 0]]
-    >>> np.asarray(compose(zoom, shift)).round(2).tolist()
-    [[0.5, 0.0, 0.10000000149011612, 0.0, 0.5, 0.0]]
+    >>> zoom, shift = [[0.5, 0, 0, 0, 0.5, 0]], [[1, 0, 0.5, 0, 1, 0]]
+    >>> np.asarray(compose(zoom, shift)).tolist()
+    [[0.5, 0.0, 0.25, 0.0, 0.5, 0.0]]
     """
     a, b = _matrices.as_theta(a, "a"), _matrices.as_theta(b, "b")
     _checks.same_batch(a, b, "b", "a")
@@ -187,10 +189,10 @@ def compose(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 def invert(theta: ArrayLike) -> Any:
-    """The theta that undoes `theta`, in the same form: affine `(B, 6)`, `(B, 2, 3)`, projective `(B, 8)`, `(B, 3, 3)`.
+    """The inverse of `theta`, in the same form: affine `(B, 6)`, `(B, 2, 3)`, projective `(B, 8)`, `(B, 3, 3)`.
 
     :Convention: float16 is computed in float32.
-    :Errors: ValueError for other shapes and, where the values are known, for a theta that cannot be undone, or whose
+    :Errors: ValueError for other shapes and, where the values are known, for a theta that is not invertible, or whose
         inverse has 0 as last entry (it sends the centre to infinity).
 
     >>> np.asarray(invert([[2.0, 0, 0, 0, 2, 1]])).tolist()

@@ -1,5 +1,6 @@
 """The library's page: its example runs from top to bottom, and no public name is missing."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -58,6 +59,36 @@ def test_the_tables_at_the_top_lead_to_what_there_is():
         assert callable(getattr(importlib.import_module(module), name))
     modules = set(re.findall(r"\{py:mod\}`~stnlib\.(\w+)`", top))
     assert modules == set(MODULES) == set(re.findall(r"automodule:: stnlib\.(\w+)", PAGE))
+
+
+def test_the_contents_of_the_page_name_every_module():
+    """They show headings of the second level only."""
+    headings = re.findall(r"^## stnlib(?:\.(\w+))?$", PAGE, re.MULTILINE)
+    assert sorted(headings) == sorted(["", *MODULES, "pipeline", "widgets", "experiments"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nothing_is_described_in_two_modules(name):
+    module = importlib.import_module(f"stnlib.{name}")
+    left_out = (
+        re.search(rf"automodule:: stnlib\.{name}\n(?:   :members:\n)(?:   :exclude-members: (.*)\n)?", PAGE)[1] or ""
+    )
+    for public in set(getattr(module, "__all__", ())) - set(left_out.split(", ")):
+        home = getattr(module, public).__module__.removeprefix("stnlib.")
+        assert home == name or home not in MODULES, f"{public} belongs to {home}"
+
+
+# What a reader took for bad English; the trade says "integer", "not a pair", "not 4-D", "index".
+TRANSLATED = r"(?:have|has) not (?:one|two|three|four)\b|(?<!there) (?:is|are) no \w|is none\b|whole.number|as many c"
+
+
+def test_docstrings_speak_the_language_of_the_trade():
+    found = []
+    for path in sorted((BOOK.parent / "stnlib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node)
+            found += [(path.name, line.strip()) for line in (text or "").splitlines() if re.search(TRANSLATED, line)]
+    assert found == []
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,17 +1,15 @@
 """Sphinx extension of the book: pages that carry only what they use.
 
-It does five things, none of which a configuration value can do:
+It does four things, none of which a configuration value can do:
 
 - a page asks only for the style sheets and scripts of features that it uses, and scripts wait
   until the page is read (`defer`);
 - the theme's style sheets lose every rule that no page can match, and its icon font every
   glyph but those that the remaining rules name;
 - only notebooks get a Colab button, and the maths is rendered by the Node that is installed;
-- a class on the library's page has the signature by which it is called;
 - a short formula and the comma or bracket that touches it stay on one line.
 """
 
-import inspect
 import re
 from pathlib import Path
 
@@ -143,18 +141,9 @@ def slim_styles(app, exception):
         site_bundle.bundle(Path(app.outdir))
 
 
-def class_signature(app, what, name, obj, options, signature, returns):
-    """Show a class as it is called: by its own `__init__`, which a Keras layer hides."""
-    if what != "class" or "__init__" not in vars(obj):
-        return None
-    call = inspect.signature(obj.__init__)
-    return str(call.replace(parameters=list(call.parameters.values())[1:])), returns
-
-
 def setup(app):
     """Connect the steps to the build."""
     app.connect("config-inited", choose_node)
-    app.connect("autodoc-process-signature", class_signature)
     app.connect("doctree-resolved", lambda app, doctree, docname: keep_together(doctree))
     app.connect("html-page-context", trim_page, priority=900)
     app.connect("build-finished", slim_styles, priority=900)

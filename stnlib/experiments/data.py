@@ -67,7 +67,7 @@ def test_sets(run, digits: Digits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def checksum(run, digits: Digits) -> str:
     """Identify a test set across platforms by the poses that made it and its labels.
 
-    :Convention: SHA-256 of theta rounded to 1e-4 and of the labels. Clutter, made of whole pixels, adds its images in
+    :Convention: SHA-256 of theta rounded to 1e-4 and of the labels. Clutter, at integer pixels, adds its images in
         units of 1/255; the addition its pairs.
     """
     distortion = distortions.DISTORTIONS[run.distortion]
@@ -94,5 +94,5 @@ def sha256(parts: list[np.ndarray]) -> str:
 
 
 def fixed(theta: np.ndarray) -> np.ndarray:
-    """Round poses to whole numbers of 1e-4, the same on every platform."""
+    """Round poses to integer multiples of 1e-4, the same on every platform."""
     return np.round(np.asarray(theta, "float64") * 1e4).astype("int64")

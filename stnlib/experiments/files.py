@@ -1,4 +1,4 @@
-"""Files that are whole or absent: results, checkpoints, and where a result came from."""
+"""Files that are complete or absent: results, checkpoints, and where a result came from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(path: Path, content: bytes) -> None:
 def save(path: Path, save_to: Callable[[Path], object]) -> None:
     """Write a file that a library saves under a path of its own, in the same manner.
 
-    Until it is whole the file lies in a hidden folder of its own beside the target, where no reader looks. What a
+    Until it is complete the file lies in a hidden folder of its own beside the target, where no reader looks. What a
     killed process left there an hour ago or more is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def write_checkpoint(path: Path, state: dict, arrays: list[np.ndarray]) -> None:
 
 
 def read_checkpoint(path: Path) -> tuple[dict, list[np.ndarray]] | None:
-    """Read what `write_checkpoint` wrote, or None where there is no whole file."""
+    """Read what `write_checkpoint` wrote, or None where there is no complete file."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = [file[f"array_{index}"] for index in range(len(file.files) - 1)]

@@ -64,7 +64,7 @@ def measured(run: Run, out: Path, progress: bool = False) -> dict | None:
 
 
 def compiled(run: Run, source) -> keras.Model:
-    """Build and compile the run's network, its optimizer's variables in place."""
+    """Build and compile the run's network, its optimizer's variables created."""
     make_deterministic()
     training.set_seed(run.seed)
     model = run.plan.procedure(run, source).model()
@@ -89,7 +89,7 @@ def make_deterministic() -> None:
 
 
 def resume(run: Run, model: keras.Model, checkpoint: Path, procedure: Classification | None = None) -> dict:
-    """Restore the last whole epoch, if there is one of this very run; returns the state."""
+    """Restore the last complete epoch of this run, if there is one; returns the state."""
     config = dataclasses.asdict(run)
     found = files.read_checkpoint(checkpoint)
     if found is None or found[0]["run"] != config:

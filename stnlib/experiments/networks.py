@@ -215,7 +215,7 @@ def article_stn(classifier: str, distortion: Distortion, transform: str) -> kera
 
 
 def article_wide(distortion: Distortion, transform: None = None) -> keras.Model:
-    """Build the article's CNN so wide that it has as many parameters as STN+CNN.
+    """Build the article's CNN, widened to the number of parameters of STN+CNN.
 
     >>> from stnlib.distortions import DISTORTIONS
     >>> article_wide(DISTORTIONS["article"]).count_params() / 107064
@@ -227,7 +227,7 @@ def article_wide(distortion: Distortion, transform: None = None) -> keras.Model:
 
 
 def wide_cnn(shape: tuple, width: int) -> keras.Model:
-    """Build the article's CNN with `width` and half as many filters, and as many dense units as 3 widths.
+    """Build the article's CNN with `width` and `width / 2` filters, and `3 * width` dense units.
 
     >>> wide_cnn((28, 28, 1), 32).output_shape
     (None, 10)

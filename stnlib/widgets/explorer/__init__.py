@@ -23,7 +23,7 @@ def theta_rows(value):
 
 
 def output_size(value):
-    """Two whole numbers `(H_out, W_out)` from 1 to 512 as a list.
+    """Two integers `(H_out, W_out)` from 1 to 512 as a list.
 
     >>> output_size((14, 28))
     [14, 28]
@@ -34,14 +34,12 @@ def output_size(value):
 class AffineExplorer(Pictured):
     """An image with the affine sampling grid over it, the output beside it, and theta in every form between.
 
-    :Shapes: `image` `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, floats or integers from 0 to 255 (None: an embedded
-        digit); `theta` 2x3 or 6 numbers; `output_size` `(H_out, W_out)` or None for the image's size.
-    :Convention: theta maps output to input, normalised coordinates, x right, y down, as in `affine_grid`.
-        All traits sync both ways: `theta` (a nested list), `image`, `drawing`, `picture` ("digit 2", "photo",
-        "drawing", "own", ...), `mode`, `padding_mode`, `align_corners`, `output_size`; `name`, what the page calls
-        `image`; `more`, whether sliders, options and the game are unfolded. The page gets images in 8 bits, larger
-        ones reduced to 256 pixels a side, and says so.
-    :Errors: ValueError names the argument, what is expected and what came.
+    :param image: `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, floats or integers from 0 to 255; None: an embedded digit.
+    :param theta: 2x3 or 6 numbers, output to input as in `affine_grid`.
+    :param options: `picture` ("digit 2", "photo", "drawing", "own", ...), `mode`, `padding_mode`, `align_corners`,
+        `output_size` (H_out, W_out), `name` (a label for `image`), `more` (show the sliders, options and the game).
+    :Convention: all traits sync both ways. Images are shown in 8 bits, at most 256 pixels a side.
+    :Errors: ValueError names the argument, the expected value and the given one.
     :Source: Jaderberg et al. 2015, sections 3.2 and 3.3.
 
     >>> explorer = AffineExplorer(theta=[[0.5, 0, 0], [0, 0.5, 0]])

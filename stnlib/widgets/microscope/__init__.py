@@ -43,12 +43,14 @@ def patch_rows(value):
 class SamplerMicroscope(Instrument):
     """A small patch of pixels with one sampling point: neighbours, weights, value, gradient, and V along x.
 
-    :Shapes: `patch` `(H, W)`, 2 to 12 pixels a side, values as in AffineExplorer (None: a 6x6 piece of a digit);
-        `point` `(x, y)` in pixels, pixel centres at whole numbers; `mode` nearest | bilinear | bicubic;
-        `padding_mode` zeros | border | reflection; `aim` brighter | darker, what the loss wants of V.
-    :Convention: `align_corners=False`; on the lattice the slope is the one from the right and from below. The arrow
-        is the negative gradient of the loss. All traits sync both ways.
-    :Errors: ValueError names the argument, what is expected and what came.
+    :param patch: `(H, W)`, 2 to 12 pixels a side, values as in `AffineExplorer`; None: a 6x6 crop of a digit.
+    :param point: (x, y) in pixels, with pixel centres at integers.
+    :param mode: "nearest", "bilinear" or "bicubic".
+    :param padding_mode: "zeros", "border" or "reflection".
+    :param aim: "brighter" or "darker": whether the loss falls as V gets brighter or darker.
+    :Convention: `align_corners=False`. At pixel centres the slope is that from the right and from below. The arrow is
+        the negative gradient of the loss. All traits sync both ways.
+    :Errors: ValueError names the argument, the expected value and the given one.
     :Source: Jaderberg et al. 2015, equations 4 to 7; Keys 1981.
 
     >>> SamplerMicroscope(patch=[[0, 0.5], [1, 0]], point=(0.5, 0.5)).point

@@ -10,13 +10,14 @@ REACH = 60  # degrees that the digit may be rotated by
 
 
 class PoseGradient(Instrument):
-    """A frozen classifier, its loss, and the pull of the loss on each sampling point and on theta, step by step.
+    """A frozen classifier, its loss, and the gradient of the loss at each sampling point and in theta, step by step.
 
-    :Shapes: `pose` (angle, tx, ty) of the window, radians and normalised coordinates, y down: theta of a "rigid"
-        transformer, (0, 0, 0) at first; `rotation` of the digit in degrees, -60 to 60, clockwise.
-    :Convention: the label is the digit's; a step moves the pose along the negative gradient of the cross-entropy, by
-        0.03 at most. The classifier is linear, trained on upright UCI digits. All traits sync both ways.
-    :Errors: ValueError names the argument, what is expected and what came.
+    :param picture: "digit 2" and the like, one of the embedded digits.
+    :param rotation: the digit's rotation in degrees, -60 to 60, clockwise.
+    :param pose: the theta of a "rigid" transformer: angle in radians, tx and ty normalised, y down.
+    :Convention: a step moves the pose along the negative gradient of the cross-entropy, by at most 0.03. The classifier
+        is linear, trained on upright UCI digits. All traits sync both ways.
+    :Errors: ValueError names the argument, the expected value and the given one.
     :Source: Jaderberg et al. 2015, equations 6 and 7.
 
     >>> PoseGradient(rotation=-40).pose

@@ -9,14 +9,16 @@ probe_pixels = images.grey("image", "(H, W) or (H, W, 1), 8 pixels a side or mor
 
 
 class PoolingProbe(Pictured):
-    """A digit that is shifted through edge filters (Sobel), ReLU and max-pooling; cells that stay are marked.
+    """A shifted digit after an edge filter (Sobel), ReLU and max-pooling; cells that don't change are marked.
 
-    :Shapes: `image` `(H, W)` or `(H, W, 1)`, values as in AffineExplorer (None: an embedded digit); `shift`
-        `(right, down)` in whole and half pixels; `edge` left | right | top | bottom; `pool` 2 | 4.
-    :Convention: half pixels by the bilinear sampler, zeros outside; a cell counts as active above a tenth of the
-        largest activation, and stays when it changes by no more than a fifth. `name` is what the page calls `image`.
-        All traits sync both ways.
-    :Errors: ValueError names the argument, what is expected and what came.
+    :param image: `(H, W)` or `(H, W, 1)`, values as in `AffineExplorer`; None: an embedded digit.
+    :param shift: (right, down) in multiples of half a pixel.
+    :param edge: "left", "right", "top" or "bottom".
+    :param pool: 2 or 4.
+    :param options: `picture` and `name`, as in `AffineExplorer`.
+    :Convention: shifts by half pixels use the bilinear sampler, zeros outside. A cell is active above a tenth of the
+        largest activation, and counts as unchanged if it changes by at most a fifth. All traits sync both ways.
+    :Errors: ValueError names the argument, the expected value and the given one.
     :Source: the edge filters are Sobel and Feldman's (1968).
 
     >>> PoolingProbe(shift=(0.5, 0)).shift

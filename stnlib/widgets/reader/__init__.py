@@ -56,18 +56,21 @@ def is_packed(value):
 
 
 class DigitReader(Pictured):
-    """A digit to rotate, scale, shift or draw; what up to four networks predict; and where one's transformer looks.
+    """A digit to rotate, scale, shift or draw; the predictions of up to four networks; a transformer's window.
 
-    :Shapes: `networks` a dictionary of Keras models from `(B, 28, 28, 1)` to ten logits, by name, or a list of some of
-        the packaged ones, FCN, CNN, STN+FCN, STN+CNN and "STN+CNN at once" (None: all of them), which were trained on
-        MNIST, original and distorted; `image` `(28, 28)` or `(28, 28, 1)` (None: an MNIST digit); `shift` `(right,
-        down)` in pixels, at most 14.
-    :Convention: `angle` in degrees, counter-clockwise; `size` 0.3 to 2; `view` names the network whose transformer is
-        shown; `relieved` puts "STN+CNN at once" in the place of STN+CNN; `name` is what the page calls `image`.
-        Weights are rounded to float16. A drawing is scaled and centred as MNIST's digits are; `image` is taken as it
-        is. All traits sync both ways.
-    :Errors: ValueError names the argument, what is expected and what came; networks may have the layers Dense, Conv2D
-        (valid), MaxPooling2D(2), AveragePooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
+    :param image: `(28, 28)` or `(28, 28, 1)`, shown as given; None: an MNIST digit.
+    :param networks: a dictionary of Keras models by name, from `(B, 28, 28, 1)` to ten logits, or a list of packaged
+        networks: "FCN", "CNN", "STN+FCN", "STN+CNN", "STN+CNN at once". None: all of these; they were trained on MNIST,
+        original and distorted.
+    :param angle: in degrees, counter-clockwise.
+    :param size: 0.3 to 2.
+    :param shift: (right, down) in pixels, at most 14.
+    :param options: `view` (the network whose window is shown), `relieved` (show "STN+CNN at once" instead of STN+CNN),
+        `picture` and `name`, as in `AffineExplorer`.
+    :Convention: weights are rounded to float16. A drawing is scaled and centred like MNIST's digits. All traits sync
+        both ways.
+    :Errors: ValueError names the argument, the expected value and the given one. Networks may have the layers Dense,
+        Conv2D (valid), MaxPooling2D(2), AveragePooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
     :Source: the classifiers are those of xeonqq's article; `stnlib.experiments.page` trains and measures the networks.
 
     >>> DigitReader(angle=40, networks=["FCN", "CNN"]).networks

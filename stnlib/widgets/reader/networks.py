@@ -29,7 +29,7 @@ def measured(degrees=60):
     """What the packaged networks do with MNIST's test digits rotated by 30, 35, ... or 60 degrees either way, by name.
 
     :Convention: `accuracy` is that of both ways together; `corrected` the median share of the rotation that the
-        transformer takes back, the smaller of the two ways', None where there is no transformer.
+        transformer corrects, the smaller of the two directions', None without a transformer.
 
     >>> found = measured(60)
     >>> found["STN+CNN"]["accuracy"] > found["CNN"]["accuracy"], found["CNN"]["corrected"]

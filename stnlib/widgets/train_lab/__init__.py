@@ -23,17 +23,22 @@ def digits():
 
 
 class TrainLab(Instrument):
-    """A spatial transformer that trains on real digits, in a worker of the page, beside a classifier without one.
+    """A spatial transformer that trains on real digits in the browser, beside a classifier without one.
 
-    :Shapes: digits of 28x28 pixels, the transformer's output 14x14; `small=True` shows the class means and the
-        accuracy only.
-    :Convention: `transform` "rigid", "similarity" or "affine"; `sampler` "bilinear" or "nearest"; `start` of theta
-        "identity" or "random"; `head_rate` 0.1, 1 or 3 times the learning rate for the layer that outputs theta;
-        digits are rotated by up to `rotation` 30, 60 or 90 degrees about `lean` 0 or 30, a range that grows during
-        the first half of a run where `growing`; `rival` "linear", "dense" or "convolution" is what trains without a
-        transformer; `speed` "slow", "normal" or "full"; `playing` starts and pauses. A run that collapses at the
-        defaults starts again with the next `seed`. All traits sync both ways.
-    :Errors: ValueError names the argument, what is expected and what came.
+    :param small: show the class means and the accuracy only.
+    :param transform: "rigid", "similarity" or "affine".
+    :param sampler: "bilinear" or "nearest".
+    :param start: the initial theta, "identity" or "random".
+    :param head_rate: the learning rate of the head, 0.1, 1 or 3 times that of the other layers.
+    :param rotation: the largest rotation of the digits either way, 30, 60 or 90 degrees.
+    :param lean: the angle that the rotations are centred on, 0 or 30 degrees.
+    :param growing: let the range of rotations grow during the first half of a run.
+    :param rival: the classifier without a transformer, "linear", "dense" or "convolution".
+    :param speed: "slow", "normal" or "full".
+    :param seed: the random seed; a run that collapses at the defaults restarts with the next one.
+    :param playing: start or pause the training.
+    :Convention: digits have 28x28 pixels, the transformer's output 14x14. All traits sync both ways.
+    :Errors: ValueError names the argument, the expected value and the given one.
 
     >>> TrainLab(rotation=90, growing=True).rotation
     90

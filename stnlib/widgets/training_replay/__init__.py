@@ -26,7 +26,7 @@ def recorded():
 
 
 def recording(snapshots, show=None):
-    """What the page needs of a `stnlib.training.Snapshots`: six images, the mean of each class, curves; 8 bits a pixel.
+    """The data of a `stnlib.training.Snapshots` for the page: six images, the mean of each class, curves; 8-bit pixels.
 
     :Shapes: square grey images `(N, S, S, 1)` with labels 0 to 9, theta `(N, 6)`; `show` has six indices (None: the
         first images of six classes).
@@ -81,13 +81,13 @@ def _packed(batch):
 
 
 class TrainingReplay(Instrument):
-    """A recorded training: six images with their grids, class means, theta, loss and accuracy, moment by moment.
+    """A recorded training: six images with their grids, class means, theta, loss and accuracy, step by step.
 
-    :Shapes: `snapshots` is a `stnlib.training.Snapshots` after a training, of square grey images in [0, 1] with labels
-        0 to 9 and an affine transformer; None: a recording of the article's STN + FCN on UCI digits. `show` has the
-        indices of the six images.
-    :Convention: `position` counts the recorded moments from 0, and syncs both ways.
-    :Errors: ValueError names the argument, what is expected and what came.
+    :param snapshots: a `stnlib.training.Snapshots` after training, for square grey images in [0, 1] with labels 0 to 9
+        and an affine transformer; None: a recording of the article's STN + FCN on UCI digits.
+    :param show: indices of the six images.
+    :param position: index of the recorded step; syncs both ways.
+    :Errors: ValueError names the argument, the expected value and the given one.
 
     >>> TrainingReplay(position=2).position
     2

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Can one transformer serve two digits?
+# # Can one transformer handle two digits?
 #
 # In the paper's *addition* task {cite}`jaderberg2015stn`, each image has two channels. Each channel shows one digit, with
 # its own rotation, scale and place, and the network has to predict their sum. A transformer applies one $\theta$ to the

@@ -10,8 +10,8 @@
 # # Find the bug: what is wrong with these five samplers?
 #
 # Each of these samplers has a bug that shipped: in TensorFlow's models, kornia, VoxelMorph, JAX, PyTorch and elsewhere.
-# The solutions link to each. On a digit most bugs don't show, and a network that learns $\theta$ works around them, so
-# they live for years. The test images below make them visible. Find each bug, then unfold the solution. The last
+# The solutions link to each. On a digit most bugs don't show, and a network that learns $\theta$ works around some of
+# them, so they can go unnoticed for years. The test images below make them visible. Find each bug, then unfold the solution. The last
 # section has a check for your own project.
 #
 # After this page you can
@@ -33,10 +33,15 @@ plotting.use_style()
 
 # %% [markdown]
 # A sampler takes an image `(H, W)` and $\theta$ `(2, 3)`, and returns an image of the same size. −1 and 1 are the
-# *centres* of the outer pixels (`align_corners=True`). These helpers are correct:
+# *centres* of the outer pixels (`align_corners=True`). The samplers use four helpers, which are correct (code folded):
+#
+# - `points(U, theta)`: the normalised x and y at which $\theta$ samples;
+# - `pixels(x, size)`: from [−1, 1] to positions in pixels, 0 to `size` − 1;
+# - `read_at(U, x, y)`: bilinear sampling at positions in pixels, 0 outside;
+# - `fetch(U, row, column)`: pixels at whole-number positions inside the image.
 
 
-# %%
+# %% tags=["hide-input"]
 def points(U, theta):
     """Normalised x and y, each (H, W), at which theta samples."""
     grid = affine_grid(theta[None], tuple(U.shape), align_corners=True)
@@ -93,6 +98,8 @@ one_right = np.array([[1, 0, 2 / 4], [0, 1, 0]])
 # %% [markdown]
 # ## Sampler 1
 #
+# Shipped in TensorFlow's models, a popular STN and kornia.
+#
 # :::{exercise} Sampler 1
 # :label: ex-bugs-ruler
 #
@@ -109,7 +116,7 @@ def sampler_1(U, theta):
 
 print("first row:", sampler_1(tf.constant(ramp), np.eye(2, 3))[0].numpy().round(2))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sampler 1 changes the ramp under the identity. The ramp gets steeper, and its last row and column black.", "name": "fig-bugs-ruler"}, "image": {"alt": "A ramp of five columns from black to white, the same ramp from a correct sampler, and a steeper ramp whose last row and column are black."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sampler 1 changes the ramp under the identity. The ramp is squeezed, and its last row and column turn black.", "name": "fig-bugs-ruler"}, "image": {"alt": "A ramp of five columns from black to white, the same ramp from a correct sampler, and a squeezed ramp whose last row and column are black."}}
 compare(ramp / 4, sampler_1);
 # %% [markdown]
 # :::{solution-start} ex-bugs-ruler
@@ -142,6 +149,8 @@ for span in (4, 5, 3):
 #
 # ## Sampler 2
 #
+# Shipped in TensorFlow's models, the same STN and another one.
+#
 # :::{exercise} Sampler 2
 # :label: ex-bugs-edge
 #
@@ -156,10 +165,11 @@ def sampler_2(U, theta):
     x, y = pixels(x, W), pixels(y, H)
     left, right = (tf.clip_by_value(tf.floor(x) + k, 0, W - 1) for k in (0, 1))
     top, bottom = (tf.clip_by_value(tf.floor(y) + k, 0, H - 1) for k in (0, 1))
-    a, b = right - x, x - left
-    upper = a * fetch(U, top, left) + b * fetch(U, top, right)
-    lower = a * fetch(U, bottom, left) + b * fetch(U, bottom, right)
-    return (bottom - y) * upper + (y - top) * lower
+    w_left, w_right = right - x, x - left
+    w_top, w_bottom = bottom - y, y - top
+    upper = w_left * fetch(U, top, left) + w_right * fetch(U, top, right)
+    lower = w_left * fetch(U, bottom, left) + w_right * fetch(U, bottom, right)
+    return w_top * upper + w_bottom * lower
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Under the identity sampler 2 turns the last row and the last column of a white image black. On digits the black margin hides it.", "name": "fig-bugs-edge"}, "image": {"alt": "A white image, the same from a correct sampler, and one whose last row and column are black."}}
@@ -171,7 +181,7 @@ compare(np.ones((4, 5)), sampler_2);
 # :::
 #
 # The weights are computed from the *clipped* indices. On the last column `left` and `right` are both $W - 1$, so
-# `a` and `b` are both 0. Outside the image the two weights cancel, so the result looks like zero padding,
+# `w_left` and `w_right` are both 0. Outside the image the two weights cancel, so the result looks like zero padding,
 # and nobody suspects anything. Both projects of sampler 1 had this bug, too; in a third, people noticed [a row of
 # zeros](https://github.com/skaae/transformer_network/issues/2).
 #
@@ -182,6 +192,8 @@ compare(np.ones((4, 5)), sampler_2);
 # :::
 #
 # ## Sampler 3
+#
+# Shipped, in a simpler form, in deformable-attention and VoxelMorph.
 #
 # :::{exercise} Sampler 3
 # :label: ex-bugs-axes
@@ -194,13 +206,15 @@ compare(np.ones((4, 5)), sampler_2);
 # %%
 def sampler_3(U, theta):
     H, W = U.shape
-    a, b = np.meshgrid(np.linspace(-1, 1, H), np.linspace(-1, 1, W), indexing="ij")
-    grid = np.stack([a, b, np.ones_like(a)], axis=-1) @ tf.transpose(theta)
+    axes = np.linspace(-1, 1, H), np.linspace(-1, 1, W)
+    first, second = np.meshgrid(*axes, indexing="ij")
+    lattice = np.stack([first, second, np.ones((H, W))], axis=-1)
+    grid = lattice @ tf.transpose(theta)
     y, x = pixels(grid[..., 0], H), pixels(grid[..., 1], W)
     return read_at(U, x, y)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sampler 3 shifts along the wrong axis. A shift by one pixel to the left comes out as a shift upwards by three quarters of a pixel: the greys are mixtures of two rows.", "name": "fig-bugs-axes"}, "image": {"alt": "A 4 by 5 image with a bright L, the same shifted left by one pixel as it should be, and the result of this sampler, which is shifted upwards and grey where two rows mix."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sampler 3 doesn't move the picture to the left. Left to right: the picture, what a correct sampler makes of it with the shifted grid, and what this one makes of it.", "name": "fig-bugs-axes"}, "image": {"alt": "A 4 by 5 image with a bright L, the same shifted left by one pixel as it should be, and the result of this sampler, which is shifted upwards and grey where two rows mix."}}
 compare(letter, sampler_3, one_right);
 
 # %% [markdown]
@@ -208,9 +222,9 @@ compare(letter, sampler_3, one_right);
 # :class: dropdown
 # :::
 #
-# x and y are swapped **twice**: `a` runs down the rows but is multiplied as x, and the first coordinate of the result is
-# then taken for y. Two swaps cancel under the identity. (Half a unit is one pixel of five columns and three quarters of a
-# pixel of four rows.) A single swap transposes even the identity; it was in
+# x and y are swapped **twice**: `first` runs down the rows but is multiplied as x, and the first coordinate of the result
+# is then taken for y. Two swaps cancel under the identity. Here the picture moves up by three quarters of a pixel, because
+# half a unit is one pixel of five columns but three quarters of a pixel of four rows; the greys mix two rows. A single swap transposes even the identity; it was in
 # [deformable-attention](https://github.com/lucidrains/deformable-attention/pull/7), in the order of `meshgrid`, and in the
 # identity grid of [VoxelMorph](https://github.com/voxelmorph/voxelmorph/pull/652). The double swap hides better, since a
 # network that learns $\theta$ can learn the swapped numbers. You notice when you read $\theta$, set it by hand, or load
@@ -223,6 +237,8 @@ compare(letter, sampler_3, one_right);
 # :::
 #
 # ## Sampler 4
+#
+# Shipped in JAX.
 #
 # :::{exercise} Sampler 4
 # :label: ex-bugs-gradient
@@ -239,13 +255,14 @@ def sampler_4(U, theta):
     y = tf.clip_by_value(pixels(y, H), 0, H - 1)
     left, right = tf.floor(x), tf.math.ceil(x)
     top, bottom = tf.floor(y), tf.math.ceil(y)
-    b = x - left
-    upper = (1 - b) * fetch(U, top, left) + b * fetch(U, top, right)
-    lower = (1 - b) * fetch(U, bottom, left) + b * fetch(U, bottom, right)
-    return (1 - y + top) * upper + (y - top) * lower
+    w_right, w_bottom = x - left, y - top
+    w_left, w_top = 1 - w_right, 1 - w_bottom
+    upper = w_left * fetch(U, top, left) + w_right * fetch(U, top, right)
+    lower = w_left * fetch(U, bottom, left) + w_right * fetch(U, bottom, right)
+    return w_top * upper + w_bottom * lower
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The gradient of sampler 4 is not the slope of the image. The slope dV/dx along 17 pixels of a digit's middle row; a correct bilinear sampler gives the slope to the right.", "name": "fig-bugs-gradient"}, "image": {"alt": "The slope of the value against the column for 17 pixels of a digit's row. The correct sampler's slope goes up and down; that of this sampler is zero everywhere."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Under the identity, the gradient of sampler 4 is exactly zero. The slope dV/dx along 17 pixels of a digit's middle row; a correct bilinear sampler gives the forward difference to the next pixel.", "name": "fig-bugs-gradient"}, "image": {"alt": "The slope of the value against the column for 17 pixels of a digit's row. The correct sampler's slope goes up and down; that of this sampler is zero everywhere."}}
 middle = datasets.load().x_train[0, 14, 6:23, 0].astype("float64")[None]
 right_slopes, wrong_slopes = slopes(correct, middle), slopes(sampler_4, middle)
 fig, ax = plt.subplots(figsize=(6, 2.4))
@@ -280,12 +297,14 @@ assert not np.any(wrong_slopes) and np.allclose(right_slopes[:-1], np.diff(middl
 #
 # ## Sampler 5
 #
+# Met by users of PyTorch.
+#
 # :::{exercise} Sampler 5
 # :label: ex-bugs-numbers
 #
-# This sampler computes its grid in float16, as happens in mixed precision where a grid takes the data type of the
-# images. On digits nothing shows. {numref}`fig-bugs-numbers` shows where it reads on an image 1,000 pixels wide. Why do its positions come in steps, and how
-# long is a step?
+# This sampler rounds its grid to float16, as happens in mixed precision where a grid takes the data type of the images.
+# On digits nothing shows. {numref}`fig-bugs-numbers` shows by how much it misses each pixel of an image 1,000 pixels
+# wide. Why does the error grow and jump, and how far apart are the positions that the sampler can reach?
 # :::
 
 
@@ -295,7 +314,7 @@ def sampler_5(U, theta):
     return read_at(U, pixels(x, U.shape[1]), pixels(y, U.shape[0]))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "On an image of 1,000 pixels, sampler 5 misses its pixels in steps. Error of the position under the identity, for the first 60 columns.", "name": "fig-bugs-numbers"}, "image": {"alt": "The error of the position in pixels against the column, from 0 to 60: a sawtooth between minus an eighth and an eighth of a pixel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "On an image of 1,000 pixels, the sampling error of sampler 5 jumps periodically. Position read minus column, under the identity, for the first 60 columns; here, near x = −1, float16 is coarsest.", "name": "fig-bugs-numbers"}, "image": {"alt": "The error of the position in pixels against the column, from 0 to 60: a sawtooth between minus an eighth and an eighth of a pixel."}}
 positions = sampler_5(tf.constant(np.tile(np.arange(1000.0), (2, 1))), np.eye(2, 3))[0].numpy()
 errors = positions - np.arange(1000)
 fig, ax = plt.subplots(figsize=(6, 2.4))
@@ -348,10 +367,15 @@ Markdown(plotting.markdown_table(head, cells))
 # ## The tests that find them
 #
 # Paste this into your project. `check_sampler` takes any sampler of the form above, in TensorFlow; for another framework
-# replace the lines that take the gradient.
-
+# replace everything that begins with `tf.`. Each check aims at one bug: the identity returns a *ramp* (sampler 1) and
+# *white* (2), a *shift* along x moves a letter (3), the gradient in $\theta$ is the *slope* of the ramp (4), and the
+# identity returns noise that is *1,000 pixels* wide (5).
 
 # %%
+import numpy as np
+import tensorflow as tf
+
+
 def check_sampler(sampler, align_corners):
     """Which of five checks `sampler(image (H, W), theta (2, 3))` passes."""
     identity = np.eye(2, 3)
@@ -398,8 +422,8 @@ def test_my_sampler():
 test_my_sampler()
 
 # %% [markdown]
-# The table adds two things: the usual test, the identity on a digit (within a hundredth), and a sampler that converts to
-# pixels twice, as when you pass a grid that is already in pixels. Its output is black.
+# The table adds two things: the usual test, the identity on a digit (within a hundredth), and a sixth bug, *pixels twice*:
+# a grid that is already in pixels goes to a sampler that expects [−1, 1]. Nearly all of that sampler's output is black.
 
 
 # %% tags=["hide-input"]
@@ -425,6 +449,17 @@ assert [name for name, row in results.items() if not row["digit"]] == ["sampler 
 assert [name for name, row in results.items() if row["shift"]] == ["sampler 4", "sampler 5", "correct"]
 assert [name for name, row in results.items() if row["slope"]] == ["sampler 5", "correct"]
 
+def slope_on_ramp(sampler):
+    theta = tf.Variable(np.eye(2, 3))
+    with tf.GradientTape() as tape:
+        inner = tf.reduce_sum(sampler(tf.constant(ramp), theta)[:, 1:-1])
+    return tape.gradient(inner, theta)[0, 2].numpy()
+
+
+assert all(slope_on_ramp(sampler) not in (0, 12 / 0.5) for sampler in (sampler_1, sampler_2, sampler_3))
+assert slope_on_ramp(sampler_4) == 0 and np.isclose(slope_on_ramp(correct), 12 / 0.5)
+
+
 def by_edges(U, theta):
     return grid_sample(U[None, ..., None], affine_grid(theta[None], tuple(U.shape)))[0, ..., 0]
 
@@ -433,8 +468,9 @@ assert all(check_sampler(by_edges, align_corners=False).values())
 assert not all(check_sampler(by_edges, align_corners=True).values())
 
 # %% [markdown]
-# Of the five, the digit finds sampler 1 only; the slope finds four, and the wide image the fifth. So write at least those
-# two tests, and check the value of the slope, not just that it isn't zero.
+# Of the five, the digit catches sampler 1 only; the slope test catches four, the 1,000-pixel test the fifth. So write at
+# least those two, and check the value of the slope, not just that it isn't zero: the gradients of samplers 1 to 3
+# are wrong but not zero.
 #
 # ## Recap
 #

@@ -102,7 +102,6 @@ class Pass(NamedTuple):
     grid: np.ndarray
     result: np.ndarray
     probabilities: np.ndarray
-    untransformed: np.ndarray
     loss: float
     gradient: np.ndarray
 
@@ -140,7 +139,6 @@ def recorded():
         grid=np.asarray(affine_grid(theta, image.shape[1:3]))[0],
         result=np.asarray(sampled(image, theta))[0, ..., 0],
         probabilities=np.asarray(record["probabilities"]),
-        untransformed=np.asarray(record["untransformed"]),
         loss=record["loss"],
         gradient=np.asarray(record["gradient"]),
     )
@@ -300,7 +298,7 @@ CARDS = {  # title, chapter, the line of words below the picture
     "grid": ("Grid generator", 4, lambda run: "where to read U"),
     "sampler": ("Sampler", 5, lambda run: "V: resampled image"),
     "classifier": ("Classifier", 6, lambda run: f"predicts a {np.argmax(run.probabilities)}"),
-    "loss": ("Loss", None, lambda run: f"−log {run.probabilities[run.label]:.3f}"),
+    "loss": ("Cross-entropy loss", None, lambda run: f"−log {run.probabilities[run.label]:.3f}"),
     "key": (None, None, None),
 }
 PICTURES = {

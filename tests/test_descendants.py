@@ -1,5 +1,6 @@
 """The page of descendants: one screen or two, and a picture that shows what its caption says."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,14 @@ def test_it_is_short():
 def test_it_tells_where_the_gradient_does_not_reach_the_points():
     rows = PAGE.read_text(encoding="utf-8").split("* - ")[2:]
     reached = {row.split(" {cite}")[0]: row.splitlines()[3].removeprefix("  - ") for row in rows}
-    assert set(reached.values()) == {"yes", "no"}
-    assert [method for method, answer in reached.items() if answer == "no"] == ["RoIAlign", "RAFT"]
+    no = {method: answer for method, answer in reached.items() if answer != "yes"}
+    assert [method.split(": ")[1] for method in no] == ["RoIAlign", "RAFT"]
+    assert all(answer.startswith("no: ") for answer in no.values())
+
+
+def test_every_method_says_what_it_is_for():
+    rows = PAGE.read_text(encoding="utf-8").split("* - ")[2:]
+    assert all(re.match(r"\*\*[^*]+\*\*: \w", row) for row in rows)
 
 
 class TestFeatureMaps:
@@ -26,6 +33,13 @@ class TestFeatureMaps:
         from site_maps import drawing
 
         assert "<div></div>" not in drawing() and "r = 0." in drawing()
+
+    def test_the_filter_is_drawn_and_the_two_maps_to_compare_are_framed(self):
+        from site_maps import VERTICAL, drawing
+
+        words = re.sub(r"<[^>]+>", " ", drawing()).replace("−", "-").split("→")[0].split()
+        assert [int(word) for word in words[2:]] == list((4 * VERTICAL).ravel())
+        assert drawing().count("outline") == 2
 
     def test_a_filter_is_slid_over_the_image(self):
         from scipy.ndimage import correlate

@@ -187,6 +187,13 @@ class TestGenerator:
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
 
 
+def test_the_cards_of_the_introduction_ask_what_the_pages_ask():
+    intro = (notebooks.ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    asked = dict(re.findall(r"^:link: (\d\w+)\n:link-type: doc\n\n(.+)$", intro, re.M))
+    titles = {path.stem: re.search(r"^# # (.+)$", path.read_text(encoding="utf-8"), re.M)[1] for path in SCRIPTS}
+    assert asked == {name: title for name, title in titles.items() if name[0].isdigit()}
+
+
 class TestReading:
     """What counts as read: the text, the code that is shown, and no solution."""
 

@@ -173,6 +173,13 @@ def test_the_first_sentence_of_a_caption_is_set_off():
         assert caption.astext() == words
 
 
+def test_the_captions_of_tables_look_like_those_of_figures():
+    title = nodes.title("", "", nodes.Text("The point. The rest."))
+    page = nodes.section("", nodes.table("", title))
+    site_figures.mark_points(None, page, "page")
+    assert [part.astext() for part in page.findall(nodes.inline)] == ["The point."]
+
+
 @pytest.mark.parametrize(("kind", "kept"), [("photograph", False), ("digit", True), ("see-through", True)])
 def test_photographs_cost_little_and_drawings_keep_their_pixels(kind, kept):
     noise = np.random.default_rng(0).integers(0, 25, (60, 120, 3)).astype("uint8")

@@ -47,7 +47,6 @@ def forward_and_back(image: tf.Tensor, label: int) -> dict:
     return {
         "theta": theta[0].numpy().tolist(),
         "probabilities": training.probabilities(model, image)[0].tolist(),
-        "untransformed": training.probabilities(classifier, image)[0].tolist(),
         "loss": float(loss[0]),
         "gradient": tape.gradient(loss, theta)[0].numpy().tolist(),
         "network": packed["command"],

@@ -61,10 +61,11 @@ def mark_point(caption):
 
 
 def mark_points(app, doctree, docname):
-    """Set off the point of every figure on a page."""
-    for figure in doctree.findall(nodes.figure):
-        for caption in figure.findall(nodes.caption):
-            mark_point(caption)
+    """Set off the point of every figure and table on a page."""
+    captions = (caption for figure in doctree.findall(nodes.figure) for caption in figure.findall(nodes.caption))
+    titles = (title for table in doctree.findall(nodes.table) for title in table.findall(nodes.title))
+    for caption in [*captions, *titles]:
+        mark_point(caption)
 
 
 def photographs_lighter(svg):

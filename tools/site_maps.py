@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 DIGIT = 5  # the first digit of the `uci` test set with this label: it has strokes both ways
 VERTICAL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
+NOTE = "margin:0.3rem 0 0;font-size:0.85rem;line-height:1.3"
 
 
 def response(image, kernel=VERTICAL):
@@ -38,15 +39,27 @@ def maps():
     return digit, response(digit), rotated, response(rotated), np.rot90(response(rotated), -1)
 
 
-def picture(image, words, note):
-    """One picture with its line of words."""
+def picture(image, words, note, framed=False):
+    """One picture with its line of words; a frame tells which ones to compare."""
     file = io.BytesIO()
     Image.fromarray(np.round(255 * image / image.max()).astype("uint8")).save(file, "PNG", optimize=True)
     data = base64.b64encode(file.getvalue()).decode()
-    style = "width:100%;height:auto;image-rendering:pixelated;padding:0;margin:0;border-radius:4px"
+    frame = "outline:3px solid #e69f00;" if framed else ""
+    style = f"width:100%;height:auto;image-rendering:pixelated;padding:0;margin:0;border-radius:4px;{frame}"
     return (
         f'<div><img alt="{words}" width="168" height="168" style="{style}" src="data:image/png;base64,{data}"/>'
-        f'<p style="margin:0.3rem 0 0;font-size:0.85rem;line-height:1.3">{note}</p></div>'
+        f'<p style="{NOTE}">{note}</p></div>'
+    )
+
+
+def kernel_drawing(kernel=VERTICAL):
+    """The filter as a square of numbers, in quarters."""
+    cell = '<span style="border:1px solid currentColor;display:grid;place-items:center">{}</span>'
+    numbers = "".join(cell.format(f"{value:.0f}".replace("-", "−")) for value in (4 * kernel).ravel())
+    style = "display:grid;grid-template-columns:repeat(3,1fr);width:60%;aspect-ratio:1;margin:20%"
+    return (
+        f'<div><div style="{style}" role="img" aria-label="A filter of three by three numbers.">{numbers}</div>'
+        f'<p style="{NOTE}">→ a filter for vertical edges (numbers / 4) →</p></div>'
     )
 
 
@@ -56,14 +69,15 @@ def drawing():
     alike = np.corrcoef(upright.ravel(), back.ravel())[0, 1]
     cells = [
         picture(digit, f"A handwritten {DIGIT}.", "the digit"),
-        '<div aria-hidden="true" style="align-self:center;text-align:center;font-size:2rem">→</div>',
-        picture(upright, "Bright along the vertical strokes of the digit.", "response to vertical strokes"),
-        picture(rotated, f"The same {DIGIT}, lying on its side.", "rotated by 90°"),
-        picture(sideways, "Bright along what are now vertical strokes.", "response to vertical strokes"),
+        kernel_drawing(),
+        picture(upright, "Bright along the vertical edges of the digit.", "response, absolute value", framed=True),
+        picture(rotated, f"The same {DIGIT}, lying on its side.", "rotated by 90° counter-clockwise →"),
+        picture(sideways, "Bright along what are now vertical edges.", "its response →"),
         picture(
             back,
-            "The last picture rotated back: bright along horizontal strokes, unlike the picture above.",
-            f"rotated back: r = {alike:.2f} with the map above".replace("-", "−"),
+            "The last picture rotated back: bright along horizontal edges, unlike the picture above.",
+            f"rotated back by 90°: correlation with the map above r = {alike:.2f}".replace("-", "−"),
+            framed=True,
         ),
     ]
     style = "display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:0.9rem"

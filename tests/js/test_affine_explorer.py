@@ -259,7 +259,7 @@ def test_at_first_there_are_the_picture_presets_theta_and_the_rest_under_more(op
         and page.locator("[data-theta]").first.is_visible()
     )
     assert page.locator("[data-part=angle]").is_hidden() and page.get_by_label("bicubic").is_hidden()
-    page.get_by_text("more", exact=True).click()
+    page.get_by_text("more: sliders, images, sampling").click()
     assert page.locator("[data-part=angle]").is_visible() and page.get_by_label("bicubic").is_visible()
     page.wait_for_function("document.querySelector('.stn-widget').model.get('more')")
 

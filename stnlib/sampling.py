@@ -170,10 +170,12 @@ class Padding:
 
     :param move: `move(x, size, align_corners)` returns the position that is sampled instead of x.
     :param folds: whether a position far outside may be moved to any pixel of the image.
+    :param joins: whether the pixel after the last is the first; `move` then leaves the positions between the two.
     """
 
     move: Callable
     folds: bool = False
+    joins: bool = False
 
 
 PADDINGS = {"zeros": Padding(_leave), "border": Padding(_clip), "reflection": Padding(_reflect, folds=True)}
@@ -190,6 +192,12 @@ def pad(x, size, padding_mode, align_corners=False):
     [1.0, 3.0]
     """
     return PADDINGS[padding_mode].move(x, size, align_corners)
+
+
+def _join(images):
+    """The first row and column once more, after the last."""
+    images = ops.concatenate([images, images[:, :1]], axis=1)
+    return ops.concatenate([images, images[:, :, :1]], axis=2)
 
 
 def _locate(coordinate, size, padding_mode, align_corners):
@@ -256,7 +264,7 @@ def _sample(images, grid, mode, padding_mode, align_corners):
     else:
         x = pad(x, width, padding_mode, align_corners)
         y = pad(y, height, padding_mode, align_corners)
-        values = mode.core(pixels, x, y)
+        values = mode.core(_join(pixels) if PADDINGS[padding_mode].joins else pixels, x, y)
     return ops.cast(values, images.dtype)
 
 

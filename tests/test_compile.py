@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import stnlib
-from stnlib.sampling import sample
+from stnlib.sampling import MODES, PADDINGS, sample
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -15,7 +15,6 @@ pytestmark = [
 ]
 tf = pytest.importorskip("tensorflow")
 
-PADDINGS = ("zeros", "border", "reflection")
 CASES = list(itertools.product(PADDINGS, (False, True)))
 
 
@@ -54,7 +53,7 @@ def test_every_shape_works_one_pixel_and_no_image_included(shape):
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
-ALL = list(itertools.product(("bilinear", "nearest", "bicubic"), PADDINGS, (False, True)))
+ALL = list(itertools.product(MODES, PADDINGS, (False, True)))
 
 
 @pytest.mark.parametrize(("mode", "padding_mode", "align_corners"), ALL)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import stnlib
-from stnlib import distortions, transforms
+from stnlib import distortions, fitting, sampling, transforms
 
 pytestmark = pytest.mark.repository
 
@@ -45,6 +45,28 @@ def test_the_transforms_are_all_there_with_their_number_of_parameters():
 def test_the_notation_lists_every_transform():
     listed = NOTATION.partition("| Name | Parameters, in order |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)`", listed, re.MULTILINE) == list(transforms.NAMES)
+
+
+@pytest.mark.parametrize(("option", "table"), [("mode", sampling.MODES), ("padding_mode", sampling.PADDINGS)])
+def test_both_pages_list_every_mode_and_padding(option, table):
+    values = re.search(rf"^\| `{option}` \| (.*?) \|", PAGE, re.MULTILINE)[1]
+    assert set(re.findall(r'`"(\w+)"`', values)) == set(table)
+    listed = NOTATION.partition(f"| `{option}` |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", listed, re.MULTILINE)) == set(table)
+
+
+@pytest.mark.parametrize(
+    ("function", "table"),
+    [
+        (stnlib.grid_sample, sampling.MODES),
+        (stnlib.grid_sample, sampling.PADDINGS),
+        (transforms.parameter_names, transforms.TRANSFORMS),
+        (transforms.parameter_count, transforms.TRANSFORMS),
+        (fitting.fit, transforms.TRANSFORMS),
+    ],
+)
+def test_a_docstring_that_lists_a_table_lists_it_whole(function, table):
+    assert [name for name in table if not re.search(rf"\b{name}\b", function.__doc__)] == []
 
 
 @pytest.mark.parametrize("name", stnlib.__all__)

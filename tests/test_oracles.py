@@ -17,6 +17,7 @@ from tests.calculus import compile_, gradient
 FIXTURE = Path(__file__).parent / "fixtures" / "torch_grid_sample.npz"
 SHAPES = 30 if keras.backend.backend() == "jax" else 100  # JAX compiles for every new one
 NAMES = ("mode", "padding_mode", "align_corners")
+# PyTorch has these.
 EVERY = list(itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection"), (False, True)))
 
 

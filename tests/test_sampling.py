@@ -12,10 +12,8 @@ from stnlib import grid as grids
 from stnlib import sampling
 from tests.calculus import differences, gradient
 
-MODES = ("bilinear", "nearest", "bicubic")
-PADDINGS = ("zeros", "border", "reflection")
 SHAPES = 20 if keras.backend.backend() == "jax" else 60  # JAX compiles for every new one
-EVERY = list(itertools.product(MODES, PADDINGS, (False, True)))
+EVERY = list(itertools.product(sampling.MODES, sampling.PADDINGS, (False, True)))
 
 
 def array(tensor):

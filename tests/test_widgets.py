@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stnlib import datasets, training, widgets
+from stnlib import datasets, sampling, training, widgets
 from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, PoseGradient, SamplerMicroscope, TrainingReplay
-from stnlib.widgets.core import images, pack
+from stnlib.widgets.core import images, pack, traits
 from stnlib.widgets.reader import networks
 from tests.js import make_fixtures
 
@@ -27,6 +27,10 @@ TURN = [[0.0, -1.0, 0.25], [1.0, 0.0, -0.5]]
 
 
 # ---- traits
+
+
+def test_the_page_offers_nothing_that_the_library_lacks():
+    assert set(traits.MODES) <= set(sampling.MODES) and set(traits.PADDINGS) <= set(sampling.PADDINGS)
 
 
 def test_theta_starts_as_the_identity():

@@ -14,6 +14,7 @@ test("the padding says which place is read, and whether it moves along", () => {
   assert.deepEqual([at(-1.25, "border"), at(2.5, "border"), at(9, "border")], [[0, 0], [2.5, 1], [4, 0]]);
   assert.deepEqual([at(-1.25, "reflection"), at(5.25, "reflection")], [[0.25, -1], [3.75, -1]]);
   assert.deepEqual(at(-0.75, "reflection"), [0, 0]);
+  assert.throws(() => at(1, "wrap"), /unknown padding: wrap/);
 });
 
 test("weights sum to one and slopes to nothing, for every mode and padding", () => {

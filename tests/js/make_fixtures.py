@@ -12,7 +12,7 @@ import numpy as np
 
 import stnlib
 from stnlib import datasets
-from stnlib.widgets.core import images, pack
+from stnlib.widgets.core import images, pack, traits
 
 DIGITS = pack.FOLDER / "shared" / "digits.json"
 READER_DIGITS = pack.FOLDER / "reader" / "digits.json"
@@ -20,8 +20,6 @@ CHOSEN = (2, 3, 4, 5, 7)
 # Of MNIST's test set, by label: plainly written, and read by all packaged networks when they are upright.
 MNIST_PLACES = {2: 3513, 3: 9882, 4: 6579, 5: 4094, 7: 9448}
 FILE = Path(__file__).with_name("fixtures.json")
-MODES = ("nearest", "bilinear", "bicubic")
-PADDINGS = ("zeros", "border", "reflection")
 SIZES = ((5, 7, 1), (6, 4, 3), (1, 5, 1), (4, 1, 1), (1, 1, 3))
 
 
@@ -60,7 +58,7 @@ def sample_cases(random):
     for height, width, channels in SIZES:
         image = random.uniform(-1, 2, (height, width, channels))
         grid = points(random, (height, width))
-        for mode, padding, align in itertools.product(MODES, PADDINGS, (False, True)):
+        for mode, padding, align in itertools.product(traits.MODES, traits.PADDINGS, (False, True)):
             options = {"mode": mode, "padding_mode": padding, "align_corners": align}
             values = stnlib.grid_sample(image[None], grid[None, None], **options)
             yield {"shape": image.shape, "image": numbers(image), "grid": numbers(grid)} | {

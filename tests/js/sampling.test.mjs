@@ -25,6 +25,11 @@ test("grids are stnlib's", () => {
   }
 });
 
+test("a padding that the page does not know is refused, not taken for zeros", () => {
+  const image = { data: [1], height: 1, width: 1, channels: 1 };
+  assert.throws(() => gridSample(image, [0, 0], { paddingMode: "wrap" }), /unknown padding: wrap/);
+});
+
 for (const { shape, image, grid, values, ...options } of stored.samples) {
   const label = `${shape} ${options.mode} ${options.paddingMode} alignCorners ${options.alignCorners}`;
   test(`samples are stnlib's: ${label}`, () => {

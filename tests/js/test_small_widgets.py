@@ -10,11 +10,10 @@ from scipy import ndimage, signal
 import stnlib
 from stnlib.widgets import PoolingProbe, SamplerMicroscope
 from stnlib.widgets.core import images
+from stnlib.widgets.core.traits import MODES, PADDINGS
 from stnlib.widgets.microscope import contrasting_patch
 from tests.js.acts import centre, get, mouse_drag, picture, put, settle, text, touch_drag
 
-MODES = ("nearest", "bilinear", "bicubic")
-PADDINGS = ("zeros", "border", "reflection")
 POINT = "[data-ref=point]"
 
 

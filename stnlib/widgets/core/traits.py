@@ -6,6 +6,9 @@ import traitlets
 from stnlib import _checks
 from stnlib.widgets.core import images
 
+MODES = ("nearest", "bilinear", "bicubic")  # of the page's sampler, shared/sampling.js
+PADDINGS = ("zeros", "border", "reflection")
+
 
 class Checked(traitlets.TraitType):
     """A synced trait whose value passes through a function that returns the stored form or raises ValueError."""

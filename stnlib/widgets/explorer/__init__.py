@@ -7,8 +7,6 @@ from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Pictured
 
 PICTURES = (*images.digits(), "photo", "drawing", "own")
-MODES = ("nearest", "bilinear", "bicubic")
-PADDINGS = ("zeros", "border", "reflection")
 IDENTITY = ((1, 0, 0), (0, 1, 0))
 
 
@@ -52,8 +50,8 @@ class AffineExplorer(Pictured):
     image = traits.Image()
     drawing = traits.Image()
     picture = traits.Checked(traits.choice("picture", PICTURES))
-    mode = traits.Checked(traits.choice("mode", MODES))
-    padding_mode = traits.Checked(traits.choice("padding_mode", PADDINGS))
+    mode = traits.Checked(traits.choice("mode", traits.MODES))
+    padding_mode = traits.Checked(traits.choice("padding_mode", traits.PADDINGS))
     align_corners = traitlets.Bool(False).tag(sync=True)
     output_size = traits.Checked(output_size, allow_none=True)
     more = traitlets.Bool(False).tag(sync=True)

@@ -6,8 +6,6 @@ import traitlets
 from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Instrument
 
-MODES = ("nearest", "bilinear", "bicubic")
-PADDINGS = ("zeros", "border", "reflection")
 AIMS = ("brighter", "darker")
 SIDE = 6
 small = images.grey("patch", "(H, W) with 2 to 12 pixels a side", lambda h, w: 2 <= min(h, w) <= max(h, w) <= 12)
@@ -60,8 +58,8 @@ class SamplerMicroscope(Instrument):
     folder = "microscope"
     patch = traits.Checked(patch_rows)
     point = traits.Checked(traits.pair("point", "(x, y)"))
-    mode = traits.Checked(traits.choice("mode", MODES))
-    padding_mode = traits.Checked(traits.choice("padding_mode", PADDINGS))
+    mode = traits.Checked(traits.choice("mode", traits.MODES))
+    padding_mode = traits.Checked(traits.choice("padding_mode", traits.PADDINGS))
     aim = traits.Checked(traits.choice("aim", AIMS))
     origin = traitlets.Dict(allow_none=True, default_value=None, read_only=True).tag(sync=True)
 

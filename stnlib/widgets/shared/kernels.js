@@ -1,6 +1,6 @@
 // How a sampler mixes the pixels near a point: neighbours, weights and slopes along one axis, and beyond the border.
 
-import { linearWeights, cubicWeights, roundHalfEven, reflect, clamp } from "./sampling.js";
+import { linearWeights, cubicWeights, roundHalfEven, pad } from "./sampling.js";
 
 // Derivatives of Keys's cubic weights by t.
 function cubicSlopes(t) {
@@ -19,9 +19,8 @@ function farSlope(s) {
 
 // The place that is read instead of x, and d place / dx: 0 where the padding holds it at the border, -1 in a mirror.
 export function padded(x, size, padding) {
-  if (padding === "zeros") return { at: x, slope: 1 };
-  if (padding === "border") return { at: clamp(x, 0, size - 1), slope: x > 0 && x < size - 1 ? 1 : 0 };
-  const at = reflect(x, size, false);
+  const at = pad(x, size, padding, false);
+  if (padding === "zeros") return { at, slope: 1 };
   const flips = Math.floor((x + 0.5) / size);
   return { at, slope: at > 0 && at < size - 1 ? (flips % 2 === 0 ? 1 : -1) : 0 };
 }

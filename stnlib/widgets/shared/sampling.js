@@ -78,7 +78,7 @@ function cubicFar(s) {
 }
 
 // Fold a coordinate back into the image, as a mirror at the border pixels (alignCorners) or edges.
-export function reflect(x, size, alignCorners) {
+function reflect(x, size, alignCorners) {
   const low = alignCorners ? 0 : -0.5;
   const span = alignCorners ? size - 1 : size;
   if (span === 0) return 0;
@@ -101,10 +101,11 @@ export function roundHalfEven(x) {
 }
 
 // The coordinate or index to read instead of x; "zeros" leaves it, and readers skip what is outside.
-function pad(x, size, padding, alignCorners) {
+export function pad(x, size, padding, alignCorners) {
+  if (padding === "zeros") return x;
   if (padding === "border") return clamp(x, 0, size - 1);
   if (padding === "reflection") return reflect(x, size, alignCorners);
-  return x;
+  throw new RangeError(`unknown padding: ${padding}`);
 }
 
 // Add weight * pixel (row, column) to `out`; pixels outside the image count as zero.

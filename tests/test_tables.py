@@ -1,0 +1,87 @@
+"""Where do I add X? One record: what is added to a table is served wherever the table is, as CONTRIBUTING.md says."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import stnlib
+from stnlib import distortions, sampling
+from stnlib.sampling import Mode, Padding
+
+FAR = 8  # pixels by which the oracle continues the image; no point lies farther out
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def wrap(x, size, align_corners):
+    return ops.mod(x, ops.cast(size, x.dtype))
+
+
+@pytest.fixture
+def wrapped(monkeypatch):
+    monkeypatch.setitem(sampling.PADDINGS, "wrap", Padding(wrap, folds=True, joins=True))
+
+
+def case(align_corners, dtype="float64"):
+    """Images, points about them, and the same as a copy of the images that NumPy has continued on every side."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(2, 4, 5, 3))
+    continued = np.pad(images, ((0, 0), (FAR, FAR), (FAR, FAR), (0, 0)), mode="wrap")
+    pixels = rng.uniform(2 - FAR, FAR, (2, 6, 7, 2))
+    grids = [
+        2 * (pixels + shift) / (size - 1) - 1 if align_corners else (2 * (pixels + shift) + 1) / size - 1
+        for shift, size in ((0, np.array([5, 4])), (FAR, np.array([5, 4]) + 2 * FAR))
+    ]
+    return [part.astype(dtype) for part in (images, grids[0], continued, grids[1])]
+
+
+@pytest.mark.parametrize(("mode", "align_corners"), list(itertools.product(sampling.MODES, (False, True))))
+def test_a_padding_that_joins_the_edges_is_one_record(wrapped, mode, align_corners):
+    images, grid, continued, there = case(align_corners)
+    found = array(stnlib.grid_sample(images, grid, mode, "wrap", align_corners))
+    np.testing.assert_allclose(
+        found, array(stnlib.grid_sample(continued, there, mode, "zeros", align_corners)), atol=1e-9
+    )
+
+
+@pytest.mark.tensorflow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the other backends compile nothing here")
+def test_it_is_compiled_like_any_other(wrapped):
+    tf = pytest.importorskip("tensorflow")
+    images, grid, *_ = case(False, "float32")
+
+    def slopes(images, grid, training):
+        with tf.GradientTape() as tape:
+            tape.watch([images, grid])
+            loss = tf.reduce_sum(tf.sin(sampling.sample(images, grid, padding_mode="wrap", training=training)))
+        return tape.gradient(loss, [images, grid])
+
+    tensors = tf.constant(images), tf.constant(grid)
+    compiled = tf.function(slopes)(*tensors, training=True)
+    for got, expected in zip(compiled, slopes(*tensors, training=False), strict=True):
+        np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+def test_layer_and_warp_take_it(wrapped):
+    images = np.random.default_rng(1).normal(size=(2, 4, 5, 3)).astype("float32")
+    shift = np.float32([[1, 0, 3 / 5, 0, 1, 0]] * 2)  # one pixel and a half to the right
+    expected = (np.roll(images, -1, axis=2) + np.roll(images, -2, axis=2)) / 2
+    layer = stnlib.SpatialTransformer(keras.layers.Flatten(), padding_mode="wrap")
+    layer.build(images.shape)
+    layer.head.bias.assign(shift[0])
+    for moved in (array(layer(images)), distortions.warp(images, shift, padding_mode="wrap")):
+        np.testing.assert_allclose(moved, expected, atol=1e-5)
+
+
+def test_an_interpolation_mode_is_one_record(monkeypatch):
+    monkeypatch.setitem(sampling.MODES, "ramp", Mode(lambda images, x, y: (x + 10 * y)[..., None]))
+    grid = np.float32([[[[-0.5, 0.5], [0.5, 0.5]]]])
+    image = np.zeros((1, 2, 2, 1), "float32")
+    assert array(stnlib.grid_sample(image, grid, "ramp")).ravel().tolist() == [10, 11]
+    layer = stnlib.SpatialTransformer(keras.layers.Flatten(), mode="ramp")
+    assert array(layer(image)).ravel().tolist() == [0, 1, 10, 11]

@@ -85,7 +85,6 @@ DISTORTIONS = {
         Distortion("addition", poses.rotated_scaled_translated, canvas=42, channels=2),
     )
 }
-NAMES = tuple(DISTORTIONS)
 
 
 class Distorted(NamedTuple):
@@ -193,7 +192,7 @@ def distort(images: Any, name: str = "article", seed: Any = 0) -> Distorted:
     >>> distort(np.ones((2, 28, 28, 1)), "RTS").images.shape
     (2, 42, 42, 1)
     """
-    distortion = DISTORTIONS[_checks.choice(name, "name", NAMES)]
+    distortion = DISTORTIONS[_checks.choice(name, "name", DISTORTIONS)]
     images = np.asarray(images, "float32")
     _batch(images)
     if distortion.channels > 1:

@@ -9,6 +9,7 @@ from keras import ops
 from stnlib import _checks
 from stnlib.grid import spline_weights, transform_points
 from stnlib.poses import CORNERS, bends, homography
+from stnlib.transforms import TRANSFORMS
 
 STEPS = 10
 SIDE = 13
@@ -41,7 +42,7 @@ def fit(
     points = np.broadcast_to(points, targets.shape)
     if transform == "tps":
         return _tps(points, targets, (rows, columns)).astype("float32")
-    if transform not in ("rigid", "similarity"):
+    if not TRANSFORMS[transform].uses_aspect:
         return FITS[transform](points, targets).astype("float32")
     wide = np.array([_checks.positive(aspect, "aspect"), 1])
     theta = FITS[transform](points * wide, targets * wide)

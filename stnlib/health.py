@@ -387,7 +387,7 @@ def _measure(
     if truth is not None and defined.all():
         measures["correlation"] = _correlation(points, truth)
         measures["swapped"] = _correlation(points.transpose(0, 2, 1, 3)[..., ::-1], truth)
-        if layer.transform != "attention":
+        if transforms.TRANSFORMS[layer.transform].rotates:
             measures["rotation"] = _rotation(points, truth)
     return measures
 

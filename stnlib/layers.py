@@ -42,7 +42,7 @@ class ImageLayer(keras.layers.Layer):
         if not isinstance(localization, keras.layers.Layer):
             _checks.fail("localization", type(localization).__name__, "a Keras layer or model")
         self.localization = localization
-        self.transform = _checks.choice(transform, "transform", transforms.NAMES)
+        self.transform = _checks.choice(transform, "transform", transforms.TRANSFORMS)
         self.output_size = None if output_size is None else _checks.sizes(output_size, "output_size")
         self.control_points = _checks.sizes(control_points, "control_points", least=2)
         self.mode = _checks.choice(mode, "mode", MODES)

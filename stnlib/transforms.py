@@ -76,17 +76,21 @@ class Transform:
     :param identity: their values for the identity.
     :param matrix: `matrix(theta, aspect)` returns `(B, 2, 3)` for an affine map, `(B, 3, 3)` for a projective one. None
         for a spline.
+    :param rotates: whether it can rotate a picture.
+    :param uses_aspect: whether the matrix depends on the aspect; theta then ends in (tx, ty).
     """
 
     names: tuple[str, ...]
     identity: tuple[float, ...]
     matrix: Callable | None = None
+    rotates: bool = True
+    uses_aspect: bool = False
 
 
 TRANSFORMS = {
-    "attention": Transform(("s", "tx", "ty"), (1, 0, 0), _attention),
-    "rigid": Transform(("angle", "tx", "ty"), (0, 0, 0), _rigid),
-    "similarity": Transform(("s", "angle", "tx", "ty"), (1, 0, 0, 0), _similarity),
+    "attention": Transform(("s", "tx", "ty"), (1, 0, 0), _attention, rotates=False),
+    "rigid": Transform(("angle", "tx", "ty"), (0, 0, 0), _rigid, uses_aspect=True),
+    "similarity": Transform(("s", "angle", "tx", "ty"), (1, 0, 0, 0), _similarity, uses_aspect=True),
     "affine": Transform(("a", "b", "tx", "c", "d", "ty"), (1, 0, 0, 0, 1, 0), _affine),
     "projective": Transform(("a", "b", "tx", "c", "d", "ty", "g", "h"), (1, 0, 0, 0, 1, 0, 0, 0), _projective),
     "tps": Transform(("dx", "dy"), (0, 0)),

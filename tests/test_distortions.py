@@ -21,7 +21,7 @@ def smooth(size=28):
     return (image * fade * fade[:, None])[None, :, :, None].astype("float32")
 
 
-@pytest.mark.parametrize("name", distortions.NAMES)
+@pytest.mark.parametrize("name", distortions.DISTORTIONS)
 def test_shape_range_and_seed(digits, name):
     x = digits.x_train[:50]
     first, again = distortions.distort(x, name, seed=3), distortions.distort(x, name, seed=3)
@@ -85,12 +85,12 @@ def test_bad_arguments_are_named_on_one_line(digits, call, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", distortions.NAMES)
+@pytest.mark.parametrize("name", distortions.DISTORTIONS)
 def test_no_images_give_no_images(name):
     assert len(distortions.distort(np.zeros((0, 28, 28, 1)), name).images) == 0
 
 
-@pytest.mark.parametrize("name", distortions.NAMES)
+@pytest.mark.parametrize("name", distortions.DISTORTIONS)
 @pytest.mark.parametrize("shape", [(48, 188, 3), (20, 9, 1), (1, 5, 2)])
 def test_images_of_any_size_and_any_number_of_channels(name, shape):
     images = np.random.default_rng(0).uniform(0.2, 1, (6, *shape)).astype("float32")
@@ -99,7 +99,9 @@ def test_images_of_any_size_and_any_number_of_channels(name, shape):
     assert made.images.min() >= 0 and made.images.max() <= 1 + 1e-5 and np.all(made.images.max(axis=(1, 2, 3)) > 0)
 
 
-@pytest.mark.parametrize("name", [name for name in distortions.NAMES if not distortions.DISTORTIONS[name].clutter])
+@pytest.mark.parametrize(
+    "name", [name for name in distortions.DISTORTIONS if not distortions.DISTORTIONS[name].clutter]
+)
 def test_colours_are_moved_alike(name):
     grey = np.random.default_rng(0).uniform(size=(4, 28, 28, 1)).astype("float32")
     images = distortions.distort(np.concatenate([grey, grey / 2], axis=-1), name, seed=1).images

@@ -27,6 +27,10 @@ def moved(transform, theta, size=5):
     return ops.convert_to_numpy(points).reshape(len(theta), -1, 2)
 
 
+def test_every_transform_has_its_line_in_FITS_but_the_spline():
+    assert {*fitting.FITS, "tps"} == set(transforms.NAMES)
+
+
 @pytest.mark.parametrize("transform", transforms.NAMES)
 def test_the_map_that_made_the_points_is_found(transform):
     identity = transforms.identity(transform)

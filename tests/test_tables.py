@@ -8,8 +8,11 @@ import pytest
 from keras import ops
 
 import stnlib
-from stnlib import distortions, sampling
+from stnlib import distortions, fitting, sampling, transforms
+from stnlib.distortions import Distortion
+from stnlib.health import health
 from stnlib.sampling import Mode, Padding
+from stnlib.transforms import Transform
 
 FAR = 8  # pixels by which the oracle continues the image; no point lies farther out
 
@@ -85,3 +88,58 @@ def test_an_interpolation_mode_is_one_record(monkeypatch):
     assert array(stnlib.grid_sample(image, grid, "ramp")).ravel().tolist() == [10, 11]
     layer = stnlib.SpatialTransformer(keras.layers.Flatten(), mode="ramp")
     assert array(layer(image)).ravel().tolist() == [0, 1, 10, 11]
+
+
+def shifted(theta, aspect):
+    tx, ty = ops.unstack(theta, 2, axis=1)
+    one, zero = ops.ones_like(tx), ops.zeros_like(tx)
+    return ops.stack([ops.stack([one, zero, tx], axis=1), ops.stack([zero, one, ty], axis=1)], axis=1)
+
+
+@pytest.fixture
+def translation(monkeypatch):
+    record = Transform(("tx", "ty"), (0, 0), shifted, rotates=False)
+    monkeypatch.setitem(transforms.TRANSFORMS, "translation", record)
+    monkeypatch.setitem(fitting.FITS, "translation", lambda points, targets: (targets - points).mean(axis=1))
+
+
+def test_a_transform_is_one_record(translation):
+    images = np.random.default_rng(2).random((3, 6, 6, 1)).astype("float32")
+    layer = stnlib.SpatialTransformer(keras.layers.Flatten(), "translation")
+    np.testing.assert_allclose(array(layer(images)), images, atol=1e-5)
+    layer.head.bias.assign([1 / 3, 0])
+    np.testing.assert_allclose(array(layer(images))[:, :, :5], images[:, :, 1:], atol=1e-5)
+    theta = np.float32([[0.5, 0.25]])
+    moved = array(transforms.matrix("translation", theta))
+    assert moved.tolist() == [[[1, 0, 0.5], [0, 1, 0.25]]]
+    corners = fitting.CORNERS
+    np.testing.assert_allclose(fitting.fit("translation", corners, (corners + theta)[None]), theta, atol=1e-6)
+
+
+def test_nothing_is_said_about_rotations_of_a_transform_that_has_none(translation):
+    images = np.random.default_rng(3).random((24, 8, 8, 1)).astype("float32")
+    angles = np.linspace(-0.5, 0.5, 24)
+    truth = array(transforms.matrix("rigid", np.stack([angles, 0 * angles, 0 * angles], 1).astype("float32")))
+    for transform, said in (("translation", False), ("rigid", True)):
+        layer = stnlib.SpatialTransformer(keras.layers.Flatten(), transform)
+        layer.build(images.shape)
+        assert ("rotation" in str(health(layer, images, truth=truth.reshape(24, 6))[0])) == said
+
+
+def test_a_transform_that_rotates_in_pixels_is_fitted_with_its_aspect(monkeypatch):
+    monkeypatch.setitem(transforms.TRANSFORMS, "turned", transforms.TRANSFORMS["rigid"])
+    monkeypatch.setitem(fitting.FITS, "turned", fitting.FITS["rigid"])
+    targets = fitting.CORNERS[None] * 0.7 + 0.1
+    found, expected = (fitting.fit(name, fitting.CORNERS, targets, aspect=3.0) for name in ("turned", "rigid"))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_distortion_is_one_record(monkeypatch):
+    monkeypatch.setitem(distortions.DISTORTIONS, "left", Distortion("left", lambda rng, count: LEFT.repeat(count, 0)))
+    images = np.random.default_rng(4).random((2, 28, 28, 1)).astype("float32")
+    found = distortions.distort(images, "left")
+    np.testing.assert_allclose(found.images[:, :, :27], images[:, :, 1:], atol=1e-5)
+    np.testing.assert_allclose(distortions.mixed(images, [0, 1], 1, name="left")[0].sum(), images.sum() * 2, rtol=0.1)
+
+
+LEFT = np.array([[1, 0, 2 / 28, 0, 1, 0]])  # one pixel

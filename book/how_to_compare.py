@@ -163,12 +163,16 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 
 # %% tags=["claim"]
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
-(one,) = [r for r in table.rows(epochs=20) if r["experiment"] == "paper" and r["seeds"] > 1]
-assert one["seeds"] == 2 and 0.55 < one["spread"] / binomial_sd(one) < 0.65
+paper = [row for row in table.rows(epochs=20) if row["experiment"] == "paper" and row["seeds"] > 1]
+assert [(row["distortion"], row["model"], row["seeds"]) for row in paper] == [
+    (distortion, model, 3) for model in ("fcn", "st_fcn") for distortion in ("RTS", "R")]
+beside = [row["spread"] / binomial_sd(row) for row in paper]
+assert 0.3 < min(beside) and max(beside) < 1.5 and np.sqrt(np.mean(np.square(beside))) < seed_ratio()
 
 # %% [markdown]
-# The ratios differ a lot, and the one network of the paper's protocol that has a second seed, the FCN on R, has 0.6. So
-# this is a stopgap: where a difference of single runs is close to the limit, train with more seeds.
+# The ratios differ a lot. FCN and affine ST-FCN of the paper, on R and RTS, have three seeds, too: their ratios lie
+# between 0.3 and 1.5, and their root mean square is lower. So this is a stopgap: where a difference of single runs is
+# close to the limit, train with more seeds.
 #
 # This is the library's function:
 

@@ -5,6 +5,8 @@ import os
 import chromium
 import pytest
 
+from tests.tabs import Tabs
+
 
 @pytest.fixture(scope="session")
 def browser():
@@ -13,3 +15,23 @@ def browser():
         pytest.fail(chromium.MISSING, pytrace=False) if os.environ.get("CI") else pytest.skip(chromium.MISSING)
     with chromium.started() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def tabs(browser):
+    """The tabs that tests share."""
+    return Tabs(browser)
+
+
+@pytest.fixture
+def open_tab(tabs, request):
+    """A function that gives an empty tab to one test (see Tabs.take); after one that failed its tabs are closed."""
+    taken, failed = [], request.session.testsfailed
+
+    def opened(**options):
+        taken.append(tabs.take(**options))
+        return taken[-1]
+
+    yield opened
+    for page in taken:
+        tabs.give_back(page) if request.session.testsfailed == failed else page.context.close()

@@ -3,7 +3,7 @@
 import pytest
 import site_widgets
 
-from tests.js.acts import late_frames
+from tests.tabs import listen
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>A widget</title>
@@ -22,26 +22,24 @@ def data_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(browser, tmp_path, data_folder):
-    """Open HTML over file:// in a fresh context; console errors fail the test at its end."""
-    contexts, errors = [], []
+def open_page(open_tab, tmp_path, data_folder):
+    """Open HTML over file:// in an empty tab; console errors fail the test at its end."""
+    pages, errors = [], []
     (tmp_path / "_static").symlink_to(data_folder)
 
     def open_it(widget, **options):
-        path = tmp_path / f"page{len(contexts)}.html"
+        path = tmp_path / f"page{len(pages)}.html"
         path.write_text(PAGE.format(widget=widget), "utf-8")
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 1000}} | options))
-        contexts.append(context)
-        late_frames(context)
-        page = context.new_page()
-        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page = open_tab(**({"viewport": {"width": 1280, "height": 1000}} | options))
+        pages.append(page)
+        listen(page, "console", lambda message: message.type == "error" and errors.append(message.text))
+        listen(page, "pageerror", lambda error: errors.append(str(error)))
         page.goto(path.as_uri())
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.goto("about:blank")
     assert errors == []
 
 

@@ -15,6 +15,7 @@ from stnlib.widgets.core import images
 from stnlib.widgets.reader import networks
 from tests.js.acts import get, mouse_drag, picture, put, settle, text
 from tests.packed import unpack
+from tests.tabs import listen
 
 NAMES = ["FCN", "CNN", "STN+FCN", "STN+CNN"]
 AT_ONCE = "STN+CNN at once"
@@ -278,41 +279,39 @@ def files_of(asked):
 def requests_of(page):
     """The addresses that a page asks for from now on, blobs aside."""
     asked = []
-    page.on("request", lambda request: request.url.startswith("blob:") or asked.append(request.url))
+    listen(page, "request", lambda request: request.url.startswith("blob:") or asked.append(request.url))
     return asked
 
 
-def alone(browser, folder, html, head=""):
+def alone(open_tab, folder, html, head=""):
     """A page that is none of the book's, without the book's files beside it."""
     (folder / "alone.html").write_text(f"<!doctype html><head>{head}</head><body>{html}</body>", "utf-8")
-    page = browser.new_page()
+    page = open_tab()
     page.asked = requests_of(page)
     page.goto((folder / "alone.html").as_uri())
     return page
 
 
-def test_what_to_html_gives_needs_no_other_file(browser, tmp_path):
-    page = alone(browser, tmp_path, DigitReader(angle=0).to_html())
+def test_what_to_html_gives_needs_no_other_file(open_tab, tmp_path):
+    page = alone(open_tab, tmp_path, DigitReader(angle=0).to_html())
     page.wait_for_function(f"{INSTRUMENT}.answers")
     assert "All networks predict 2" in text(page, "verdict") and len(page.asked) == 1
-    page.close()
 
 
-def test_a_page_that_is_not_the_book_s_says_what_is_missing_and_runs_no_script(browser, tmp_path):
+def test_a_page_that_is_not_the_book_s_says_what_is_missing_and_runs_no_script(open_tab, tmp_path):
     """An exported notebook, in a folder where somebody else's script has the name of our file."""
     (tmp_path / "_static").mkdir()
     for name in ("network-fcn.js", "network-fcn.css"):
         (tmp_path / "_static" / name).write_text("globalThis.foreign = true;", "utf-8")
-    page = alone(browser, tmp_path, DigitReader().to_page())
+    page = alone(open_tab, tmp_path, DigitReader().to_page())
     page.wait_for_function("document.querySelector('[data-ref=verdict]').textContent.includes('not part of this page')")
     assert page.get_by_role("button", name="try again").is_hidden()
     assert page.evaluate("globalThis.foreign") is None and len(page.asked) == 1
-    page.close()
 
 
-def test_a_request_that_failed_is_made_again(browser, tmp_path):
+def test_a_request_that_failed_is_made_again(open_tab, tmp_path):
     head = '<meta name="stn-data" content="">'
-    page = alone(browser, tmp_path, DigitReader(angle=0).to_page(), head)
+    page = alone(open_tab, tmp_path, DigitReader(angle=0).to_page(), head)
     page.wait_for_function("document.querySelector('[data-ref=verdict]').textContent.includes('could not be loaded')")
     page.get_by_role("button", name="try again").click()
     page.wait_for_function("document.querySelector('[data-ref=verdict]').textContent.includes('could not be loaded')")
@@ -321,17 +320,15 @@ def test_a_request_that_failed_is_made_again(browser, tmp_path):
     page.wait_for_function(f"{INSTRUMENT}.answers")
     assert "All networks predict 2" in text(page, "verdict")
     assert page.get_by_role("button", name="try again").is_hidden()
-    page.close()
 
 
-def test_a_request_that_failed_is_made_again_when_the_network_is_back(browser, tmp_path):
+def test_a_request_that_failed_is_made_again_when_the_network_is_back(open_tab, tmp_path):
     head = '<meta name="stn-data" content="">'
-    page = alone(browser, tmp_path, DigitReader().to_page(), head)
+    page = alone(open_tab, tmp_path, DigitReader().to_page(), head)
     page.wait_for_function("document.querySelector('[data-ref=verdict]').textContent.includes('could not be loaded')")
     site_widgets.write_files(tmp_path)
     page.evaluate("window.dispatchEvent(new Event('online'))")
     page.wait_for_function(f"{INSTRUMENT}.answers")
-    page.close()
 
 
 def corrections(page, angle):

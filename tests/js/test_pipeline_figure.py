@@ -17,13 +17,11 @@ TEXTS = """() => [...document.querySelectorAll(".stn-pipeline text")].filter((te
 
 
 @pytest.fixture
-def opened(browser):
+def opened(open_tab):
     """A function that opens a page with the figure alone: `opened(width, lit=, theme=)`."""
-    pages = []
 
     def open_it(width, lit=None, theme="light"):
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        pages.append(page)
+        page = open_tab(viewport={"width": width, "height": 900})
         style = (
             f"{DARK if theme == 'dark' else LIGHT};color:var(--pst-color-text-base);font-family:sans-serif;margin:16px"
         )
@@ -33,9 +31,7 @@ def opened(browser):
         )
         return page
 
-    yield open_it
-    for page in pages:
-        page.close()
+    return open_it
 
 
 @pytest.mark.parametrize("width", [320, 390, 760, 1280])

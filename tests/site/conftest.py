@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.js.acts import late_frames
+from tests.tabs import listen
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("SITE_FOLDER", ROOT / "_build" / "html")).resolve()
@@ -55,8 +55,17 @@ def pytest_generate_tests(metafunc):
     given = {name.strip() for names in given for name in (names.split(",") if isinstance(names, str) else names)}
     for name, listed in (("path", pages), ("chapter", chapters)):
         if name in metafunc.fixturenames and name not in given:
-            # Of module scope, so that the tests of one page follow each other and can share it.
-            metafunc.parametrize(name, listed() or ["book/intro.html"], scope="module")
+            metafunc.parametrize(name, listed() or ["book/intro.html"])
+
+
+def pytest_collection_modifyitems(items):
+    """Let the tests of one page follow each other, for they share it."""
+
+    def page(item):
+        values = item.callspec.params if hasattr(item, "callspec") else {}
+        return values.get("path", values.get("chapter", ""))
+
+    items.sort(key=page)
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -66,22 +75,52 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+# Shifts while a page came, those aside that a reader's own act caused.
+SHIFTS = """() => new Promise((done) => {
+    const seen = [];
+    new PerformanceObserver((list) => seen.push(...list.getEntries())).observe({type: "layout-shift", buffered: true});
+    setTimeout(() => done(seen.filter((one) => !one.hadRecentInput).map((one) => ({
+        value: one.value,
+        nodes: one.sources.map((source) => source.node?.outerHTML?.slice(0, 80)),
+    }))), 100);
+})"""
+
+
 @dataclass
 class Visit:
-    """An open page, and what it asked for and said so far."""
+    """An open page, and what it asked for and said so far; `look` notes what it asked for at first, and what moved."""
 
     page: object
     requests: list = field(default_factory=list)
     failures: list = field(default_factory=list)
     errors: list = field(default_factory=list)
+    early: list = field(default_factory=list)
+    shifts: list = field(default_factory=list)
 
     def listen(self):
         """Record requests, failed ones, and errors on the console."""
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", lambda request: self.failures.append(request.url))
-        self.page.on("response", lambda answer: answer.status >= 400 and self.failures.append(answer.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
+        listen(self.page, "request", lambda request: self.requests.append(request.url))
+        listen(self.page, "requestfailed", lambda request: self.failures.append(request.url))
+        listen(self.page, "response", lambda answer: answer.status >= 400 and self.failures.append(answer.url))
+        listen(self.page, "pageerror", lambda error: self.errors.append(str(error)))
+        listen(self.page, "console", lambda line: line.type == "error" and self.errors.append(line.text))
+
+    def explore(self):
+        """Bring every part of the page into view once, so that what waits for that starts, its first widget too."""
+        self.early = list(self.requests)
+        self.page.evaluate(
+            """async () => {
+                for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+                    scrollTo(0, y);
+                    await new Promise(requestAnimationFrame);
+                }
+                await new Promise((done) => setTimeout(done, 200));
+            }"""
+        )
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('.stn-widget')].slice(0, 1).every((one) => one.instrument)"
+        )
+        self.shifts = self.page.evaluate(SHIFTS)
 
 
 @pytest.fixture(scope="session")
@@ -103,49 +142,39 @@ def server(site):
 
 
 @pytest.fixture(scope="session")
-def open_page(site, server, browser):
-    """A function that opens a page in a context of its own; further arguments go to Playwright's `new_context`."""
+def opened(site, server):
+    """A function that opens a page in a tab: `opened(take, path, ...)`; further arguments go to Tabs.take."""
 
-    def opened(path, size=DESKTOP, scheme="light", over="http", wait="load", **options):
+    def open_it(take, path, size=DESKTOP, scheme="light", over="http", wait="load", **options):
         viewport = {"width": size[0], "height": size[1]}
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
-        late_frames(context)
-        result = Visit(context.new_page())
+        result = Visit(take(over=over, viewport=viewport, color_scheme=scheme, **options))
         result.listen()
         base = server if over == "http" else site.as_uri()
         result.page.goto(f"{base}/{path}", wait_until=wait)
         return result
 
-    return opened
+    return open_it
 
 
 @pytest.fixture
-def visit(open_page):
+def visit(opened, open_tab):
     """A function that opens a page for one test: `visit(path, size=, scheme=, over="http" or "file", **context)`."""
-    visits = []
-
-    def opened(*arguments, **options):
-        visits.append(open_page(*arguments, **options))
-        return visits[-1]
-
-    yield opened
-    for one in visits:
-        one.page.context.close()
+    return functools.partial(opened, open_tab)
 
 
 @pytest.fixture(scope="session")
-def look(open_page):
-    """A function that opens a page, or returns it still open from the last tests, which left it as it was."""
+def look(opened, tabs):
+    """A function that opens and explores a page, or returns it from the last tests, which left it as it was."""
     visits = {}
 
-    def opened(path, size=DESKTOP, over="http"):
+    def look_at(path, size=DESKTOP, over="http"):
         key = path, size, over
         if key not in visits:
             if len(visits) == PAGES_OPEN:
-                visits.pop(next(iter(visits))).page.context.close()
-            visits[key] = open_page(path, size=size, over=over)
+                tabs.give_back(visits.pop(next(iter(visits))).page)
+            wait = "networkidle" if size == PHONE else "load"
+            visits[key] = opened(tabs.take, path, size=size, over=over, wait=wait)
+            visits[key].explore()
         return visits[key]
 
-    yield opened
-    for one in visits.values():
-        one.page.context.close()
+    return look_at

@@ -1,5 +1,6 @@
 """Every page of the built book: quiet, offline, light, steady, readable by everyone, all links alive."""
 
+import functools
 import gzip
 import re
 from urllib.parse import unquote, urlsplit
@@ -9,6 +10,7 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
+from tests.js.acts import settle
 from tests.site.conftest import DESKTOP, NARROW, PHONE, ROOT, chapters, pages
 from tools.site_pages import SHORT
 
@@ -26,27 +28,15 @@ def is_picture(name):
     return name.endswith(PICTURES) or name.startswith("_images/")
 
 
+@functools.cache
 def soup(site, path):
+    """What a page consists of; to be looked at only."""
     return BeautifulSoup((site / path).read_text(encoding="utf-8"), "html.parser")
-
-
-def scroll_through(page):
-    """Bring every part of a page into view once, so that what waits for that starts."""
-    page.evaluate(
-        """async () => {
-            for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
-                scrollTo(0, y);
-                await new Promise(requestAnimationFrame);
-            }
-            await new Promise((done) => setTimeout(done, 200));
-        }"""
-    )
 
 
 @pytest.mark.parametrize("over", ["http", "file"])
 def test_a_page_makes_no_foreign_request_and_no_error(look, path, over):
     opened = look(path, over=over)
-    scroll_through(opened.page)
     own = urlsplit(opened.page.url)
     foreign = [
         url
@@ -91,7 +81,6 @@ def test_a_section_that_is_asked_for_is_marked(visit):
 def test_a_page_is_light(site, look, path):
     """A DigitReader's networks and a recorded training have budgets of their own; other pages do not ask for them."""
     opened = look(path)
-    scroll_through(opened.page)
     asked = {unquote(urlsplit(url).path).lstrip("/") for url in opened.requests if url.startswith("http")}
     sizes = {name: (site / name).stat().st_size for name in asked if not is_picture(name)}
     has_maths = opened.page.locator(".katex").count() > 0
@@ -103,10 +92,11 @@ def test_a_page_is_light(site, look, path):
     assert (networks > 0) == (opened.page.locator("[data-widget=reader]").count() > 0)
 
 
-def test_a_page_asks_for_little_before_it_is_scrolled(site, visit, path):
+def test_a_page_asks_for_little_before_it_is_scrolled(site, look, path):
     """As servers send it, compressed; networks for a reader in the first screen have a budget of their own."""
-    opened = visit(path, size=PHONE, wait="networkidle")
-    asked = {unquote(urlsplit(url).path).lstrip("/") for url in opened.requests if url.startswith("http")}
+    early = look(path, size=PHONE).early
+    asked = {unquote(urlsplit(url).path).lstrip("/") for url in early if url.startswith("http")}
+    assert path in asked
     text = (".html", ".css", ".js", ".svg", ".json")
     sizes = {name: (site / name).read_bytes() for name in asked if not name.startswith("_static/network-")}
     sizes = {name: len(gzip.compress(data) if name.endswith(text) else data) for name, data in sizes.items()}
@@ -114,22 +104,9 @@ def test_a_page_asks_for_little_before_it_is_scrolled(site, visit, path):
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_jumps_while_a_page_loads(visit, path, size):
+def test_nothing_jumps_while_a_page_loads(look, path, size):
     """Nor when its first widget comes to life."""
-    page = visit(path, size=size).page
-    scroll_through(page)
-    page.wait_for_function("[...document.querySelectorAll('.stn-widget')].slice(0, 1).every((one) => one.instrument)")
-    shifts = page.evaluate(
-        """() => new Promise((done) => {
-            const seen = [];
-            new PerformanceObserver((list) => seen.push(...list.getEntries()))
-                .observe({type: "layout-shift", buffered: true});
-            setTimeout(() => done(seen.filter((one) => !one.hadRecentInput).map((one) => ({
-                value: one.value,
-                nodes: one.sources.map((source) => source.node?.outerHTML?.slice(0, 80)),
-            }))), 100);
-        })"""
-    )
+    shifts = look(path, size=size).shifts
     assert sum(shift["value"] for shift in shifts) <= 0.1, shifts
 
 
@@ -137,7 +114,7 @@ def test_nothing_jumps_while_a_page_loads(visit, path, size):
 def test_a_page_does_not_scroll_sideways(look, path, size):
     page = look(path, size=PHONE).page
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    scroll_through(page)
+    settle(page)
     wide = page.evaluate(
         """() => {
             const clipped = (node) => {

@@ -36,9 +36,9 @@ def __dir__():
 
 
 def _register():
-    """Import the modules whose classes Keras has to know when it loads a model, or leave that for later.
+    """Import the modules whose classes Keras needs to load a model, or defer that.
 
-    While a module of the package is being imported, which is why Keras is, they cannot be: they need that module.
+    They can't be imported while another module of the package, which they need, is still being imported.
     """
     if "keras" in sys.modules and not _under_way():
         for name in ("layers", "optimizers"):
@@ -62,7 +62,7 @@ class _Package(types.ModuleType):
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Calls `_register` when Keras has been imported; to ask where Keras lies is not yet to import it."""
+    """Calls `_register` once Keras has been imported; looking up Keras's spec doesn't import it."""
 
     asked = False
 

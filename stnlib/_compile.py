@@ -25,8 +25,8 @@ def pays(*tensors):
 def compiled(function, *tensors, **options):
     """`function(*tensors, mode, **options)` compiled by XLA, with the bilinear core below as mode.
 
-    The value and the gradient with respect to each tensor are programs of their own: one that nobody asks for is
-    never run, and none has to keep in memory what another computes again in less time.
+    The value and the gradient with respect to each tensor are separate programs: a gradient that isn't needed is never
+    computed, and recomputing shared values takes less time than keeping them in memory.
     """
     value, gradients = _programs(function, len(tensors), tuple(options.items()))
 
@@ -129,7 +129,7 @@ def _places(x, y, shape, batch):
 
 
 def _part(x, size):
-    """How far a point lies past its first neighbour, from 0 to 1."""
+    """The distance of a point from its first neighbour, from 0 to 1."""
     x = tf.clip_by_value(x, -2, size + 1)
     return x - tf.floor(x)
 

@@ -94,7 +94,7 @@ def _mnist(candidates: list[Path]) -> Digits:
 
 
 def _candidates(data_dir: str | os.PathLike | None) -> list[Path]:
-    """List the places where mnist.npz may lie, best first; warn of a folder that was named and has none."""
+    """List the paths where mnist.npz may be, best first; warn of a given folder without it."""
     named = {"data_dir": data_dir, "STNLIB_DATA_DIR": os.environ.get("STNLIB_DATA_DIR")}
     paths = {argument: Path(folder).expanduser() / FILE for argument, folder in named.items() if folder}
     for argument, path in paths.items():

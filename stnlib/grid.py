@@ -99,7 +99,7 @@ def spline_weights(points, control_points=(4, 4)):
 
 
 def _kept(function):
-    """Cache a function of hashable arguments that gives arrays: the latest ones, up to KEPT_BYTES together."""
+    """Cache a function of hashable arguments that returns arrays: the latest results, up to KEPT_BYTES in total."""
     results = collections.OrderedDict()
 
     @functools.wraps(function)

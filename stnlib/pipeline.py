@@ -187,7 +187,7 @@ def _drawing(run, name, places, lit, words):
 
 
 def _card(key, place, run, lit):
-    """A card with its title, its picture and its line of words, at its place."""
+    """A card with its title, its picture and its line of text, at its position."""
     title, chapter, note = CARDS[key]
     state = "" if lit is None or key == "key" else "lit" if key in PARTS[lit] else "dim"
     x, y = place[0] * (CARD + GAP), place[1] * (HIGH + GAP)

@@ -183,7 +183,7 @@ def draw_grid(
 
 
 def _lines(x, y, every):
-    """Every so many rows of a grid."""
+    """Every n-th row of a grid."""
     return list(zip(x[::every], y[::every], strict=True))
 
 

@@ -17,9 +17,9 @@ def results(
 ) -> Iterator[tuple[Run, dict | BaseException | None]]:
     """Measure the runs on the workers of the scheduler at `address`; yields each with what came of it, as they end.
 
-    :Convention: `out` must be a folder that all workers see under the same path: results and checkpoints lie there,
-        so that a run goes on elsewhere from its last epoch when its worker dies. `measured(run, out)` does one run.
-    :Errors: SystemExit with one line where Dask is not installed or nobody answers.
+    :Convention: `out` must be a folder that all workers see under the same path. It holds results and checkpoints, so
+        another worker can resume a run from its last epoch when its worker dies. `measured(run, out)` does one run.
+    :Errors: SystemExit with one line if Dask is not installed or the scheduler doesn't answer.
     """
     try:
         from distributed import Client, as_completed

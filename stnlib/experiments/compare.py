@@ -73,7 +73,7 @@ def seed_ratio() -> float:
 def standard_error(row: dict) -> float:
     """The standard deviation of a measured error, in points: over test images and over seeds.
 
-    :Convention: a spread that is not known, after a single run say, is taken as `seed_ratio()` times the `binomial_sd`
+    :Convention: an unknown spread, as after a single run, is taken as `seed_ratio()` times the `binomial_sd`
         of such an error on `MEASURED_ON` images: more test images don't make networks of other seeds more alike.
     """
     borrowed = seed_ratio() * binomial_sd(row | {"test_images": MEASURED_ON})
@@ -111,7 +111,7 @@ def rule(row: dict, rival: dict) -> str:
 
 
 def as_published(row: dict) -> dict:
-    """The row that holds the published error in place of ours: so many seeds as its source took, on 10,000 images."""
+    """A row with the published error instead of ours, with the number of seeds of its source, on 10,000 images."""
     seeds = EXPERIMENTS[row["experiment"]].published_seeds
     theirs = {"mean": row["published"], "spread": None, "seeds": seeds, "test_images": 10_000, "wrong": []}
     return row | theirs

@@ -33,7 +33,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def save(path: Path, save_to: Callable[[Path], object]) -> None:
-    """Write a file that a library saves under a path of its own, in the same manner.
+    """Save a file by a library's own function, which takes a path, as safely as `write` does.
 
     Until it is complete the file lies in a hidden folder of its own beside the target, where no reader looks. What a
     killed process left there an hour ago or more is removed.
@@ -132,7 +132,7 @@ def provenance() -> dict:
 
 
 def device() -> str:
-    """Tell what computes, by where a new tensor lies.
+    """The kind of device that computes: that of a new tensor.
 
     >>> device() in ("cpu", "gpu")
     True

@@ -23,8 +23,8 @@ THREADS = 2  # that share a sum on TensorFlow: their number changes its last bit
 def measure(run: Run, source, out: Path, progress: bool = True) -> dict:
     """Train and test one run; write and return its record.
 
-    :Convention: `source` is what the experiment's procedure loads, the digits say; checkpoints lie in
-        `out/checkpoints`, networks in `out/networks`; the progress bar goes to stderr.
+    :Convention: `source` is what the experiment's procedure loads, such as the digits; checkpoints go to
+        `out/checkpoints`, networks to `out/networks`; the progress bar goes to stderr.
     """
     fix_threads()
     target = out / f"{run.name}.json"
@@ -75,13 +75,13 @@ def compiled(run: Run, source) -> keras.Model:
 def fix_threads() -> None:
     """Give TensorFlow's sums the same number of threads on every machine, unless the environment names another.
 
-    :Convention: it takes effect where TensorFlow has not computed anything yet, so in a process of its own.
+    :Convention: it takes effect only before TensorFlow has computed anything, so in a new process.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))
 
 
 def make_deterministic() -> None:
-    """Let the backend take only algorithms that give the same bits each time; TensorFlow has a switch for it."""
+    """Allow only deterministic algorithms, where the backend has a switch for that (TensorFlow)."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

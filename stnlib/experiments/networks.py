@@ -58,8 +58,8 @@ def sized(
 ) -> keras.Model:
     """Build a paper network of a given width: dense units for the FCN, filters of the first layer for the CNN.
 
-    :Convention: with a localization, so many transformers stand side by side in front of the classifier; on images
-        larger than a digit their output is halved.
+    :Convention: with a localization, one or several transformers stand side by side in front of the classifier; on
+        images larger than a digit their output is half the input's size.
 
     >>> from stnlib.distortions import DISTORTIONS
     >>> sized(DISTORTIONS["R"], None, 4, cnn_layers).output_shape

@@ -33,7 +33,7 @@ SHAPE = (28, 28, 1)
 class Plan:
     """A network of the page: its classifier, whether a transformer stands before it, and whether that learns first.
 
-    `stands_for` names the network that it can take the place of.
+    `stands_for` names the network that it can replace.
     """
 
     classifier: Callable[[], keras.Model]
@@ -130,7 +130,7 @@ def train(digits: Digits, epochs: int = EPOCHS, pose_epochs: int = POSE_EPOCHS) 
 
 
 def poser(transformer: SpatialTransformer, steps: int) -> keras.Model:
-    """Compile a transformer's localization and head, as a network from images to theta, for so many steps."""
+    """Compile a transformer's localization and head, as a network from images to theta, for a number of steps."""
     images = keras.Input(SHAPE)
     model = keras.Model(images, transformer.head(transformer.localization(images)))
     rate = keras.optimizers.schedules.CosineDecay(POSE_RATE, steps)
@@ -139,17 +139,17 @@ def poser(transformer: SpatialTransformer, steps: int) -> keras.Model:
 
 
 def compiled(model: keras.Model, steps: int, slowly: bool) -> keras.Model:
-    """Compile a network for so many steps with labels, a transformer that learned first at a tenth of the rate."""
+    """Compile a network for a number of steps; a transformer trained before learns at a tenth of the rate."""
     rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
     slow = SlowAdam(model.get_layer("transformer"), factor=SLOW, learning_rate=rate) if slowly else rate
     return training.compile(model, slow)
 
 
 def measure(model: keras.Model, digits: Digits) -> dict:
-    """Measure a network on the whole test set, upright and rotated either way.
+    """Measure a network on the entire test set, upright and rotated either way.
 
     :Convention: by degrees, counter-clockwise positive: `accuracy`, and with a transformer `corrected`, the median
-        share of the rotation that it takes back, compared with what it does to the same digit upright.
+        share of the rotation that it corrects, compared with what it does to the same digit upright.
     """
     transformer = next((layer for layer in model.layers if layer.name == "transformer"), None)
     found, upright = {"accuracy": {}, "corrected": {}}, None

@@ -47,7 +47,7 @@ class Classification:
         return keras.optimizers.Adam(self.rate())
 
     def begin_epoch(self, model: keras.Model, epoch: int) -> None:
-        """Prepare the network for an epoch: thaw a part of it, say."""
+        """Prepare the network for an epoch, for example by unfreezing a part of it."""
 
     def restore(self, model: keras.Model, epoch: int) -> None:
         """Bring the optimizer to the form that it had in an epoch, before its checkpoint is read."""

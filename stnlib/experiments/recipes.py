@@ -210,7 +210,7 @@ class Recipes(Classification):
 
 @keras.saving.register_keras_serializable(package="stnlib")
 class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """A cosine from `rate` to 0 over `steps`, of which `done` lie in the past.
+    """A cosine decay from `rate` to 0 over `steps`, of which `done` have been taken.
 
     >>> float(Later(1.0, steps=10, done=5)(0))
     0.5

@@ -109,7 +109,7 @@ def _test_sets_table(test_sets: dict[str, Rows], after: Callable[[dict], str]) -
 def layers_table(distortions: Sequence[str], epochs: int, folder: Path | None = None) -> str:
     """The layers of the paper's networks and their widths, affine where they have a transformer, as recorded.
 
-    Returns the text of a Markdown table: for each distortion and network the runs of so many epochs with seed 0.
+    Returns the text of a Markdown table: for each distortion and network the runs of this length with seed 0.
 
     >>> print(layers_table(["R"], 20, folder="a folder without results").splitlines()[0])
     | Test set | Network | Localization | Classifier | Parameters |
@@ -228,7 +228,7 @@ def errors_figure(test_sets: dict[str, Rows], width: float = 5.4, height: float 
 def draw_curves(ax: plt.Axes, rows: Rows, title: str) -> None:
     """Test error against the epoch, a line for each network: mean over the seeds, in a band from best to worst.
 
-    Of long runs the first three epochs may lie above the picture, so that the last ones can be told apart.
+    The first three epochs of long runs may lie above the figure, so that the last ones can be told apart.
     """
     settled = []
     for row in (row for row in rows if row["mean"] is not None):

@@ -54,7 +54,7 @@ class Run:
         return self.plan.model(self.model)
 
     def steps(self, digits: int) -> int:
-        """Count the steps of an epoch with so many training digits; the article adds a distorted copy of each.
+        """Count the steps of an epoch for a number of training digits; the article adds a distorted copy of each.
 
         >>> Run("article", "cnn", None, "article", seed=0, epochs=5).steps(60_000)
         3750

@@ -47,7 +47,7 @@ def row(cell: tuple, test: str, records: list[dict]) -> dict:
 
 
 def summary(kept: list[dict], test: str) -> dict:
-    """What the records of one cell and one budget say together."""
+    """Summarise the records of one cell and one budget."""
     first, errors = kept[0], [100 * record["error"][test] for record in kept]
     return {
         "mean": statistics.mean(errors),

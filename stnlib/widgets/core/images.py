@@ -19,7 +19,7 @@ def pixels(image):
 
     :Shapes: `(H, W)`, `(H, W, 1)` or `(H, W, 3)` array-likes (NumPy, Keras tensors, nested lists) of finite floats,
         booleans, or integers from 0 to 255.
-    :Convention: floats outside [0, 1] are kept; the widget then shows the whole range.
+    :Convention: floats outside [0, 1] are kept; the widget then shows the full range.
     :Errors: ValueError, one line, for anything else.
 
     >>> pixels([[0, 255], [128, 0]]).shape, pixels([[0.5]]).dtype.name

@@ -57,7 +57,7 @@ class _Bundle:
         self.parts, self.names, self.exports, self.open = [], {}, {}, []
 
     def entry(self, path):
-        """The whole text: all files that `path` needs, then `path` itself at the top level."""
+        """The complete text: all files that `path` needs, then `path` itself at the top level."""
         body = self.body(path)
         return "\n".join([*self.parts, body.strip()]) + "\n"
 

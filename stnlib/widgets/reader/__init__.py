@@ -38,7 +38,7 @@ def chosen_networks(value):
 
 
 def rows(names):
-    """The names that have a row of their own: a packaged network that stands in for another shares its row.
+    """The names that have their own row: a packaged network that replaces another shares its row.
 
     >>> rows(["CNN", "STN+CNN", "STN+CNN at once"])
     ['CNN', 'STN+CNN']
@@ -97,7 +97,7 @@ class DigitReader(Pictured):
 
     @traitlets.observe("wanted")
     def _send_networks(self, change):
-        """The page has asked for the networks: they are large, so nobody gets them unasked."""
+        """Send the networks, which are large, when the page asks for them."""
         self.networks = self._whole_networks()
 
     def _whole_networks(self):

@@ -7,6 +7,7 @@ import pytest
 
 from stnlib import datasets
 from stnlib.experiments import page
+from stnlib.widgets import DigitReader
 from stnlib.widgets.reader import networks
 from tests.packed import unpack
 
@@ -62,6 +63,30 @@ def test_the_record_is_that_of_the_packaged_weights():
         model = unpack(networks.packaged()[name], page.build(name))
         found = (model.predict(images, batch_size=1000, verbose=0).argmax(axis=1) == digits.y_test).mean()
         assert found == pytest.approx(record(name)["accuracy"]["60"], abs=5e-4)
+
+
+def test_on_chapter_1s_digit_the_fcn_fails_within_its_rotations_and_the_cnn_only_beyond():
+    two, angles = DigitReader().shown()[None] / 255, np.arange(-180, 181, 5)
+    images = np.concatenate([page.rotated(two.astype("float32"), degrees) for degrees in angles])
+    wrong = {
+        name: set(angles[unpack(networks.packaged()[name], page.build(name)).predict(images, verbose=0).argmax(1) != 2])
+        for name in ("FCN", "CNN")
+    }
+    assert sum(abs(degrees) < page.ROTATION for degrees in wrong["FCN"]) > 3
+    assert wrong["CNN"] and all(abs(degrees) > page.ROTATION for degrees in wrong["CNN"])
+    assert wrong["FCN"] & wrong["CNN"]
+
+
+def test_the_fcn_does_no_better_on_its_own_training_digits():
+    """A tenth of MNIST's training set, rotated: the network doesn't fit what it was trained on."""
+    try:
+        digits = datasets.load("mnist")
+    except (OSError, ValueError):
+        pytest.skip("MNIST is not at hand: set STNLIB_DATA_DIR")
+    model = unpack(networks.packaged()["FCN"], page.build("FCN"))
+    images = page.rotated(digits.x_train[:6000], 45)
+    found = (model.predict(images, batch_size=1000, verbose=0).argmax(axis=1) == digits.y_train[:6000]).mean()
+    assert found == pytest.approx(record("FCN")["accuracy"]["45"], abs=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import keras
 
 from stnlib import _checks
 
-MODULES = ("stnlib.grid", "stnlib.sampling")
+MODULES = ("stnlib.grid", "stnlib.sampling")  # they import this one, so a saved model's function is found by its name
 
 
 @keras.saving.register_keras_serializable(package="stnlib")

@@ -12,7 +12,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from stnlib import _checks, _matrices
-from stnlib.conventions import (
+from stnlib._conventions import (
     theta_from_keras,
     theta_from_opencv,
     theta_from_scipy,

@@ -128,7 +128,7 @@ class TestWhatRunsAgain:
             text = script.read_text(encoding="utf-8")
             book = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
             files = {path.relative_to(ROOT).as_posix() for path in library.files(chapter_keys.code(book))}
-            assert {"requirements.txt", "stnlib/__init__.py", "stnlib/datasets.py"} <= files
+            assert {"requirements.txt", "stnlib/__init__.py"} <= files
             assert any(file.endswith(".css") for file in files) == ("stnlib.widgets" in text), script
             assert "results/README.md" not in files
 

@@ -83,8 +83,9 @@ def test_list_of_everything():
     listed = runs.everything()
     names = [run.name for run in listed]
     assert len(set(names)) == len(names)
-    measured_by_the_paper = [run for run in listed if run.experiment != "recipes"]
-    assert len(measured_by_the_paper) == 3 * (2 * 7 + 4 * (2 + 2 * 3) + 4 + 4 + 4 + 4 * 2)
+    of_the_paper = [run for run in listed if run.experiment == "paper"]
+    assert len(of_the_paper) == 3 * 4 * (2 + 2 * 3)  # seeds; families; networks without and with three transforms
+    assert {run.experiment for run in listed} == set(EXPERIMENTS)
     assert [run.seed for run in listed] == sorted(run.seed for run in listed)
     first = [run for run in listed if run.seed == 0]
     usual = [run.transform in (None, "affine") for run in first]
@@ -116,6 +117,8 @@ def test_the_protocol_is_the_papers(digits):
 def test_nothing_fits():
     with pytest.raises(ValueError, match="no run fits"):
         runs.select("paper", model="fcn", transform="tps")
+    with pytest.raises(ValueError, match=r"experiment: expected one of 'article', .* got 'papers'"):
+        runs.select("papers")
 
 
 CHECKSUMS = {
@@ -129,6 +132,10 @@ CHECKSUMS = {
     "clutter": "17f63a4a67a972ca901a8f17cd0b42ae42f7916ae052cbc4190d43b8e2a8d3b3",
     "addition": "02ff4fdb8f2d1761f90bc787c9c071a36c68bc3cffe153a3fba4d7e44726157c",
 }
+
+
+def test_every_distortion_has_its_checksum():
+    assert set(CHECKSUMS) == set(DISTORTIONS)
 
 
 @pytest.mark.parametrize("distortion", CHECKSUMS)

@@ -1,7 +1,10 @@
 """What an import costs, and that Keras knows the library's classes in whatever order the two are imported."""
 
+import ast
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -23,6 +26,26 @@ def run(program):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.mark.repository
+def test_imports_go_one_way():
+    """In the order that CONTRIBUTING gives, which names every module; the private ones serve them all."""
+    root = Path(__file__).resolve().parent.parent
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    order = re.findall(r"\w+", re.search(r"Imports go one way, in this order: ([\w\s,|]+)\.", text)[1])
+    package = root / "stnlib"
+    paths = [path for path in package.rglob("*.py") if not path.relative_to(package).parts[0].startswith("_")]
+    homes = {path: path.relative_to(package).parts[0].removesuffix(".py") for path in paths}
+    assert sorted(order) == sorted(set(homes.values()))
+    for path, home in homes.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "stnlib":
+                inner = node.module.split(".")[1:2] or [alias.name for alias in node.names]
+                back = [
+                    name for name in inner if not name.startswith("_") and name not in order[: order.index(home) + 1]
+                ]
+                assert back == [], f"{path.relative_to(root)} imports {', '.join(back)}"
 
 
 @pytest.mark.repository

@@ -12,6 +12,7 @@ from stnlib.distortions import DISTORTIONS, Distortion
 from stnlib.experiments import networks, published
 from stnlib.experiments.procedures import AsPublished, Classification
 from stnlib.experiments.recipes import Recipe, Recipes
+from stnlib.models import cnn, fcn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +117,8 @@ class Experiment:
         return self.published.get((model, transform, distortion, test))
 
 
-_FCN = functools.partial(networks.article, networks.models.fcn)
-_CNN = functools.partial(networks.article, networks.models.cnn)
+_FCN = functools.partial(networks.article, fcn)
+_CNN = functools.partial(networks.article, cnn)
 _STN_FCN = functools.partial(networks.article_stn, "fcn")
 _STN_CNN = functools.partial(networks.article_stn, "cnn")
 ARTICLE = (

@@ -418,7 +418,8 @@ def tracking(transform: str, theta: np.ndarray, corners: np.ndarray, aspect: flo
 
     :Convention: `corrected` is the share of the truth's spread over images that is taken away, `rotation_corrected`
         that of its rotation, `correlations` those of the six affine entries with the truth. A map that is off in the
-        same way for all images counts as right. Nothing is told of a theta that is not finite.
+        same way for all images counts as right. Nothing is told of a theta that is not finite. `stnlib.health` measures
+        the sampling points themselves; here, affine maps fitted to them are compared, so that all transforms can be.
 
     >>> corners = poses.CORNERS * np.array([0.4, 0.5, 0.6])[:, None, None]
     >>> round(tracking("affine", fitting.from_corners(corners, transform="affine"), corners)["corrected"], 3)

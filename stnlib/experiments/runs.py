@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from stnlib import _checks
 from stnlib.experiments.catalog import EXPERIMENTS, Experiment, Model
 
 
@@ -94,7 +95,7 @@ def select(
     >>> [run.name for run in select("paper", "st_fcn", "tps", "E", 0)]
     ['paper-E-st_fcn-tps-80-epochs-seed-0']
     """
-    plan, seed = EXPERIMENTS[experiment], seed or 0
+    plan, seed = EXPERIMENTS[_checks.choice(experiment, "experiment", EXPERIMENTS)], seed or 0
     chosen = [
         Run(experiment, m, t, d, seed, epochs or plan.planned_epochs(m), plan.dataset(d, dataset), train_size)
         for _, m, t, d in plan.cells()

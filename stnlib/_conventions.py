@@ -2,7 +2,7 @@
 
 stnlib's theta maps output to input in normalised coordinates, (x, y), and its meaning depends on `align_corners`.
 The others work in pixels, with pixel centres at integers. Sizes are (height, width); `output_size=None`: the input's.
-Import these from `stnlib.transforms`.
+`stnlib.transforms` exports them.
 """
 
 from typing import Any

@@ -34,6 +34,12 @@ def soup(site, path):
     return BeautifulSoup((site / path).read_text(encoding="utf-8"), "html.parser")
 
 
+@functools.cache
+def anchors(site, path):
+    """The ids of a page, to which links may lead."""
+    return {node["id"] for node in soup(site, path).find_all(id=True)}
+
+
 @pytest.mark.parametrize("over", ["http", "file"])
 def test_a_page_makes_no_foreign_request_and_no_error(look, path, over):
     opened = look(path, over=over)
@@ -242,7 +248,6 @@ def test_every_page_has_a_title_a_description_and_one_heading(site, path):
 
 
 def test_internal_links_lead_somewhere(site, path):
-    ids = {}
     for link in soup(site, path).select("a[href], link[href], script[src], img[src]"):
         target = urlsplit(link.get("href") or link.get("src"))
         if target.scheme or target.netloc:
@@ -250,9 +255,7 @@ def test_internal_links_lead_somewhere(site, path):
         file = ((site / path).parent / unquote(target.path)).resolve() if target.path else site / path
         assert file.is_file(), link
         if target.fragment and file.suffix == ".html":
-            if file not in ids:
-                ids[file] = {node["id"] for node in soup(site, file.relative_to(site)).select("[id]")}
-            assert unquote(target.fragment) in ids[file], link
+            assert unquote(target.fragment) in anchors(site, file.relative_to(site).as_posix()), link
 
 
 def colab_links(site, path):

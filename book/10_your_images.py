@@ -326,7 +326,8 @@ figure = plotting.strip(distortions.warp(shown, transformer.theta(shown).numpy()
 # %%
 def growing(strength, rng):
     eased = distortions.ease(train.images, train.corners, strength)
-    draws = rng.uniform([0.9, -0.1, -0.1, -0.1], [1.1, 0.1, 0.1, 0.1], (len(eased), 4))
+    low, high = [0.9, -0.1, -0.1, -0.1], [1.1, 0.1, 0.1, 0.1]  # s, angle, tx, ty
+    draws = rng.uniform(low, high, (len(eased), 4))
     little = transforms.matrix("similarity", draws.astype("float32"), aspect=ASPECT)
     little = little.numpy().reshape(-1, 6)
     moved = distortions.warp(eased, little, padding_mode="border")

@@ -1,5 +1,6 @@
 """Where do I add X? One record: what is added to a table is served wherever the table is, as CONTRIBUTING.md says."""
 
+import dataclasses
 import itertools
 
 import keras
@@ -10,6 +11,8 @@ from keras import ops
 import stnlib
 from stnlib import distortions, fitting, sampling, transforms
 from stnlib.distortions import Distortion
+from stnlib.experiments import __main__, listing, runs
+from stnlib.experiments.catalog import EXPERIMENTS
 from stnlib.health import health
 from stnlib.sampling import Mode, Padding
 from stnlib.transforms import Transform
@@ -140,6 +143,16 @@ def test_a_distortion_is_one_record(monkeypatch):
     found = distortions.distort(images, "left")
     np.testing.assert_allclose(found.images[:, :, :27], images[:, :, 1:], atol=1e-5)
     np.testing.assert_allclose(distortions.mixed(images, [0, 1], 1, name="left")[0].sum(), images.sum() * 2, rtol=0.1)
+
+
+def test_an_experiment_is_one_record(monkeypatch, tmp_path, capsys):
+    small = dataclasses.replace(EXPERIMENTS["clutter"], name="toy", distortions=("R",), published={}, epochs=2)
+    monkeypatch.setitem(EXPERIMENTS, "toy", small)
+    assert {run.model for run in runs.everything() if run.experiment == "toy"} == {model.name for model in small.models}
+    __main__.main(["plan", "toy", "--seed", "1", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "python -m stnlib.experiments toy --model cnn --distortion R --epochs 2 --seed 1" in printed
+    assert "toy" in listing.text(tmp_path)
 
 
 LEFT = np.array([[1, 0, 2 / 28, 0, 1, 0]])  # one pixel

@@ -106,7 +106,7 @@ class Visit:
         listen(self.page, "console", lambda line: line.type == "error" and self.errors.append(line.text))
 
     def explore(self):
-        """Bring every part of the page into view once, so that what waits for that starts, its first widget too."""
+        """Bring every part of the page into view once, and each widget until it is there with all that it asks for."""
         self.early = list(self.requests)
         self.page.evaluate(
             """async () => {
@@ -118,7 +118,13 @@ class Visit:
             }"""
         )
         self.page.wait_for_function(
-            "[...document.querySelectorAll('.stn-widget')].slice(0, 1).every((one) => one.instrument)"
+            """() => {
+                const shown = [...document.querySelectorAll(".stn-widget")].filter((one) => one.checkVisibility());
+                const waits = ({instrument}) => !instrument || Array.isArray(instrument.model.get("networks"));
+                const late = shown.find(waits);
+                late?.scrollIntoView();
+                return !late;
+            }"""
         )
         self.shifts = self.page.evaluate(SHIFTS)
 

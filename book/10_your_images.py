@@ -224,7 +224,7 @@ def network(features="tanh", padding_mode="border"):
 #
 # ## The usual way fails
 #
-# First the usual set-up: ReLU features, zeros around the image, Adam with its default rate for everything.
+# First the usual set-up: ReLU features, zeros around the image, Adam with its default rate for everything, held constant.
 
 # %%
 training.set_seed(SEED)
@@ -239,7 +239,7 @@ assert health(usual, test.images, truth)[0].state in ("asleep", "dead features",
 figure = before_after(usual.get_layer("transformer"))
 
 # %% [markdown]
-# Until the reader works, $\theta$'s gradient is mostly noise. Adam divides a gradient by its own size, so noise moves
+# The recipe below differs in several of these at once, so this page doesn't show what each contributes. Until the reader works, $\theta$'s gradient is mostly noise. Adam divides a gradient by its own size, so noise moves
 # $\theta$ as fast as a signal would. Either the steps cancel and $\theta$ stays where it is, or it leaves the image,
 # where all is zero and no gradient leads back. Meanwhile ReLU features may die: they are zero for every image, and
 # $\theta$ is the same for every image. Accuracy shows none of this; `health` does.
@@ -296,7 +296,7 @@ share = {name: [training.accuracy(model, test.images, test.labels, whole) for wh
 rows = [(name, "–" if model is alone else health(model, test.images, truth)[0].state, f"{model.count_params():,}",
          *(f"{value:.3f}" for value in share[name])) for name, model in trained.items()]
 Markdown(plotting.markdown_table(("Network", "State", "Weights", "Symbols right", "Images right"), rows, words=2)
-         + f"\n\n{EPOCHS} epochs each; guessing gets {1 / len(train.symbols):.3f} of the symbols.")
+         + f"\n\n{EPOCHS} epochs each, and before them {POSE_EPOCHS} on poses for the last network; guessing gets {1 / len(train.symbols):.3f} of the symbols.")
 
 # %% tags=["claim"]
 assert share["transformer, poses first"][0] > 0.6

@@ -282,7 +282,8 @@ report = examine(framed, "outside zoom", (x_test - mean) / std)
 # itself.
 #
 # **Fix.** Leave the background at 0, as the working network does: its zoom is below 1. If your images come normalised,
-# repeat the border, so that there is no frame. The window then gets smaller:
+# repeat the border, so that there is no frame. The window then gets smaller, though not as small as that of the working
+# network:
 
 # %%
 border = train(build(padding_mode="border"), (x - mean) / std)
@@ -291,7 +292,7 @@ fixed_report = examine(border, "outside zoom", (x_test - mean) / std)
 # %% tags=["claim"]
 assert report.zoom > max(1, 1.2 * fixed_report.zoom) and health(working, x_test)[0].zoom < 0.8
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With normalised images and zero padding the transformer zooms out and shows a frame. Fixed: the working network, whose background is 0. Drawn brighter than they are, so that the frame can be seen.", "name": "fig-11-background"}, "image": {"alt": "Three rows of five digits. In the second each digit is small, inside a tilted grey frame; in the third the digits are larger and there is no frame."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "With normalised images and zero padding the transformer zooms out and shows a frame. Fixed: the working network, whose background is 0 (not the one with the border). Drawn brighter than they are, so that the frame can be seen.", "name": "fig-11-background"}, "image": {"alt": "Three rows of five digits. In the second each digit is small, inside a tilted grey frame; in the third the digits are larger and there is no frame."}}
 shrunk = np.clip(output(framed, (five - mean) / std) * std + mean, 0, 1)
 figure = compare(np.sqrt(shrunk), np.sqrt(output(working)), np.sqrt(five))
 
@@ -397,7 +398,7 @@ fixed_report = examine(train(upright, x_90), "correlation rotation", *test_90)
 # %% tags=["claim"]
 assert report.rotation < 0.5 * fixed_report.rotation and fixed_report.state == "working"
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rotations up to 90 degrees are not learned from labels. Fixed: the same network, which learned the poses first, turns most digits upright. Drawn is one digit of each of five classes, rotated by 45 to 75 degrees: that with the median error after the fix.", "name": "fig-11-ninety"}, "image": {"alt": "Three rows of five digits. In the first they lie nearly on their sides; in the second they are centred and still lie; in the third they are upright or nearly so."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rotations up to 90 degrees are not learned from labels. Fixed: the same network, which learned the poses first, rotates most digits towards upright. Drawn is one digit of each of five classes, rotated by 45 to 75 degrees: that with the median error after the fix.", "name": "fig-11-ninety"}, "image": {"alt": "Three rows of five digits. In the first they lie nearly on their sides; in the second they are centred and still lie; in the third they are upright or nearly so."}}
 degrees = np.abs(np.degrees(np.arctan2(test_90[1][:, 3], test_90[1][:, 0])))
 error = np.abs(upright.get_layer("transformer").theta(test_90[0]) - test_90[1]).mean(axis=1)
 
@@ -492,7 +493,7 @@ report = examine(
 
 # %% tags=["hide-input"]
 double = enlarged((56, 56))
-fixed_report = examine(double, "zoom", striped(x_test[:64]), theta_test[:64], labels=None)
+fixed_report = examine(double, "stride", striped(x_test[:64]), theta_test[:64], labels=None)
 
 # %% tags=["claim"]
 assert report.state == "aliased" and fixed_report.state == "working"

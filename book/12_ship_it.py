@@ -190,7 +190,7 @@ assert dynamic["kept"] > split_int8["kept"] and dynamic["bytes"] < exported["res
 
 # %% [markdown]
 # In float32 the difference is rounding. **Try dynamic range first**: it stores weights in 8 bits and computes
-# activations in floating point. Here that gives a third of the size, the shortest time, and almost all characters as
+# activations in floating point. Here that gives a third of the size, a shorter time, and almost all characters as
 # before. Time depends on the device, so measure it on yours. (Keras's is that of `predict_on_batch`, which is made for
 # large batches.)
 #
@@ -261,8 +261,8 @@ assert first == second > 1 and product.startswith("mul") and total.startswith("a
 #
 # Some accelerators run 8-bit activations only. For those, split the model into three files, which the phone runs one
 # after the other: the convolutions, nearly all the work, in 8 bits; the head, the grid and the sampler between them in
-# float32. On the plates that is slower than dynamic range, no smaller, and keeps fewer characters, so split only for
-# hardware that needs it. The folded code also works for chapter 10's model, with its `Rescaling` in front. For our
+# float32. On the plates that is no faster than dynamic range, no smaller, and keeps fewer characters, so split only
+# for hardware that needs it. The folded code also works for chapter 10's model, with its `Rescaling` in front. For our
 # digits:
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the code that splits the model"}
@@ -334,14 +334,15 @@ deployed = keras.models.load_model(WORK / "reader.keras")
 batches = np.split(canvas_test, 12)
 batches[6:] = [np.rot90(batch, axes=(1, 2)) for batch in batches[6:]]
 watched = [training.health(deployed, batch)[0] for batch in batches]
-print(watched[0], watched[-1], sep="\n")
+for report in watched[0], watched[-1]:
+    print(f"{report}, away {report.away:.3f}")
 
 # %% [markdown]
 # The verdict is `working` in both lines: $\theta$ still differs from image to image, and without the true $\theta$
 # `health` can't tell that it is wrong. So compare the numbers with those from before deployment. Take each measure's
 # mean and standard deviation over batches of other test digits, and raise the alarm when a measure leaves its band
-# ({numref}`fig-12-drift`). Which measures move depends on the change, so watch several. `away`, which the line does not
-# show, is how far the mean window lies from the whole image.
+# ({numref}`fig-12-drift`). Which measures move depends on the change, so watch several. Here it is `away`: how far
+# the mean window lies from the whole image.
 
 # %%
 digits_before = np.resize(data.x_test[1::2], (1536, 28, 28, 1))

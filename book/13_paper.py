@@ -96,7 +96,7 @@ assert abs(second[0] - second[1]) < 0.05
 #
 # - say which of the paper's results came out again, and which didn't;
 # - say what has to be equal before you compare two networks;
-# - read the three tables: the article's networks, the paper's distortions, clutter and addition;
+# - read the tables: the article's networks, the paper's distortions, clutter and addition;
 # - explain how one sentence of a paper can be read in two ways, and what that does to its numbers.
 #
 # ## The test images
@@ -131,8 +131,8 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 # - **Steps**: the same number, the same batches, the same learning rate schedule.
 # - **Size**: for the paper's tables a function chooses the widths so that each network has 400,000 parameters, within
 #   a tenth. For the article's networks there are two controls, below.
-# - **Seeds**: three for the article's networks, mostly one for the paper's. There, ignore differences of a few tenths of
-#   a point.
+# - **Seeds**: three for the article's networks, one for most of the paper's. There, ignore differences of a few tenths
+#   of a point.
 #
 # The appendix {doc}`how_to_compare` shows each of these on two small networks, and where the standard errors come
 # from.
@@ -203,7 +203,7 @@ assert by_name["stn_fcn"]["parameters"] > 3 * by_name["cnn"]["parameters"]
 #
 # In each column the FCN has the highest error and an ST-CNN the lowest. Between them lie the CNN and the ST-FCNs. On E
 # the CNN's error is clearly lower than the ST-FCNs', on R clearly lower than that of the affine one. On RTS it is
-# higher, and only just clearly so. On P the differences are too small for one seed. FCN and affine ST-FCN have three
+# higher than the ST-FCNs', just past the limit for two of them. On P the differences are too small for one seed. FCN and affine ST-FCN have three
 # seeds on R and RTS.
 
 # %% tags=["hide-input"]
@@ -222,7 +222,7 @@ beside = {family: [compare.verdict(rows[1], row) for row in rows[2:5]] for famil
 assert set(beside["E"]) == {"lower"} and set(beside["P"]) == {"unclear"} and beside["R"] == ["lower", "unclear", "unclear"]
 assert {(family, row["model"], row["transform"]) for family, rows in short.items() for row in rows if row["seeds"] == 3} == {
     (family, *network) for family in ("R", "RTS") for network in (("fcn", None), ("st_fcn", "affine"))}
-assert set(beside["RTS"]) == {"higher", "unclear"} and all(row["mean"] < short["RTS"][1]["mean"] for row in short["RTS"][2:5])
+assert sorted(beside["RTS"]) == ["higher", "higher", "unclear"] and all(row["mean"] < short["RTS"][1]["mean"] for row in short["RTS"][2:5])
 
 # %% [markdown]
 # Twenty epochs are 3% of the paper's steps. So where an ST-CNN beats the CNN here, it may only learn *faster*. In the
@@ -260,10 +260,12 @@ at_or_below = [r for rs in families.values() for r in rs if r["mean"] <= r["publ
 with_st = [r for r in at_or_below if r["transform"]]
 assert (len(at_or_below), len(with_st), sum(r["distortion"] == "E" for r in with_st)) == (10, 7, 6)
 assert min(longer.values()) > 0.5 and max(longer.values()) < 0.8
+visible = [compare.clear_from(row, compare.as_published(row)) for row in families["R"]]
+assert min(visible) > 0.3 and max(visible) < 0.55
 
 # %% [markdown]
-# On R our errors can't be told apart from the paper's. That doesn't prove that they agree: single runs can't show a
-# difference of a third of a point. On E all are clearly lower, on P all clearly higher. If short training were the only
+# On R these errors can't be told apart from the paper's. That doesn't prove that they agree: these runs can't show a
+# difference of less than 0.3 to 0.5 points. On E all are clearly lower, on P all clearly higher. If short training were the only
 # reason, none would be lower. The test images may differ, too, and for P we can check.
 
 # %% tags=["hide-input"]
@@ -345,11 +347,11 @@ assert {of_test["cnn"]["epochs"] for of_test in both_tests.values()} == {20}
 # |---|---|---|
 # | optimizer | SGD, rate 0.01, divided by 10 every 50,000 steps | Adam, rate 0.001, cosine decay to 0 |
 # | length | 150,000 steps of 256 images | 20 or 80 epochs, 3% or 13% of that |
-# | seeds | mean of three | one |
+# | seeds | mean of three | one, here and there three |
 # | normalization | none | batch normalization in the CNN classifiers |
 # | CNN | 9×9, 7×7, one dense layer | padding `same` in the 7×7, twice the filters there, one more dense layer |
 #
-# Adam and batch normalization make short training go further. We did not measure either one's effect.
+# Adam and batch normalization were chosen for short training. We did not measure either one's effect.
 #
 # The experiment `protocol` trains the dense networks as the paper did, for as many images as its 150,000 steps of 256.
 # A run takes an hour or more of a processor core.
@@ -360,6 +362,15 @@ if any(row["seeds"] for rows in protocol.values() for row in rows):
     display(Markdown("**Trained as the paper did. Our error in %, *the paper's in italics***\n\n"
                      + report.verdicts_table(protocol)
                      + "\n\n▲ clearly above the paper's, ▼ clearly below, ○ not distinguishable"))
+    whole, ours = protocol["R"][0], families["R"][0]
+    display(Markdown(f"The FCN on R is the only long run so far. Its error, {whole['mean']:.1f}%, is clearly above the "
+                     f"paper's {whole['published']}% and also above that of our {ours['epochs']} epochs with Adam, "
+                     f"{ours['mean']:.1f}%. So at least here, more steps alone don't close the gap; our description of the "
+                     "protocol, or of R, may lack something."))
+
+# %% tags=["claim"]
+assert [(name, row["model"]) for name, rows in protocol.items() for row in rows if row["seeds"]] == [("R", "fcn")]
+assert compare.verdict(whole, compare.as_published(whole)) == "higher" == compare.verdict(whole, ours)
 
 # %% [markdown]
 # :::{admonition} Details: choices that the descriptions leave open
@@ -381,8 +392,8 @@ if any(row["seeds"] for rows in protocol.values() for row in rows):
 #
 # ## Recap
 #
-# 1. **What came out again**: a transformer lowers the error in every comparison, two beat one in the addition, and the
-#    article's ranking. What didn't: the errors themselves, higher on P and lower on E.
+# 1. **What came out again**: the error is lower with a transformer in every comparison, and clearly so but for some on R
+#    and E; two beat one in the addition; and the article's ranking. What didn't: the errors themselves, higher on P and lower on E.
 # 2. **Equal**: data, steps, size, seeds. Where both can't be matched, add a control network for each: as many
 #    parameters, more training.
 # 3. **Tables**: with one seed, a few tenths of a point mean nothing. A CNN already copes with much of the distortion,

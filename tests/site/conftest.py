@@ -106,7 +106,7 @@ class Visit:
         listen(self.page, "console", lambda line: line.type == "error" and self.errors.append(line.text))
 
     def explore(self):
-        """Bring every part of the page into view once, and each widget until it is there with all that it asks for."""
+        """Bring every part of the page into view once, pictures and widgets until all that they ask for has come."""
         self.early = list(self.requests)
         self.page.evaluate(
             """async () => {
@@ -114,14 +114,14 @@ class Visit:
                     scrollTo(0, y);
                     await new Promise(requestAnimationFrame);
                 }
-                await new Promise((done) => setTimeout(done, 200));
             }"""
         )
         self.page.wait_for_function(
             """() => {
                 const shown = [...document.querySelectorAll(".stn-widget")].filter((one) => one.checkVisibility());
                 const waits = ({instrument}) => !instrument || Array.isArray(instrument.model.get("networks"));
-                const late = shown.find(waits);
+                const pictures = [...document.images].filter((one) => one.checkVisibility());
+                const late = shown.find(waits) ?? pictures.find((one) => !one.complete);
                 late?.scrollIntoView();
                 return !late;
             }"""

@@ -335,7 +335,7 @@ batches = np.split(canvas_test, 12)
 batches[6:] = [np.rot90(batch, axes=(1, 2)) for batch in batches[6:]]
 watched = [training.health(deployed, batch)[0] for batch in batches]
 for report in watched[0], watched[-1]:
-    print(f"{report.state}: zoom {report.zoom:.3f}, spread {report.spread:.3f}, away {report.away:.3f}")
+    print(f"{report.state}: zoom {report.zoom:.2f}, away {report.away:.3f}")
 
 # %% [markdown]
 # The verdict is `working` in both lines: $\theta$ still differs from image to image, and without the true $\theta$

@@ -65,15 +65,16 @@ def test_the_record_is_that_of_the_packaged_weights():
         assert found == pytest.approx(record(name)["accuracy"]["60"], abs=5e-4)
 
 
-def test_on_chapter_1s_digit_the_fcn_fails_within_its_rotations_and_the_cnn_only_beyond():
+def test_on_the_readers_2_the_fcn_fails_within_its_rotations_and_the_others_from_labels_only_beyond():
     two, angles = DigitReader().shown()[None] / 255, np.arange(-180, 181, 5)
     images = np.concatenate([page.rotated(two.astype("float32"), degrees) for degrees in angles])
     wrong = {
         name: set(angles[unpack(networks.packaged()[name], page.build(name)).predict(images, verbose=0).argmax(1) != 2])
-        for name in ("FCN", "CNN")
+        for name in ("FCN", "CNN", "STN+CNN at once")
     }
     assert sum(abs(degrees) < page.ROTATION for degrees in wrong["FCN"]) > 3
-    assert wrong["CNN"] and all(abs(degrees) > page.ROTATION for degrees in wrong["CNN"])
+    for name in ("CNN", "STN+CNN at once"):
+        assert wrong[name] and all(abs(degrees) > page.ROTATION for degrees in wrong[name]), name
     assert wrong["FCN"] & wrong["CNN"]
 
 

@@ -209,13 +209,8 @@ def nearest(images, x, y):
     return ops.where(ops.isnan(place), place, read(images, column, row))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Nearest sampling shows pixels as blocks, bilinear sampling interpolates smoothly. A digit, and its middle read at 112 × 112 points, rotated by 20°.", "name": "fig-05-modes"}, "image": {"alt": "A small digit, and the same digit rotated and enlarged in two ways: nearest shows jagged blocks, bilinear shows soft edges."}}
+# %% tags=["hide-input"]
 assert np.array_equal(read_at(U, *random, core=nearest), loop(U, *random, box))
-data = datasets.load()
-digit = data.x_train[data.y_train == 2][:1]
-enlarged = affine_grid([[0.66, -0.24, 0, 0.24, 0.66, 0]], (112, 112))
-readings = [grid_sample(digit, enlarged, mode=mode)[0] for mode in ("nearest", "bilinear")]
-fig = plotting.strip([digit[0], *readings], ["input", "nearest", "bilinear"], size=1.8, frame=True)
 
 # %% [markdown]
 # ## The gradient
@@ -320,6 +315,10 @@ fig.tight_layout()
 #
 # A 2 was shifted, and gradient descent on $\theta_{13}$ and $\theta_{23}$ has to bring it back. The loss is the squared
 # difference from the original; the other four numbers stay at the identity.
+#
+# The descent starts at the identity, with all points on pixel centres. There (7) is *not* the sampler's gradient: the tent
+# has a kink, and (7) would count only the pixel under the point. `bilinear` takes the slope on one side of the centre
+# instead, which is good enough to learn from.
 
 # %%
 def descend(shifted, loss_of, rate, steps=40, mode="bilinear"):
@@ -335,7 +334,12 @@ def descend(shifted, loss_of, rate, steps=40, mode="bilinear"):
     return losses, theta.numpy()
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Bilinear sampling brings the digit back, nearest sampling never moves it, and from too far away the descent gets stuck. The orange outline is the original 2, the pictures are the output. First three: shifted by 2.1 pixels, then after 40 steps with each sampler; last two: shifted by 4.9 and 2.8 pixels, then after 40 steps.", "name": "fig-05-descent"}, "image": {"alt": "Five pictures of a 2, each with the outline of the original. Shifted a little: beside the outline. After descent with nearest: still there. With bilinear: on the outline. Shifted further: well beside the outline. After descent with bilinear: still beside it."}}
+# %% tags=["claim"]
+at_centre = autodiff(bilinear, U, 1, 1)
+assert np.isclose(at_centre[1], U[1, 2] - U[1, 1]) and np.isclose(at_centre[2], U[2, 1] - U[1, 1])
+assert dV_dx(U, 1, 1) == dV_dy(U, 1, 1) == U[1, 1]
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "With bilinear sampling the 2 moves back onto its outline (orange), with nearest sampling it never moves. Left: the 2, shifted by 2.1 pixels, and the output after 40 steps with each sampler. Right: the 2, shifted by 4.9 pixels to the left and 2.8 up. From so far away, bilinear sampling doesn't bring it back, either.", "name": "fig-05-descent"}, "image": {"alt": "Five pictures of a 2, each with the outline of the original. Shifted a little: beside the outline. After descent with nearest: still there. With bilinear: on the outline. Shifted further: well beside the outline. After descent with bilinear: still beside it."}}
 def shifted_by(images, x, y):
     theta = [[1.0, 0, x, 0, 1, y]] * len(images)
     return grid_sample(images, affine_grid(theta, (28, 28)))
@@ -345,23 +349,24 @@ def difference_from_digit(output):
     return tf.reduce_mean((output - digit) ** 2)
 
 
+data = datasets.load()
+digit = data.x_train[data.y_train == 2][:1]
 near, far = shifted_by(digit, 0.15, 0), shifted_by(digit, 0.35, 0.2)
-remains, panels = {}, {"shifted": near}
+remains, panels = {}, [("shifted", near)]
 for name, start, mode in (("nearest", near, "nearest"), ("bilinear", near, "bilinear"), ("from far", far, "bilinear")):
     losses, found = descend(start, difference_from_digit, 0.06, mode=mode)
     remains[name] = losses[-1] / losses[0]
-    panels |= {"shifted far": far} if name == "from far" else {}
-    panels[name] = grid_sample(start, affine_grid(found, (28, 28)), mode=mode)
-fig = plotting.strip([np.asarray(panel)[0] for panel in panels.values()], list(panels), size=1.25)
+    panels += [("shifted far", far)] if name == "from far" else []
+    panels.append((f"40 steps,\n{mode}", grid_sample(start, affine_grid(found, (28, 28)), mode=mode)))
+fig = plotting.strip([np.asarray(panel)[0] for _, panel in panels], [title for title, _ in panels], size=1.25)
 for ax in fig.axes:
     ax.contour(digit[0, ..., 0], levels=[0.5], colors=plotting.COLORS["grid"], linewidths=1.2)
 
 # %% tags=["hide-input"]
 Markdown(
     f"After 40 steps the loss is {remains['bilinear']:.0%} of what it was at the start with *bilinear*, "
-    f"{remains['nearest']:.0%} with *nearest*, and {remains['from far']:.0%} from far away. Each point's gradient depends on "
-    r"its four pixels only. Where the strokes no longer overlap with the original, the sum of these gradients leads $\theta$ "
-    "to a local minimum."
+    f"{remains['nearest']:.0%} with *nearest*, and {remains['from far']:.0%} from far away. A point's gradient depends on "
+    "its four pixels only: far away, it can't tell where its stroke belongs, and the descent ends in a local minimum."
 )
 
 # %% tags=["claim"]
@@ -372,10 +377,10 @@ assert 0.8 < remains["from far"] < 1
 # ## How a label teaches a pose
 #
 # In training there is no original picture to compare with, only a label, and a classifier behind the transformer. That
-# is enough to bring a digit closer. Train a classifier on upright digits (`models.fcn`, chapter 2's network with one
-# hidden layer), freeze it, and let the cross-entropy of its prediction be the loss.
+# is enough to bring a digit closer. Train a classifier on upright digits (chapter 2's FCN), freeze it, and let the
+# cross-entropy of its prediction be the loss.
 
-# %%
+# %% tags=["hide-input"]
 training.set_seed(SEED)
 classifier = training.compile(models.fcn())
 history = training.fit(classifier, data.x_train[:4000], data.y_train[:4000], 10)
@@ -408,7 +413,7 @@ straightened = grid_sample(shifted, affine_grid(found, (28, 28)))
 before = 14 * np.linalg.norm(moves[:, [2, 5]], axis=1)  # pixels
 after = 14 * np.linalg.norm(moves[:, [2, 5]] + found[:, [2, 5]], axis=1)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "From its label alone, the digit moves closer to its place. Of the digits that were misclassified first and classified correctly at the end, this one moved most; the outline shows where it was before the shift. Left: shifted. Middle: each sampling point's negative gradient at the first step (the strongest ones, the longest drawn 5 pixels long), and in green the direction of their sum. The window moves along the green arrow, so the digit moves the other way. Right: after 40 steps.", "name": "fig-05-label"}, "image": {"alt": "Three pictures. A shifted digit that is misclassified, beside the outline of where it was; the digit with small arrows at its strokes and one large green arrow, the sum; the digit near the outline, classified correctly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "From its label alone, the digit moves closer to its place (orange outline), which the loss never sees. Left: shifted, and misclassified. Middle: where sampling points would have to move to lower the loss (arrows, at the first step, for the points with the strongest gradients). They can only move together, with the window: in 40 steps from the dashed frame to the green one. Right: what the green frame shows, classified correctly.", "name": "fig-05-label"}, "image": {"alt": "Three pictures. A shifted digit that is misclassified, beside the outline of where it was; the digit with small arrows at its strokes and two frames, a dashed one and a green one that is shifted against it; the digit near the outline, classified correctly."}}
 chances = [training.probabilities(classifier, images) for images in (shifted, straightened)]
 first, last = (chance.argmax(axis=1) == labels for chance in chances)
 one = np.argmax(np.where(~first & last, before - after, 0))
@@ -416,7 +421,7 @@ titles = [f"a {labels[one]}, predicted {chance[one].argmax()} ({chance[one].max(
 
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.7))
 plotting.show(axes[0], shifted[one], titles[0])
-plotting.show(axes[1], np.pad(0.6 * np.asarray(shifted[one, ..., 0]), 4), "where the points should move")
+plotting.show(axes[1], np.pad(0.6 * np.asarray(shifted[one, ..., 0]), 4), "pulls, and the window")
 plotting.show(axes[2], straightened[one], titles[1])
 for ax in (axes[0], axes[2]):
     ax.contour(data.x_test[one, ..., 0], levels=[0.5], colors=plotting.COLORS["grid"], linewidths=1.2)
@@ -425,8 +430,8 @@ rows, columns = np.nonzero(strength > 0.3 * strength.max())
 downhill = -for_points[one][rows, columns] / strength.max() * 5
 points = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": plotting.COLORS["gradient"], "width": 0.012}
 axes[1].quiver(columns + 4, rows + 4, *downhill.T, **points)
-sum_of_all = -total[one] / np.linalg.norm(total[one]) * 9
-axes[1].quiver(17.5, 17.5, *sum_of_all, **points | {"color": plotting.COLORS["output"], "width": 0.03})
+for move, line in ((np.zeros(2), {"ls": "--", "ec": "white"}), (found[one, [2, 5]], {"ec": plotting.COLORS["output"]})):
+    axes[1].add_patch(plt.Rectangle(3.5 + 14 * move, 28, 28, fill=False, lw=1.8, **line))
 fig.tight_layout()
 
 # %% tags=["hide-input"]
@@ -442,8 +447,9 @@ assert after.mean() < 0.75 * before.mean()
 assert np.mean(after < before) > 0.8 and last.mean() > first.mean()
 
 # %% [markdown]
-# Do it step by step with a rotated digit. The *pulls* are the negative gradients of the points. The classifier here is
-# linear, so that $\partial \mathcal{L} / \partial V$ is easy to read: a weighted sum of the classifier's ten weight images.
+# Do it step by step with a rotated digit. The *pulls* are the negative gradients of the points, the arrows of
+# {numref}`fig-05-label`. The classifier here is linear, so that $\partial \mathcal{L} / \partial V$ is easy to read: a
+# weighted sum of the classifier's ten weight images.
 
 # %%
 from stnlib.widgets import PoseGradient
@@ -490,13 +496,12 @@ fig.tight_layout()
 # :::
 #
 # :::{dropdown} Details: on the pixel centres
-# At a whole number the slope jumps, so there are two: one from the left, one from the right. `bilinear` takes the one from
-# the right, since `floor(x)` puts the point into the square to its right. A transformer that starts as the identity, with
-# an output as large as its input, has *all* its points on pixel centres, or within rounding of them. One-sided slopes are
-# good enough to learn from, as this chapter's descents show; they started there. {doc}`five_bugs` has a sampler whose slope
-# on the centres is 0, four other wrong samplers, and the tests that find them. With *bicubic*
-# {cite}`keys1981bicubic` the slope has no jumps, for sixteen reads instead of four; its weights are partly negative, so a value can leave the range of the image. Most
-# transformers stay with bilinear, and so does this book.
+# At a whole number the slope jumps: there is one from the left and one from the right. `bilinear` takes the one from the
+# right, since `floor(x)` puts the point into the square to its right. A transformer that starts as the identity, with
+# an output as large as its input, has *all* its points on pixel centres, or within rounding of them. {doc}`five_bugs` has
+# a sampler whose slope on the centres is 0, four other wrong samplers, and the tests that find them. With *bicubic*
+# {cite}`keys1981bicubic` the slope has no jumps, for sixteen reads instead of four; its weights are partly negative, so a
+# value can leave the range of the image. Most transformers stay with bilinear, and so does this book.
 # :::
 #
 # ## Recap

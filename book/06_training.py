@@ -11,7 +11,7 @@
 #
 # In part. Trained on class labels alone, a spatial transformer learns to centre digits, to enlarge small ones
 # and to correct part of their rotation. Here you join the parts of chapters 3 to 5 into one Keras layer, train it,
-# compare it with networks that have none, and measure what it does to each digit.
+# compare it with networks without one, and measure what it does to a digit.
 #
 # After this chapter you can
 #
@@ -256,7 +256,7 @@ assert right["stn_cnn"] - right["cnn"] < cnn_gain / 100 and right["stn_fcn"] - r
 # is easier to classify in the pose of the other 2s. So the digits of a class come closer to one pose, and their mean gets
 # sharper ({numref}`fig-06-digits`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, some rotations remain, and the mean of a class gets sharper. First two rows: a distorted test digit of each of five classes, and what the STN+CNN of this page makes of it; last two: the mean over all distorted test digits of the class, and over the outputs, each stretched to full brightness.", "name": "fig-06-digits"}, "image": {"alt": "Four rows of five pictures, for 2, 3, 4, 5 and 7. First row: digits that are rotated, small, slanted or near an edge. Second row: the same digits, centred and some more upright. Third row: the mean of the distorted digits of each class, a blur. Fourth row: the mean of the transformer's outputs, a sharper digit."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Off-centre digits move to the middle, some rotations remain, and the mean of a class gets sharper. Top: a distorted test digit of each of five classes, and what this page's STN+CNN makes of it. Bottom: the mean of all distorted test digits of the class, and of the outputs, each at full brightness.", "name": "fig-06-digits"}, "image": {"alt": "Four rows of five pictures, for 2, 3, 4, 5 and 7. First row: digits that are rotated, small, slanted or near an edge. Second row: the same digits, centred and some more upright. Third row: the mean of the distorted digits of each class, a blur. Fourth row: the mean of the transformer's outputs, a sharper digit."}}
 transformer = trained["STN+CNN"].get_layer("transformer")
 straightened = np.asarray(transformer(x_distorted))
 classes = [y_test == digit for digit in range(10)]
@@ -346,8 +346,8 @@ untouched = parts(transformer.theta(x_test))
 rows = [(name, f"{value:.0%}".replace("-", "−")) for name, value in shares.items()]
 Markdown(
     plotting.markdown_table(("Distortion", "Corrected"), rows)
-    + "\n\nCorrected: the sum of the corrections as a share of the sum of the distortions. Below 0, the layer makes the "
-    f"distortion larger.\n\nWithin a class, the spread (standard deviation) of the rotation falls from {spread[0]:.0f}° to "
+    + "\n\nCorrected: all corrections together, as a share of all distortions; below 0, the layer adds to the distortion."
+    f"\n\nWithin a class, the spread (standard deviation) of the rotation falls from {spread[0]:.0f}° to "
     f"{spread[1]:.0f}°, and the class means end up to {lean:.0f}° off upright. A digit that was not distorted comes out "
     f"{2 ** np.median(-untouched['zoom']):.2f} times as large, rotated by {np.median(np.abs(untouched['rotation'])):.0f}° "
     "(medians)."
@@ -371,7 +371,7 @@ assert np.median(np.abs(untouched["rotation"])) > 2
 #
 # $$\alpha = \operatorname{atan2}(\theta_{21} - \theta_{12},\; \theta_{11} + \theta_{22}).$$
 #
-# Three reasons for the partial correction are possible, and we did not measure which one counts most. A digit that is
+# Three reasons for the partial correction are possible; we did not measure which one counts most. A digit that is
 # classified with confidence sends back next to no gradient. Three epochs are short. And most distorted digits of the
 # recipe are not rotated at all. The third exercise shows that there was something left to gain.
 # :::
@@ -451,21 +451,19 @@ model.compile(optimizer, loss, metrics=["accuracy"])
 # `output_size` is free. At the start the output shows the whole picture, here squeezed into a square; give both the
 # same proportions if that matters.
 #
-# The layer takes any tensor `(B, H, W, C)`, so the paper also puts it between convolutions, on feature maps, and
-# several of them in a row or side by side. But warping features is not the same as warping the image. The filters in
-# front have already seen the rotated digit: an edge that is horizontal in the upright digit is vertical in one rotated
-# by 90°, so another filter has responded, and moving its response around does not change that. For shifts by whole
-# strides, away from the borders, the two agree; for rotations they do not {cite:p}`finnveden2020stn`. To straighten,
-# put the layer before the first convolution.
+# The layer takes any tensor `(B, H, W, C)`, so the paper also puts it between convolutions. But warping features is not
+# the same as warping the image. The filters in front have already seen the rotated digit: an edge that is horizontal in
+# the upright digit is vertical in one rotated by 90°, so another filter has responded, and moving its response around does
+# not change that. For shifts by whole strides, away from the borders, the two agree; for rotations they do not
+# {cite:p}`finnveden2020stn`. To straighten, put the layer before the first convolution.
 # :::
 #
 # ## Recap
 #
 # - **Put together**: a spatial transformer is one layer. Localization and head give $\theta$, $\theta$ gives the grid,
 #   the grid is sampled. It starts as the identity and goes in front of any classifier.
-# - **Compare**: with the same digits, steps and seed, the transformer improved both classifiers on distorted digits.
-#   With as many weights, the FCN alone stayed behind STN+FCN. In recorded runs STN+CNN also beats a CNN with more epochs
-#   and one with as many weights; STN+FCN does not.
+# - **Compare**: with the same digits, steps and seed, the transformer improved both classifiers on distorted digits, more
+#   than extra weights did. In recorded runs STN+CNN also beats a CNN with as many weights; STN+FCN does not.
 # - **Measure**: it corrects most of a shift, part of a rotation, and enlarges small digits. Its output poses are
 #   consistent, not necessarily upright.
 # - **Limits**: it can't bring back what has left the frame, describe what its parameters can't, or generalize to
@@ -476,8 +474,8 @@ model.compile(optimizer, loss, metrics=["accuracy"])
 # :::{exercise} Your digit, four networks
 # :label: ex-06-reader
 #
-# These networks were trained on all of MNIST. FCN, CNN and STN+CNN learned from labels alone, on the same images for as
-# many epochs: compare these three. Rotate the 2 by its square handle. Which fails first?
+# These networks were trained on all of MNIST. FCN, CNN and STN+CNN (*all at once*) learned from labels alone, on the same
+# images for as many epochs: compare these three. Rotate the 2 by its square handle. Which fails first?
 #
 # STN+FCN was trained differently: its transformer learned from known rotations before it saw labels. The switch *pose
 # first* does that for STN+CNN, too. Does it make STN+CNN more accurate?

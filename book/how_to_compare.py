@@ -9,9 +9,9 @@
 # %% [markdown]
 # # How do you compare two networks?
 #
-# Train again with another seed and the error changes. {numref}`fig-compare-seeds` shows by how much. This appendix
-# explains the rule by which this book calls a difference *clear*, and the sharper test that you can use when you have
-# both networks' predictions.
+# Train again with another seed and the error changes; {numref}`fig-compare-seeds` shows by how much. This appendix
+# explains when this book calls a difference *clear*, and the sharper test for when you know which images each network
+# got wrong.
 
 # %% tags=["hide-input"]
 import shlex
@@ -35,7 +35,7 @@ plotting.use_style()
 SEED, EPOCHS = 0, 10
 FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its results
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where two grey bars do not overlap, the difference is larger than chance explains. Each network of the article was trained with three seeds; a dot is the test error of one training. The bar around the dots spans two standard errors to either side of their mean: other seeds and other test images would probably give a mean inside it. STN+CNN stands clear of all others. The bars of neighbours further down overlap, so their order may be luck; the rule below is a little sharper than the picture.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where two grey bars do not overlap, the difference is larger than chance explains. Each network of the article was trained with three seeds; a dot is the test error of one training. Other seeds and other test images would probably give a mean inside the bar. STN+CNN stands clear of all others. Further down neighbours overlap, so their order may be luck.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
 rows = [row for row in table.pick("article", "article") if row["model"] not in ("fcn_clean", "fcn_mixed")]
 rows.sort(key=lambda row: row["mean"])
 figure, ax = plt.subplots(figsize=(6, 2.9), layout="constrained")
@@ -74,36 +74,18 @@ assert ends[1] < ends[2] and all(above > below for above, below in zip(ends[3::2
 # parameters than its CNN and takes longer, so there is a *wide* CNN with as many parameters and a *long* one that trains
 # for more epochs.
 #
-# Two small networks will serve as an example. They are the paper's, trained for ten epochs on 1,437 of the digits that
-# come with scikit-learn, and tested on the other 360. That is too little training for low errors, and enough for a comparison.
+# ## The same command, the same number
+#
+# Each record holds the command that made it. We train a small FCN, ten epochs on scikit-learn's 1,437 digits, then run
+# the command in its record: every epoch has the same error and the same loss, to the last digit.
 
 # %%
 digits = datasets.load("uci")
-small = {}
-for model, transform in (("fcn", None), ("st_fcn", "affine")):
-    (small[model],) = runs.select("paper", model, transform, "RTS", SEED,
-                                  EPOCHS, dataset="uci")
+(run,) = runs.select("paper", "fcn", None, "RTS", SEED, EPOCHS, dataset="uci")
+record = measure(run, digits, FOLDER, progress=False)
 
 # %%
-records = {model: measure(run, digits, FOLDER, progress=False)
-           for model, run in small.items()}
-for model, record in records.items():
-    error = 100 * record["error"]["distorted"]
-    print(f"{model:<7} {record['parameters']:,} parameters, error {error:.1f}%")
-
-# %% tags=["claim"]
-sizes = [r["parameters"] for r in records.values()]
-assert max(sizes) < 1.02 * min(sizes)
-assert records["st_fcn"]["error"]["distorted"] < records["fcn"]["error"]["distorted"]
-
-# %% [markdown]
-# ## The same command, the same number
-#
-# Each record holds the command that made it. We run the FCN's command again and get the same error and the same loss
-# after every epoch, to the last digit.
-
-# %%
-command = records["fcn"]["command"]
+command = record["command"]
 print(command.replace(" --distortion", " \\\n    --distortion"))
 
 # %%
@@ -114,18 +96,17 @@ command_line.main([*words, "--quiet", "--out", str(again)])
 # %%
 (repeated,) = files.read_results(again)
 for what in ("error_per_epoch", "loss_per_epoch"):
-    same = np.equal(repeated[what], records["fcn"][what])
+    same = np.equal(repeated[what], record[what])
     print(f"{what}: equal in {sum(same)} of {len(same)} epochs")
 
 # %% tags=["claim"]
-assert repeated["error_per_epoch"] == records["fcn"]["error_per_epoch"]
-assert repeated["loss_per_epoch"] == records["fcn"]["loss_per_epoch"]
+assert all(repeated[what] == record[what] for what in ("error_per_epoch", "loss_per_epoch"))
+assert (len(digits.y_train), EPOCHS) == (1_437, 10)
 
 # %% [markdown]
 # All randomness is a function of seed, epoch and step: the order of the digits, their distortion, the initial weights.
-# That is also why a run that was stopped can continue as if nothing had happened. On another kind of processor sums
-# are rounded differently, and over thousands of steps that grows; expect no more agreement there than between two
-# seeds.
+# On another kind of processor sums are rounded differently, and over thousands of steps that grows; expect no more
+# agreement there than between two seeds.
 #
 # ## The standard error of a test error
 #
@@ -163,18 +144,10 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 
 # %% tags=["claim"]
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
-paper = [row for row in table.rows(epochs=20) if row["experiment"] == "paper" and row["seeds"] > 1]
-assert [(row["distortion"], row["model"], row["seeds"]) for row in paper] == [
-    (distortion, model, 3) for model in ("fcn", "st_fcn") for distortion in ("RTS", "R")]
-beside = [row["spread"] / binomial_sd(row) for row in paper]
-assert min(beside) > 0.3 and max(beside) < 1.5 and np.sqrt(np.mean(np.square(beside))) < seed_ratio()
 
 # %% [markdown]
-# The ratios differ a lot. FCN and affine ST-FCN of the paper, on R and RTS, have three seeds, too: their ratios lie
-# between 0.3 and 1.5, and their root mean square is lower. So this is a stopgap: where a difference of single runs is
-# close to the limit, train with more seeds.
-#
-# This is the library's function:
+# The ratios differ a lot, so this is a stopgap: where a difference of single runs is close to the limit, train with more
+# seeds. This is the library's function:
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
@@ -183,8 +156,8 @@ def standard_error(row: dict) -> float:
     return np.hypot(spread / np.sqrt(row["seeds"]), binomial_sd(row))
 
 # %% [markdown]
-# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. With this
-# function, two networks with errors near 1% have to differ by so much; our test sets have 10,000 images:
+# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. Two networks
+# with errors near 1% have to differ by so much (our test sets have 10,000 images):
 
 # %% tags=["hide-input"]
 def visible(images, seeds):
@@ -204,57 +177,59 @@ assert np.isclose(visible(1_000, 1), compare.clear_from(*2 * [{"mean": 1.0, "tes
 assert min(visible(10_000, 10), visible(100_000, 1)) > 0.6 * visible(10_000, 1) and visible(100_000, 10) < 0.15
 
 # %% [markdown]
-# You need both. With one seed, more images soon stop helping; with 10,000 images, more seeds do. The rule treats the
-# two networks as independent. They aren't: both see the same test images, and a digit that is hard for one is often hard
-# for the other. So the rule misses some real differences. It calls them "unclear", never "equal".
-#
-# Where two networks don't differ at all, about one comparison in twenty still looks clear by chance. A pattern that
-# you noticed in the results has to come out again in new runs.
+# You need both: with one seed, more images soon stop helping; with 10,000 images, more seeds do. A difference below the
+# limit is "unclear", never "equal". And where two networks don't differ at all, about one comparison in twenty still
+# looks clear by chance: a pattern that you noticed in the results has to come out again in new runs.
 #
 # ## A paired test is sharper
 #
-# A new record lists the test images that were classified wrongly. Only the images on which two networks *disagree* tell
-# them apart. If both were equally good, each of these images would be a coin toss. McNemar's test computes how unlikely
-# the observed split would then be.
+# The rule above treats two networks as independent. They aren't: both see the same test images, and a digit that is hard
+# for one is often hard for the other. Only the images on which they *disagree* tell them apart. If both were equally
+# good, each of these images would be a coin toss. **McNemar's test** computes how unlikely the observed split would
+# then be.
+#
+# As an example, take the paper's FCN and affine ST-FCN on R, after 20 epochs. Their records have a bit for each test
+# image: was it wrong?
 
 # %%
-n = len(digits.y_test)
-fcn_wrong, st_wrong = (files.unpacked(record["wrong"]["distorted"], n)
-                       for record in records.values())
-only_fcn = np.sum(st_wrong & ~fcn_wrong)  # only the FCN is right
-only_st = np.sum(fcn_wrong & ~st_wrong)
-p_value = binomtest(only_st, only_st + only_fcn).pvalue
-print(f"only FCN right: {only_fcn}, only ST-FCN right: {only_st},"
-      f" p = {p_value:.1g}")
+records = {found["name"]: found for found in files.read_results()}
+
+
+def wrong_images(network, seed):
+    found = records[f"paper-R-{network}-20-epochs-seed-{seed}"]
+    return files.unpacked(found["wrong"]["distorted"], found["test_images"])
+
+
+for seed in range(3):
+    fcn_wrong = wrong_images("fcn", seed)
+    st_wrong = wrong_images("st_fcn-affine", seed)
+    only_fcn = np.sum(st_wrong & ~fcn_wrong)  # only the FCN is right
+    only_st = np.sum(fcn_wrong & ~st_wrong)
+    p_value = binomtest(only_st, only_st + only_fcn).pvalue
+    print(f"seed {seed}: only ST-FCN right {only_st}, only FCN right {only_fcn},"
+          f" p = {p_value:.0e}")
 
 # %% [markdown]
-# In the library this is one call:
+# In the library this is one call, `compare.mcnemar(st_wrong, fcn_wrong)`. The standard error of the difference shows
+# what pairing is worth. For the last seed:
 
 # %%
-print(compare.mcnemar(st_wrong, fcn_wrong))
-
-# %% tags=["claim"]
-assert compare.mcnemar(st_wrong, fcn_wrong)[:2] == (only_st, only_fcn)
-assert np.isclose(compare.mcnemar(st_wrong, fcn_wrong).p, p_value)
-assert (len(digits.y_train), n) == (1_437, 360)
-
-# %% [markdown]
-# The standard error of the difference shows what pairing is worth: compare it with the one that treats the networks as
-# independent.
-
-# %%
+n = len(st_wrong)
 gap = (only_st - only_fcn) / n
 paired = np.sqrt((only_st + only_fcn) / n - gap**2) / np.sqrt(n)
 rates = np.array([fcn_wrong.mean(), st_wrong.mean()])
 alone = np.sqrt(np.sum(rates * (1 - rates) / n))
-print(f"difference {100 * gap:.1f} points, standard error"
-      f" {100 * alone:.1f} unpaired, {100 * paired:.1f} paired")
+print(f"difference {100 * gap:.2f} points, standard error"
+      f" {100 * alone:.2f} unpaired, {100 * paired:.2f} paired")
 
 # %% tags=["claim"]
-assert paired < alone and p_value < 0.01
+assert compare.mcnemar(st_wrong, fcn_wrong)[:2] == (only_st, only_fcn)
+assert np.isclose(compare.mcnemar(st_wrong, fcn_wrong).p, p_value)
+assert all(compare.mcnemar(wrong_images("st_fcn-affine", s), wrong_images("fcn", s)).p < 0.05 for s in range(3))
+assert paired < alone and n == 10_000
 
 # %% [markdown]
-# Both are about this one pair of trained networks. For other seeds, train several.
+# Each test is about one pair of trained networks. For other seeds, train several.
 #
 # ## One rule for all chapters
 #
@@ -270,23 +245,23 @@ assert paired < alone and p_value < 0.01
 # %% tags=["hide-input"]
 pairs = compare.comparisons()
 rules = Counter(compare.rule(*by_epochs[max(by_epochs)]) for by_epochs in pairs.values())
-Markdown(f"In {len(pairs)} cases this book compares a network that has a transformer with the same network without one. "
-         f"Chapter 13 counts the {len(compare.with_published(pairs))} of them that have a published counterpart on distorted digits. "
-         f"Of all {len(pairs)}, {rules['paired']} are paired: most runs were made before the records kept which images were wrong.")
+why = "at least one of the two runs is older than the records of wrong images"
+decided = f"{rules['paired']}; in the other {rules['unpaired']}" if rules["paired"] else "none of them yet: in each"
+Markdown(f"In {len(pairs)} cases this book compares a network that has a transformer with the same network without one, "
+         f"after the longest training that both had. McNemar's test decides {decided}, {why}. (The example above counts "
+         f"here with 80 epochs.) Chapter 13 counts the {len(compare.with_published(pairs))} cases that have a published "
+         "counterpart on distorted digits.")
 
 # %% tags=["claim"]
-assert rules["paired"] < rules["unpaired"] == len(pairs) - rules["paired"]
+last = [by_epochs[max(by_epochs)] for by_epochs in pairs.values()]
+assert all((compare.rule(*pair) == "paired") == all(len(r["wrong"]) == r["seeds"] for r in pair) for pair in last)
+assert max(pairs["paper", "R", "distorted", "st_fcn", "affine"]) == 80
 
 # %% [markdown]
 # ## Costs and all runs
 #
-# The first table, folded, has what the networks cost. A FLOP is one multiplication or addition in a convolution or dense layer; a
-# training step computes each layer once forward and twice backward, except that the gradient with respect to the
-# image is not computed. FLOPs aren't seconds: a sampler mostly waits for memory. On the paper's RTS the ST-CNN needs
-# *fewer* operations than the CNN, because its output is half as wide and high.
-#
-# The epochs of the long CNN were chosen so that it would train as long as STN+CNN, timed on a busy machine; on a
-# quiet one it takes three quarters of STN+CNN's time.
+# Costs differ, too: on the paper's RTS the ST-CNN needs *fewer* operations than the CNN, because its classifier sees an
+# image half as wide and high. The first table has the costs, the second every network that we measured.
 
 # %% tags=["hide-input"]
 lines = []
@@ -302,8 +277,11 @@ for test, (experiment, models, epochs) in chosen.items():
 head = ("Test set", "Network", "Epochs", "Parameters", "MFLOP an image", "GFLOP a training step", "Training, CPU s",
         "Error, %")
 fold = "<details><summary>{}</summary>\n\n{}\n\n</details>"
-Markdown(fold.format("Parameters, operations and training time", plotting.markdown_table(head, lines, words=2)
-                     + "\n\nThe article trains with 32 images a step, the paper with 256."))
+Markdown(fold.format(
+    "What the networks cost: parameters, operations, training time", plotting.markdown_table(head, lines, words=2)
+    + "\n\nA FLOP is one multiplication or addition in a convolution or dense layer. A step has 32 images in the article, "
+    "256 in the paper. FLOPs aren't seconds: a sampler mostly waits for memory. The long CNN was to train as long as "
+    "STN+CNN; timed again on a quiet machine, it takes three quarters of that."))
 
 # %% tags=["claim"]
 cost = {line[1]: line for line in lines}
@@ -335,8 +313,10 @@ columns = ("*Ours is* compares with the published figure, and *visible from* is 
 Markdown(fold.format(f"All {len(lines)} networks that we measured",
                      columns + "\n\n" + plotting.markdown_table(head, lines, words=3)))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "After five epochs several curves still fall, so the article's table also compares how fast networks learn. Test error on distorted digits after each epoch: mean over three seeds, in a band from the best to the worst. The long CNN is the CNN with three more epochs and isn't drawn.", "name": "fig-compare-curves"}, "image": {"alt": "Learning curves of the article's networks, test error against the epoch on a logarithmic scale. All fall; STN+CNN is lowest from the second epoch on, FCN clean stays far above the others."}}
-report.curves_figure({"distorted digits": [r for r in table.pick("article", "article") if r["model"] != "cnn_long"]})
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "After five epochs most curves still fall, so the article's table also compares how fast networks learn. Test error on distorted digits: mean of three seeds, in a band from the best seed to the worst.", "name": "fig-compare-curves"}, "image": {"alt": "Learning curves of four networks of the article, test error against the epoch, from 0 to 20 percent. All fall. STN+CNN is far below the others in every epoch; CNN is highest."}}
+drawn = [r for r in table.pick("article", "article") if r["model"] in ("cnn", "cnn_wide", "stn_fcn", "stn_cnn")]
+figure = report.curves_figure({"distorted digits": drawn})
+figure.axes[0].set(yscale="linear", ylim=(0, None), title="")
 plt.show()
 
 # %% [markdown]
@@ -382,8 +362,8 @@ print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 # :::{exercise} The same test?
 # :label: ex-compare-checksum
 #
-# Two people report errors on "RTS". Did they use the same test set? Compute its checksum, compare it with the one in
-# the record, then change a single test label and look again.
+# Two people report errors on "RTS". Did they use the same test set? Compute the checksum of the small FCN's, compare
+# it with the one in its record, then change a single test label and look again.
 # :::
 #
 # :::{solution-start} ex-compare-checksum
@@ -391,16 +371,16 @@ print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 # :::
 
 # %%
-checksum = data.checksum(small["fcn"], digits)
-print("recorded", records["fcn"]["test_set_sha256"][:16])
+checksum = data.checksum(run, digits)
+print("recorded", record["test_set_sha256"][:16])
 print("found   ", checksum[:16])
 
 # %%
 labels = digits.y_test.copy()
 labels[0] = (labels[0] + 1) % 10
-changed = data.checksum(small["fcn"], digits._replace(y_test=labels))
+changed = data.checksum(run, digits._replace(y_test=labels))
 print("changed ", changed[:16])
-assert checksum == records["fcn"]["test_set_sha256"] != changed
+assert checksum == record["test_set_sha256"] != changed
 
 # %% [markdown]
 # One label changes the checksum. It covers distortions and labels, rounded, instead of pixels: the last bits of a

@@ -7,10 +7,11 @@ import matplotlib as mpl
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from stnlib import plotting
-from stnlib.experiments import compare, files, published, report, table
+from stnlib.experiments import compare, files, published, report, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 
@@ -87,6 +88,48 @@ def test_table_of_visible_differences_has_the_gap_from_which_each_mark_would_cha
     assert first == f"| FCN | {gaps[0]:.2f} |" and gaps[0] > 2.1
     assert second == "| CNN | – |"
     assert third == f"| ST-FCN | {gaps[1]:.2f} |"
+
+
+def put(folder, model, transform, distortion, wrong, experiment="protocol", epochs=640):
+    """Write the record of a run that got the first `wrong` of 10,000 images wrong."""
+    (run,) = runs.select(experiment, model, transform, distortion, epochs=epochs)
+    marks, share = np.arange(10_000) < wrong, {"distorted": wrong / 10_000}
+    record = {**vars(run), "name": run.name, "command": run.command, "error": share, "error_per_epoch": [share]}
+    record |= {"parameters": 5, "train_images": 60_000, "test_images": 10_000, "test_set_sha256": "a"}
+    record |= {"seconds": 1.0, "cpu_seconds": 1.0, "wrong": {"distorted": files.packed(marks)}}
+    files.write_json(folder / f"{run.name}.json", record)
+
+
+def test_of_the_papers_protocol_only_what_was_run_is_shown_and_the_rest_is_counted(tmp_path):
+    put(tmp_path, "fcn", None, "R", 389)
+    put(tmp_path, "fcn", None, "R", 173, "paper", 80)
+    _, _, *lines, none, said = report.protocol_text(tmp_path).splitlines()
+    assert lines == ["| R | FCN | 3.89 ▲ | *2.1* | 1.73 (80 epochs) |"] and none == ""
+    assert said == (
+        "The other 7 of its 8 cells have not been run. The error is clearly above the paper's for the FCN on R."
+    )
+
+
+def test_more_runs_of_the_papers_protocol_appear_as_they_arrive_and_are_compared(tmp_path):
+    put(tmp_path, "fcn", None, "R", 389), put(tmp_path, "st_fcn", "affine", "R", 125)
+    put(tmp_path, "fcn", None, "RTS", 300), put(tmp_path, "st_fcn", "affine", "RTS", 300)
+    _, _, *lines, _, said = report.protocol_text(tmp_path).splitlines()
+    assert [line.split(" | ")[:3] for line in lines] == [
+        ["| R", "FCN", "3.89 ▲"], ["| R", "ST-FCN", "1.25 ○"],
+        ["| RTS", "FCN", "3.00 ▼"], ["| RTS", "ST-FCN", "3.00 ▲"],
+    ]  # fmt: skip
+    assert said == (
+        "The other 4 of its 8 cells have not been run. The error is clearly above the paper's for the FCN on R and the "
+        "ST-FCN on RTS, clearly below the paper's for the FCN on RTS and not distinguishable from the paper's for the "
+        "ST-FCN on R. On R the error with a transformer is clearly lower than the one without. On RTS the error with a "
+        "transformer is not clearly different from the one without."
+    )
+
+
+def test_the_whole_protocol_leaves_no_count_of_what_is_missing(tmp_path):
+    for _, model, transform, distortion in EXPERIMENTS["protocol"].cells():
+        put(tmp_path, model, transform, distortion, 200)
+    assert "not been run" not in report.protocol_text(tmp_path) and "P stretch" in report.protocol_text(tmp_path)
 
 
 def test_table_of_layers_has_the_recorded_widths_in_the_order_of_the_models():

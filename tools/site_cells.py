@@ -7,7 +7,8 @@ The directive `cells` shows a notebook's code cells, with their outputs, on anot
 
 They are the notebook's own, so the two pages cannot differ. A button below them opens the notebook in Colab.
 
-The role {chapters}`hours` says how many hours the chapters take to read, as the lines below their titles add up.
+The role {chapters}`hours` says how many hours the chapters take to read, as the lines below their titles add up, and
+{repository}`text` links to the book's repository, which _config.yml alone names.
 """
 
 from pathlib import Path
@@ -47,6 +48,14 @@ class Chapters(SphinxRole):
         return [nodes.Text(hours(reading.minutes(nbformat.read(path, as_version=4).cells[1:]) for path in paths))], []
 
 
+class Repository(SphinxRole):
+    """A link to the book's repository."""
+
+    def run(self):
+        """Return the link, to the address that _config.yml gives the theme."""
+        return [nodes.reference("", self.text, refuri=self.config.html_theme_options["repository_url"])], []
+
+
 def hours(minutes):
     """Hours to the half, as text.
 
@@ -77,8 +86,9 @@ def notebooks_first(app, env, docnames):
 
 
 def setup(app):
-    """Register the directive and the role, and see to it that what they show is there."""
+    """Register the directive and the roles, and see to it that what they show is there."""
     app.add_directive("cells", Cells)
     app.add_role("chapters", Chapters())
+    app.add_role("repository", Repository())
     app.connect("env-before-read-docs", notebooks_first)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -70,6 +70,76 @@ def verdicts_table(test_sets: dict[str, Rows]) -> str:
     return _test_sets_table(test_sets, lambda row: f" {MARKS[compare.against_published(row)[0]]}" if _both(row) else "")
 
 
+def protocol_text(folder: Path | None = None) -> str:
+    """What came of training as the paper did: a table of the runs that there are, and what they show, in Markdown.
+
+    Beside each error stands that of the same network in `paper`, after its longest training there.
+
+    >>> protocol_text(folder="a folder without results")
+    'None of its 8 cells has been run yet.'
+    """
+    names = EXPERIMENTS["protocol"].distortions
+    cells = [row for name in names for row in table.pick("protocol", name, folder=folder)]
+    ran = [row for row in cells if _both(row)]
+    if not ran:
+        return f"None of its {len(cells)} cells has been run yet."
+    lines = [
+        (
+            row["distortion"].replace("_", " "),
+            table.network(row),
+            table.error(row) + f" {MARKS[compare.against_published(row)[0]]}",
+            f"*{row['published']:.1f}*",
+            _with_adam(row, folder),
+        )
+        for row in ran
+    ]
+    head = ("Test set", "Network", "As the paper trained", "Paper", "Our longest with Adam")
+    listed = plotting.markdown_table(head, lines, words=2)
+    rest = len(cells) - len(ran)
+    count = f"\n\nThe other {rest} of its {len(cells)} cells have not been run. " if rest else "\n\n"
+    return listed + count + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran)])
+
+
+def _with_adam(row: dict, folder: Path | None) -> str:
+    """The error of a row's network in the longest run of `paper`, or of `stretch` for its P, and its epochs."""
+    other = "stretch" if row["distortion"] == "P_stretch" else "paper"
+    cells = table.pick(other, row["distortion"], folder=folder)
+    like = next(r for r in cells if (r["model"], r["transform"]) == (row["model"], row["transform"]))
+    return "–" if like["mean"] is None else f"{like['mean']:.2f} ({like['epochs']} epochs)"
+
+
+def _named(row: dict) -> str:
+    """A row's network and test set, as in a sentence."""
+    return f"the {table.network(row)} on {row['distortion'].replace('_', ' ')}"
+
+
+def _beside_the_papers(ran: Rows) -> list[str]:
+    """Sentences on which errors are clearly above and below the paper's, and which can't be told apart from them."""
+    found: dict[str, list] = {outcome: [] for outcome in ("higher", "lower", "unclear")}
+    for row in ran:
+        found[compare.verdict(row, compare.as_published(row))].append(_named(row))
+    ends = {"higher": "clearly above", "lower": "clearly below", "unclear": "not distinguishable from"}
+    parts = [f"{end} the paper's for {_joined(found[outcome])}" for outcome, end in ends.items() if found[outcome]]
+    return [f"The error is {_joined(parts)}."]
+
+
+def _beside_each_other(ran: Rows) -> list[str]:
+    """A sentence for each network with a transformer whose rival without one was run, too."""
+    words = {"lower": "clearly lower than", "higher": "clearly higher than", "unclear": "not clearly different from"}
+    rivals = [(row, compare.without(row, ran)) for row in ran]
+    return [
+        f"On {row['distortion'].replace('_', ' ')} the error with a transformer is "
+        f"{words[compare.verdict(row, rival)]} the one without."
+        for row, rival in rivals
+        if rival
+    ]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Names as in a sentence: "a, b and c"."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
 def visible_table(test_sets: dict[str, Rows]) -> str:
     """The smallest difference from the published error, in points, that each cell of `verdicts_table` could have shown.
 

@@ -124,14 +124,16 @@ def _beside_the_papers(ran: Rows) -> list[str]:
 
 
 def _beside_each_other(ran: Rows) -> list[str]:
-    """A sentence for each network with a transformer whose rival without one was run, too."""
+    """Sentences that compare each network that has a transformer with its rival without one, where both were run."""
     words = {"lower": "clearly lower than", "higher": "clearly higher than", "unclear": "not clearly different from"}
-    rivals = [(row, compare.without(row, ran)) for row in ran]
+    found: dict[str, list] = {outcome: [] for outcome in words}
+    for row in ran:
+        if rival := compare.without(row, ran):
+            found[compare.verdict(row, rival)].append(row["distortion"].replace("_", " "))
     return [
-        f"On {row['distortion'].replace('_', ' ')} the error with a transformer is "
-        f"{words[compare.verdict(row, rival)]} the one without."
-        for row, rival in rivals
-        if rival
+        f"On {_joined(found[outcome])} the error with a transformer is {word} the one without."
+        for outcome, word in words.items()
+        if found[outcome]
     ]
 
 

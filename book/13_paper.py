@@ -341,9 +341,9 @@ Markdown(report.protocol_text())
 # training, or of the images, must lack something.
 
 # %% tags=["claim"]
-whole, ours = table.by_model(table.pick("protocol", "R"))["fcn"], families["R"][0]
-assert compare.verdict(whole, compare.as_published(whole)) == "higher" == compare.verdict(whole, ours)
-assert whole["epochs"] == 640 and ours["epochs"] == 80
+whole, with_adam = table.by_model(table.pick("protocol", "R"))["fcn"], families["R"][0]
+assert compare.verdict(whole, compare.as_published(whole)) == "higher" == compare.verdict(whole, with_adam)
+assert whole["epochs"] == 640 and with_adam["epochs"] == 80
 
 # %% [markdown]
 # :::{admonition} Details: choices that the descriptions leave open

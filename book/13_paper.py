@@ -14,11 +14,11 @@
 # MNIST. Nothing is trained on this page: our numbers come from recorded runs, and each record holds the command that
 # repeats it. What we say of the paper is second-hand, from a summary (two numbers, marked ~, from memory).
 #
-# To read {numref}`fig-13-relative`: the **FCN** is a dense network, the **CNN** a convolutional one. In front of them
-# *STN+* (article) and *ST-* (paper) mean: with a transformer. The paper's digits are rotated (**R**), rotated, scaled and
+# To read {numref}`fig-13-relative`: the **FCN** is a dense network, the **CNN** a convolutional one. *STN+* (article) or
+# *ST-* (paper) before a name means: with a transformer. The paper's digits are rotated (**R**), rotated, scaled and
 # translated (**RTS**), seen in perspective (**P**) or elastically distorted (**E**); in *clutter* they lie among pieces of
-# others, and in the *addition* two have to be summed. We call a difference **clear** when other seeds or test images
-# would hardly undo it, and *unclear* otherwise ({doc}`how_to_compare` has the rule).
+# others, and in the *addition* two have to be summed. A difference is **clear** when other seeds or other test images
+# would hardly undo it, otherwise *unclear* ({doc}`how_to_compare` has the rule).
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -226,7 +226,7 @@ Markdown(f"We trained the FCN, every ST-FCN and two of the ST-CNNs for 80 epochs
          f"{max(longer):.0%} of their errors after 20.")
 
 # %% [markdown]
-# Do our errors match the paper's, which are means of three seeds? Here is our longest run of each network.
+# Do our errors match the paper's, which are means of three seeds? The next table has our longest run of each network.
 
 # %% tags=["hide-input"]
 Markdown("**▲ clearly above the paper's, ▼ clearly below, ○ not distinguishable**\n\n" + report.verdicts_table(families)

@@ -227,7 +227,7 @@ assert all(compare.mcnemar(wrong_images("st_fcn-affine", s), wrong_images("fcn",
 assert paired < alone and n == 10_000
 
 # %% [markdown]
-# Each test is about one pair of trained networks. For other seeds, train several.
+# Each test is about one pair of trained networks, and says nothing about other seeds: train several.
 #
 # ## One rule for all chapters
 #

@@ -318,15 +318,6 @@ def test_the_intro_says_how_long_the_chapters_take(site):
     assert known - 15 <= 60 * float(said[1]) <= known + 15 + 5 * printed.count(None)  # below 5 minutes none is printed
 
 
-def test_the_intro_links_to_the_repository_and_says_where_next_leads(site):
-    intro = soup(site, "book/intro.html")
-    url = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
-    assert intro.select_one(f'article a[href="{url}"]').get_text() == "repository"
-    (named,) = [p for p in intro.select("article p") if "The Next button" in p.get_text()]
-    (button,) = intro.select("a.right-next")
-    assert button["href"] in {link["href"] for link in named.select("a")}
-
-
 def test_only_notebooks_offer_colab(site):
     assert len(chapters(site)) >= 6
     without = set(pages(site)) - set(chapters(site)) - {"book/quickstart.html", "book/intro.html"}
@@ -340,6 +331,6 @@ def test_the_intro_shows_the_quick_start_with_its_result_and_opens_it_in_colab(s
     for part in (".cell_input", ".output.stream"):
         assert shown.select_one(part).get_text() == own.select_one(part).get_text()
     for name in ("without", "with"):
-        assert re.search(rf"accuracy {name} a transformer: 0\.\d\d \([\d,]+ parameters\)", shown.get_text())
+        assert f"accuracy {name} a transformer: 0." in shown.get_text()
     assert shown.select_one("figure img")["src"] == own.select_one("figure img")["src"]
     assert colab_links(site, "book/intro.html") == colab_links(site, "book/quickstart.html")

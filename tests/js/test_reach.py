@@ -57,7 +57,7 @@ HEIGHTS = """async ([choices, states]) => {
     heights[choice.value] ??= [];
     for (const state of states) {
       for (const [name, value] of Object.entries(state)) widget.model.set(name, value);
-      for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+      await new Promise(requestAnimationFrame);
       heights[choice.value].push(widget.getBoundingClientRect().height);
     }
   }

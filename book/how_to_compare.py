@@ -119,7 +119,7 @@ assert (len(digits.y_train), EPOCHS) == (1_437, 10)
 # After a single run $s$ is unknown. We then borrow it from the article's networks, which have three seeds each and were
 # tested on 10,000 images: as the root mean square of their ratios $s/\sigma$.
 
-# %%
+# %% tags=["hide-input"]
 MEASURED_ON = 10_000
 
 
@@ -145,7 +145,7 @@ assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 
 
 # %% [markdown]
 # The ratios differ a lot, so this is a stopgap: where a difference of single runs is close to the limit, train with more
-# seeds. This is the library's function:
+# seeds. The library's function, with $\sigma$ as `binomial_sd` and that root mean square as `seed_ratio`:
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:

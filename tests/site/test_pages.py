@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 from tests.js.acts import settle
 from tests.site.conftest import DESKTOP, NARROW, PHONE, ROOT, chapters, pages
-from tools.site_pages import SHORT
+from tools.site_pages import PLAIN, SHORT
 
 pytestmark = pytest.mark.site
 
@@ -270,6 +270,28 @@ def test_text_is_legible_by_day_and_in_the_dark(look, path):
 @pytest.mark.parametrize("path", ["book/intro.html", "book/05_sampler.html"])
 def test_what_surrounds_a_page_on_a_desktop_is_legible_in_the_dark(look, path):
     assert illegible(look(path).page, "dark") == ""
+
+
+def test_code_that_lost_its_tokens_has_the_colours_that_it_had(visit):
+    page = visit("book/04_grid_generator.html").page
+    for scheme in "light", "dark":
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function("(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme)
+        different = page.evaluate(
+            """([names]) => names.filter((name) => {
+                const code = document.querySelector(".cell_input .highlight pre");
+                const token = code.appendChild(document.createElement("span"));
+                const look = (one) => ["color", "fontWeight", "fontStyle", "textDecoration", "backgroundColor"]
+                    .map((part) => getComputedStyle(one)[part]).join();
+                const bare = look(token);
+                token.className = name;
+                const named = look(token);
+                token.remove();
+                return named !== bare;
+            })""",
+            [[*PLAIN, "k"]],
+        )
+        assert different == ["k"]  # a keyword does look different
 
 
 def test_every_picture_says_what_it_shows(site, path):

@@ -10,8 +10,8 @@
 # # Your transformer does not work: which failure is it?
 #
 # A spatial transformer that fails raises no error, and its accuracy may look fine. Find your symptom in
-# {numref}`fig-11-symptoms` or in the table, and follow the link. Each section breaks a small network, prints what
-# `stnlib.health` measures, and fixes it. You don't need to read the others.
+# {numref}`fig-11-symptoms` or in the table, and follow the link. You don't need to read the other sections: each breaks
+# a small network, prints what `stnlib.health` measures, and fixes it.
 #
 # After this chapter you can
 #
@@ -26,11 +26,12 @@ import warnings
 
 import keras
 import numpy as np
+from IPython.display import Markdown
 from keras import layers
 
 from stnlib import SpatialTransformer, affine_grid, datasets, grid_sample, models, plotting, training, transforms
 from stnlib.distortions import affine_theta, warp
-from stnlib.health import health
+from stnlib.health import STATES, health
 from stnlib.optimizers import SlowAdam
 
 plotting.use_style()
@@ -38,7 +39,7 @@ SEED = 0
 data = datasets.load()
 two = data.x_test[data.y_test == 2][:1]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Six of the twelve symptoms. The first picture goes in, the second is what should come out; the others are what transformers that fail pass on.", "name": "fig-11-symptoms"}, "image": {"alt": "Eight small pictures of a handwritten 2: tilted and off the centre; upright and large; a black square; small in a grey frame; large and centred, but tilted; tilted much further; turned over and squeezed; broken into short strokes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Six of the twelve symptoms. The first picture goes in, the second should come out. The others are what failing transformers pass on.", "name": "fig-11-symptoms"}, "image": {"alt": "Eight small pictures of a handwritten 2: tilted and off the centre; upright and large; a black square; small in a grey frame; large and centred, but tilted; tilted much further; skewed, lying on its side; broken into short strokes."}}
 made = affine_theta(0.6, (1.3, 1.3), 0, (0.15, 0.1))
 tilted = warp(two, [made])
 right = np.asarray(transforms.invert(made[None]))[0]
@@ -51,7 +52,7 @@ symptoms = {
     "small, in a frame": warp(tilted - 0.4, [affine_theta(0.2, (1.7, 1.7))]) + 0.4,
     "centred, still tilted": warp(tilted, [centred]),
     "the wrong way": warp(tilted, [right[[4, 3, 5, 1, 0, 2]]]),
-    "garbage": warp(tilted, [[0.3, 0.9, 0.1, -0.6, 0.4, 0.2]]),
+    "skewed": warp(tilted, [[0.3, 0.9, 0.1, -0.6, 0.4, 0.2]]),
     "jagged": warp(dots, [right], (28, 28)),
 }
 figure = plotting.strip(np.concatenate(list(symptoms.values())), list(symptoms), columns=4, size=1.4)
@@ -59,7 +60,7 @@ figure = plotting.strip(np.concatenate(list(symptoms.values())), list(symptoms),
 # %% [markdown]
 # | You see | `health` says | Cause and fix |
 # |---|---|---|
-# | garbage before any training | skewed | {ref}`random start <fail-random>` |
+# | skewed or lost before any training: garbage | skewed | {ref}`random start <fail-random>` |
 # | turns black in training | collapsed | {ref}`rate too high <fail-rate>` |
 # | black from the first step | nothing, or not a number | {ref}`grid in pixels, NaN, display <fail-black>` |
 # | small, in a frame | zoomed out, or zoom above 1 | {ref}`normalised background <fail-background>` |
@@ -108,7 +109,7 @@ def examine(model, shown, images=x_test, truth=theta_test, labels=y_test):
     parts = [one for one in str(report).split(": ")[1].split(", ") if any(word in one for word in shown.split())]
     if "accuracy" in shown:
         parts = [f"test accuracy {training.accuracy(model, images, labels):.2f}", *parts]
-    print(f"{', '.join(parts)}: {report.state}")
+    print(textwrap.fill(f"{', '.join(parts)}: {report.state}", 84))
     return report
 
 # %%
@@ -131,8 +132,8 @@ print(textwrap.fill(str(report), 84))
 assert report.state == "working"
 
 # %% [markdown]
-# The last word is the state. `working` means that theta follows the images, not that it follows them well: compare the
-# measures with these.
+# The last word is the state. `working` means that theta follows the images, not that it follows them well, so look at the
+# measures, too:
 #
 # | Measure | What it tells |
 # |---|---|
@@ -141,12 +142,35 @@ assert report.state == "working"
 # | spread | how far the sampling points vary over the images |
 # | live features | outputs of the localization that vary over the images |
 # | head's gradient | norm of the loss's gradient in the head; needs labels |
-# | stride | pixels from one sample to the next; shown above 2 |
+# | stride | pixels from one sample to the next; shown where samples skip pixels |
 # | correlation | that of theta with the true theta, if you have it |
-# | rotation | share of the true rotation that theta follows; below 5% the state is "not rotating" |
-#
-# `training.TransformerHealth` prints them after each epoch. From here on `examine`, folded above, calls `health` and prints
-# the measures that matter and the state.
+# | rotation | share of the true rotation that theta follows |
+
+# %% tags=["hide-input"]
+READ = {"undefined": "theta is NaN or infinite for an image", "severed": "the gradient in the head is 0",
+        "live": "live features", "exchanged": "correlation with x and y swapped, the plain one being low,",
+        "backwards": "correlation, times -1,", "skew": "longer by shorter side of the window",
+        "flipped": "images mirrored or rotated by more than 90 degrees"}
+
+
+def condition(state):
+    """When a state holds, in words."""
+    side, limit = ("above", state.above) if np.isfinite(state.above) else ("below", state.below)
+    share = state.measure in ("outside", "live", "flipped", "rotation")
+    words = READ.get(state.measure, state.measure)
+    return f"{words} {side} {limit:.0%}" if share else f"{words} {side} {limit:g}" if limit else words
+
+
+limits = "\n".join(f"- **{state.name}**: {condition(state)}" for state in STATES[:-1])
+Markdown(f"<details><summary>Details: when each state holds</summary>\n\nThe first of these is the state, otherwise it is "
+         f"*{STATES[-1].name}*.\n\n{limits}\n\n</details>")
+
+# %% tags=["claim"]
+assert {one.measure for one in STATES} <= {*READ, "outside", "zoom", "spread", "correlation", "rotation", "stride"}
+
+# %% [markdown]
+# `training.TransformerHealth` prints the measures after each epoch. Below, `examine` (folded above) calls `health` and
+# prints the measures that matter and the state.
 
 # %% tags=["hide-input"]
 FIVE = np.array([np.flatnonzero(y_test == digit)[0] for digit in (2, 3, 4, 5, 7)])
@@ -165,11 +189,11 @@ def compare(broken, fixed=None, images=five, rows=("input", "broken", "fixed")):
 
 # %% [markdown]
 # (fail-random)=
-# ## Garbage from the first step: a random start
+# ## Skewed from the first step: a random start
 #
 # This head starts with Keras's default weights in place of the identity
 # ([reported here](https://github.com/kevinzakka/spatial-transformer-network/issues/10)). It skews images or loses
-# them before the classifier has learned anything. The verdict of a report says what to do.
+# them. The verdict says what to do.
 
 # %%
 random = build()
@@ -181,7 +205,7 @@ report = examine(random, "outside correlation")
 print(textwrap.fill(report.verdict, 84))
 
 # %% [markdown]
-# After six epochs of training the accuracy is still far below the working network's:
+# Training doesn't repair it: after as many epochs, the accuracy is far below the working network's.
 
 # %% tags=["hide-input"]
 trained = {"random start": train(random), "working": working}
@@ -192,7 +216,7 @@ for name, model in trained.items():
 assert report.state != "working"
 assert training.accuracy(random, x_test, y_test) < 0.7 * training.accuracy(working, x_test, y_test)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A random start skews digits or looks past them. Broken: before training. Fixed: the working network, which started at the identity.", "name": "fig-11-random"}, "image": {"alt": "Three rows of five digits. The first row shows digits rotated and shifted; the second shreds of them, squeezed and skewed, or black; the third the same digits larger and centred."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A random start skews digits or looks past them. Broken: before training. Fixed: the working network.", "name": "fig-11-random"}, "image": {"alt": "Three rows of five digits. The first row shows digits rotated and shifted; the second shreds of them, squeezed and skewed, or black; the third the same digits larger and centred."}}
 figure = compare(skewed)
 
 # %% [markdown]
@@ -203,16 +227,15 @@ figure = compare(skewed)
 # ## Black output: the rate is too high
 #
 # Adam moves each weight by about its rate in each step, however small the gradient. Here the rate is 0.02 for all layers,
-# and theta sums 32 features, so one step can move it by more than half while the classifier still guesses. The output
-# turns black, as in {numref}`fig-11-symptoms`.
+# and theta sums 32 features, so one step can move it by more than half. The output turns black, as in
+# {numref}`fig-11-symptoms`.
 
 # %%
 fast = train(build(factor=1, rate=0.02), epochs=2)
 report = examine(fast, "outside gradient")
 
 # %% [markdown]
-# More training can't bring the window back: all samples are padding, also when the window moves a little, so the
-# gradient in the head is 0.
+# More training can't bring the window back: all samples are padding, so the gradient in the head is 0.
 #
 # **Fix.** Train again from the identity, with a tenth of the rate for the transformer; if some runs still collapse, with
 # a hundredth. With a tenth the window stays on the image:
@@ -262,15 +285,15 @@ assert zeros["grid in pixels"] > 0.99 and zeros["drawn as if 255 were white"] < 
 assert np.isnan(np.asarray(outputs["NaN in the image"])).any()
 
 # %% [markdown]
-# **Fix.** Nearly all zeros: make the grid run from -1 to 1, not over pixels. NaN, which an 8-bit picture shows as black:
-# look for it in the images and in theta. A range of [0, 1]: tell the viewer (`vmin=0, vmax=1`).
+# **Fix.** Nearly all zeros: make the grid run from -1 to 1, not over pixels. NaN, which a picture shows as black: look
+# for it in the images and in theta. A range of [0, 1]: tell the viewer (`vmin=0, vmax=1`).
 #
 # (fail-background)=
 # ## Zooms out: a normalised background
 #
 # In images with mean 0, black is below 0. The sampler's zeros then make a grey frame, which tells the classifier where
-# the window is, and the network zooms out until it sees the frame ([issue
-# 1117](https://github.com/pytorch/tutorials/issues/1117) of PyTorch's tutorial). Each digit then gets fewer pixels.
+# the window is. So the network zooms out until it sees the frame ([issue
+# 1117](https://github.com/pytorch/tutorials/issues/1117) of PyTorch's tutorial), and each digit gets fewer pixels.
 
 # %%
 mean, std = x.mean(), x.std()
@@ -278,12 +301,11 @@ framed = train(build(), (x - mean) / std)
 report = examine(framed, "outside zoom", (x_test - mean) / std)
 
 # %% [markdown]
-# With a zoom above 1 the window is larger than the image. `health` says "zoomed out" from 1.5 on, so look at the zoom
-# itself.
+# With a zoom above 1 the window is larger than the image. `health` says "zoomed out" only well above 1, so look at the
+# zoom itself.
 #
 # **Fix.** Leave the background at 0, as the working network does: its zoom is below 1. If your images come normalised,
-# repeat the border, so that there is no frame. The window then gets smaller, though not as small as that of the working
-# network:
+# repeat the border. Then there is no frame, and the window gets smaller, though not as small as the working network's:
 
 # %%
 border = train(build(padding_mode="border"), (x - mean) / std)
@@ -292,7 +314,7 @@ fixed_report = examine(border, "outside zoom", (x_test - mean) / std)
 # %% tags=["claim"]
 assert report.zoom > max(1, 1.2 * fixed_report.zoom) and health(working, x_test)[0].zoom < 0.8
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With normalised images and zero padding the transformer zooms out and shows a frame. Fixed: the working network, whose background is 0 (not the one with the border). Drawn brighter than they are, so that the frame can be seen.", "name": "fig-11-background"}, "image": {"alt": "Three rows of five digits. In the second each digit is small, inside a tilted grey frame; in the third the digits are larger and there is no frame."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "With normalised images and zero padding the transformer zooms out and shows a frame. Fixed: the working network, whose background is 0. Drawn brighter than they are, so that the frame can be seen.", "name": "fig-11-background"}, "image": {"alt": "Three rows of five digits. In the second each digit is small, inside a tilted grey frame; in the third the digits are larger and there is no frame."}}
 shrunk = np.clip(output(framed, (five - mean) / std) * std + mean, 0, 1)
 figure = compare(np.sqrt(shrunk), np.sqrt(output(working)), np.sqrt(five))
 
@@ -300,7 +322,7 @@ figure = compare(np.sqrt(shrunk), np.sqrt(output(working)), np.sqrt(five))
 # (fail-strong)=
 # ## Corrects little: the classifier is too strong
 #
-# A CNN classifies tilted digits as they are, so the loss gains little from rotating them. Trained like the working network,
+# A CNN classifies tilted digits as they are, so rotating them hardly lowers the loss. Trained like the working network,
 # this one has a higher accuracy, and its transformer follows less of the rotation.
 
 # %% tags=["hide-input"]
@@ -317,11 +339,11 @@ print("the working network:", end=" ")
 examine(working, "accuracy rotation");
 
 # %% [markdown]
-# Theta still follows places and sizes, so `health` says `working` unless the rotation is below 5% (and "asleep" if theta
-# is the same for all images). Look at `rotation` itself, and at {numref}`fig-11-strong`.
+# Theta still follows places and sizes, so `health` says `working` unless the rotation is nearly 0. Look at `rotation`
+# itself, and at {numref}`fig-11-strong`.
 #
-# **Fix.** If the accuracy is good, drop the transformer. If you need upright images, teach known poses, then train on the
-# labels. `training.PosePairs` makes such poses from upright images.
+# **Fix.** If the accuracy is good, drop the transformer. If you need upright images, teach known poses
+# (`training.PosePairs` makes them from upright images), then train on the labels.
 
 # %%
 taught = build(strong_classifier())
@@ -342,8 +364,7 @@ figure = compare(output(strong), output(taught))
 # ## Gradient 0: theta is not wired into the classifier
 #
 # This model computes the straightened images and classifies the originals. It trains without an error, and its
-# transformer stays the exact identity. Keras's warning about missing gradients is easy to overlook, so pass labels to
-# `health`, which then computes the gradient.
+# transformer stays the exact identity. Keras's warning is easy to overlook; with labels, `health` computes the gradient.
 
 # %% tags=["hide-input"]
 class Unwired(keras.Model):
@@ -362,7 +383,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     train(unwired, epochs=2)
 for warning in caught[:1]:
-    print(str(warning.message)[:78])
+    print(str(warning.message).split(" [")[0])
 report = examine(unwired, "gradient")
 
 # %% tags=["claim"]
@@ -370,17 +391,16 @@ assert report.state == "cut off" and np.allclose(output(unwired), five, atol=1e-
 
 # %% [markdown]
 # **Fix.** Pass the transformer's output to the classifier. In a functional model the same mistake removes the transformer
-# from the model, and `health` says that there is none. `mode="nearest"` also gives "cut off": that sampler has no
-# gradient for theta.
+# from the model, and `health` says that there is none. `mode="nearest"` is also "cut off": it has no gradient for theta.
 #
 # (fail-ninety)=
 # ## Large rotations are not corrected: up to 90 degrees
 #
-# Rotate the digits by up to 90 degrees instead of 45. The transformer still corrects shifts and sizes, but hardly any
-# rotation: the gradient only leads to a slightly better angle, and from a digit on its side that often leads to another
-# digit. If most images come out upside down, the state is "flipped".
+# These digits are rotated by up to 90 degrees. The transformer still corrects shifts and sizes, but hardly any rotation:
+# the gradient only leads to a slightly better angle, and from a digit on its side that often leads to another digit. If
+# most images come out upside down, the state is "flipped".
 
-# %%
+# %% tags=["hide-input"]
 x_90, theta_90 = distorted(copies, 90)
 test_90 = distorted(data.x_test[:300], 90, SEED + 1)
 lying = train(build(), x_90)
@@ -398,7 +418,7 @@ fixed_report = examine(train(upright, x_90), "correlation rotation", *test_90)
 # %% tags=["claim"]
 assert report.rotation < 0.5 * fixed_report.rotation and fixed_report.state == "working"
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rotations up to 90 degrees are not learned from labels. Fixed: the same network, which learned the poses first, rotates most digits towards upright. Drawn is one digit of each of five classes, rotated by 45 to 75 degrees: that with the median error after the fix.", "name": "fig-11-ninety"}, "image": {"alt": "Three rows of five digits. In the first they lie nearly on their sides; in the second they are centred and still lie; in the third they are upright or nearly so."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rotations up to 90 degrees are not learned from labels. Fixed: the same network, which learned the poses first, rotates most digits towards upright. Of each class, the digit rotated by 45 to 75 degrees with the median error after the fix.", "name": "fig-11-ninety"}, "image": {"alt": "Three rows of five digits. In the first they lie nearly on their sides; in the second they are centred and still lie; in the third they are upright or nearly so."}}
 degrees = np.abs(np.degrees(np.arctan2(test_90[1][:, 3], test_90[1][:, 0])))
 error = np.abs(upright.get_layer("transformer").theta(test_90[0]) - test_90[1]).mean(axis=1)
 
@@ -417,16 +437,16 @@ figure = compare(output(lying, five_90), output(upright, five_90), five_90)
 # ## Moves the wrong way: x and y are swapped
 #
 # Some libraries, SciPy among them, write coordinates as (row, column). A head converted from there has its six outputs in
-# another order. At the identity you can't see that; on a rotated digit you can. Here we reorder the outputs of the taught
-# network above:
+# another order. At the identity you can't see that. On a rotated digit you can: *the wrong way* in
+# {numref}`fig-11-symptoms` is just that. Here we reorder the outputs of the taught network above:
 
 # %%
 transformer = taught.get_layer("transformer")
 kernel, bias = transformer.head.get_weights()
 rows_first = [4, 3, 5, 1, 0, 2]
 transformer.head.set_weights([kernel[:, rows_first], bias[rows_first]])
-swapped = output(taught)
 report = examine(taught, "correlation rotation")
+transformer.head.set_weights([kernel, bias])  # in order again
 
 # %% tags=["claim"]
 assert report.state == "transposed"
@@ -434,18 +454,13 @@ assert report.state == "transposed"
 # %% [markdown]
 # **Fix.** Reorder the head's outputs, or convert single thetas with `transforms.theta_from_scipy`. A theta from input to
 # output is "inverted"; `transforms.invert` fixes that.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With x and y swapped, digits are rotated and shifted the wrong way. Fixed: the same head, its outputs in order.", "name": "fig-11-swapped"}, "image": {"alt": "Three rows of five digits. In the second row the digits are off the centre and more tilted than in the first; in the third they are upright and centred."}}
-transformer.head.set_weights([kernel, bias])
-figure = compare(swapped, output(taught))
-
-# %% [markdown]
+#
 # (fail-align)=
 # ## Outer rows dim, blurry: two kinds of align_corners
 #
 # PyTorch changed its default in version 1.3, so a converted model may make its grid with one value of `align_corners` and
-# sample with the other. The identity is then off by up to half a pixel at the edges. `health` can't see it, because it
-# looks at theta alone. The test: **the identity has to return the image.**
+# sample with the other. The identity is then off by up to half a pixel at the edges. `health` looks at theta alone and
+# can't see it. The test: **the identity has to return the image.**
 
 # %%
 board = (np.indices((14, 14)).sum(axis=0) % 2).astype("float32")[None, ..., None]
@@ -465,8 +480,8 @@ figure = plotting.strip(np.concatenate([board, mixed, same]), ("input", "broken"
 # ## Jagged, dotted: it shrinks and skips pixels
 #
 # Samples more than two pixels apart skip what is between them, and fine patterns turn into coarse ones ([issue
-# 21457](https://github.com/pytorch/pytorch/issues/21457) of PyTorch). Here the taught transformer gets striped digits of
-# 168 pixels and outputs 28.
+# 21457](https://github.com/pytorch/pytorch/issues/21457) of PyTorch). Here the taught transformer shrinks striped digits
+# from 168 pixels to 28.
 
 # %% tags=["hide-input"]
 def striped(images):
@@ -483,7 +498,7 @@ def enlarged(output_size):
     layer.head.set_weights(transformer.head.get_weights())
     return layer
 
-# %%
+# %% tags=["hide-input"]
 direct = enlarged((28, 28))
 report = examine(
     direct, "stride", striped(x_test[:64]), theta_test[:64], labels=None)
@@ -509,8 +524,8 @@ figure = compare(*(np.asarray(images) / 2 for images in (direct(lines), averaged
 #
 # A filter for vertical edges doesn't respond to an edge that the rotation has made horizontal, and rotating the feature map
 # afterwards can't change that. So a transformer behind a convolution can't make the network invariant to rotations
-# {cite:p}`finnveden2020stn`, even if its theta is right; `health`, which looks at theta alone, can't see this either. Take
-# a digit rotated by 90 degrees, the theta that undoes it, and one filter.
+# {cite:p}`finnveden2020stn`, even if its theta is right. `health` can't see this either. Take digits rotated by 90
+# degrees, the theta that undoes it, and one filter. How far is the result from the feature map of the upright digits?
 
 # %% tags=["hide-input"]
 edges = layers.Conv2D(1, 3, padding="same", use_bias=False)
@@ -528,17 +543,17 @@ before = np.abs(edges(warp(rotated, back)))
 # %% tags=["hide-input"]
 for place, found in {"behind": behind, "before": before}.items():
     error = np.abs(found - wanted).sum() / wanted.sum()
-    print(f"transformer {place} the filter: error {error:.1%}")
+    print(f"transformer {place} the filter: off by {error:.0%} of that map's sum")
 
 # %% tags=["claim"]
 assert np.abs(behind - wanted).sum() > 0.5 * wanted.sum()
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A feature map that is rotated back isn't the feature map of the upright digit: its edges are the horizontal ones. Fixed: the image is rotated back first, then filtered; this is what the upright digit gives.", "name": "fig-11-features"}, "image": {"alt": "Three rows of five. The first shows digits on their sides; the second bright outlines of upright digits along their horizontal edges; the third along their vertical edges."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A feature map that is rotated back isn't that of the upright digit: its edges are the horizontal ones. Fixed: the image is rotated back first, then filtered, as if it had been upright.", "name": "fig-11-features"}, "image": {"alt": "Three rows of five. The first shows digits on their sides; the second bright outlines of upright digits along their horizontal edges; the third along their vertical edges."}}
 figure = compare(behind, before, rotated, ("input", "filter, then rotate: broken", "rotate, then filter: fixed"))
 
 # %% [markdown]
 # **Fix.** Put the transformer before the first convolution. A localization that needs deep features can share the
-# classifier's first layers; apply theta to the image.
+# classifier's first layers; apply its theta to the image.
 #
 # (fail-nan)=
 # ## NaN
@@ -554,17 +569,16 @@ report = examine(train(build(), spoiled, y[:512], epochs=1), "theta gradient")
 assert report.state == "not a number"
 
 # %% [markdown]
-# **Fix.** Check `np.isfinite(images).all()`: the usual source is a division by the standard deviation of an empty image. If
-# the images are clean, lower the rate and pass `clipnorm=1` to the optimizer.
+# **Fix.** Check `np.isfinite(images).all()`: often the images were divided by the standard deviation of an empty one. If
+# they are clean, lower the rate and pass `clipnorm=1` to the optimizer.
 #
 # ## Recap
 #
 # - **Symptom to fix.** Look at the output first. Most failures of training have one of two fixes: a slower transformer
 #   that starts at the identity, or known poses first.
-# - **Health.** Pass labels, and the true theta where you know it; follow the verdict, and compare measures with those of
-#   a network that works.
-# - **Training or bug.** A gradient of exactly 0 means that the window is outside the image or theta is not wired in; a
-#   correlation with swapped axes is a bug of coordinates. More training repairs neither.
+# - **Health.** Pass labels, and the true theta where you know it. Follow the verdict, and look at the measures.
+# - **Training or bug.** A gradient of exactly 0: the window is outside the image or theta is not wired in. *Transposed*
+#   and *inverted* are bugs of coordinates. More training repairs none of them.
 # - **What theta doesn't show.** Mixed `align_corners` and a transformer on feature maps. Check that the identity returns
 #   the image, and put the layer first.
 #

@@ -23,6 +23,7 @@ STYLE = (
     rules.outputs,
     rules.lengths,
     rules.widths,
+    rules.reports,
     rules.alternatives,
     rules.captions,
     rules.size,
@@ -350,6 +351,22 @@ class TestRulesCanFail:
         assert len(rules.widths(book_of(f"x = 1\n{long}"))) == 1
         assert rules.widths(book_of(long, tags=["hide-input"])) == []
         assert rules.widths(book_of(long, tags=["remove-input"])) == []
+
+    @pytest.mark.parametrize(
+        ("printed", "fits"),
+        [
+            ("training.health(model, images[:2])[0]", False),
+            ("str(health(model, images)[0])", False),
+            ("health(model, images)[0].verdict", False),
+            ("report.verdict", False),
+            ("textwrap.fill(str(health(model, images)[0]), 84)", True),
+            ("textwrap.fill(report.verdict, 84)", True),
+            ("f'outside {health(model, images)[0].outside:.0%}'", True),
+            ("report.state", True),
+        ],
+    )
+    def test_reports(self, printed, fits):
+        assert (rules.reports(book_of(f"print({printed})")) == []) is fits
 
     def test_alternatives(self):
         figure = "fig, ax = plt.subplots()"

@@ -39,7 +39,7 @@ SEED = 0
 data = datasets.load()
 two = data.x_test[data.y_test == 2][:1]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Six of the twelve symptoms. The first picture goes in, the second should come out. The others are what failing transformers pass on.", "name": "fig-11-symptoms"}, "image": {"alt": "Eight small pictures of a handwritten 2: tilted and off the centre; upright and large; a black square; small in a grey frame; large and centred, but tilted; tilted much further; skewed, lying on its side; broken into short strokes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Six of the twelve symptoms. The first picture goes in, the second should come out. The others are what failing transformers pass on.", "name": "fig-11-symptoms"}, "image": {"alt": "Eight small pictures of a handwritten 2: tilted and off the centre; upright and large; a black square; small in a grey frame; large and centred, but tilted; tilted much further; skewed; broken into short strokes."}}
 made = affine_theta(0.6, (1.3, 1.3), 0, (0.15, 0.1))
 tilted = warp(two, [made])
 right = np.asarray(transforms.invert(made[None]))[0]

@@ -436,8 +436,8 @@ assert largest_difference(found, record["log_probabilities"]) > 0.01
 #
 # ## Train on more than one device
 #
-# Read this if you have several GPUs or machines and a large network whose epochs take too long. A small network only
-# gets slower. We measured one (`benchmarks/workers.py`, a machine with two cores):
+# Read this if you have several GPUs or machines and a large network whose epochs take too long. A small network gets
+# slower, as we measured on a machine with two cores (`benchmarks/workers.py`):
 
 # %% tags=["hide-input"]
 workers = files.read_json(RESULTS / "bench-workers.json")
@@ -461,7 +461,7 @@ assert results["2 workers"]["images_per_second"] < both < results["1 worker"]["i
 #
 # If your network is large, build and compile it inside `tf.distribute.MirroredStrategy().scope()`; the rest stays as it
 # is. Each device gets a part of the batch and a copy of the weights, and the gradients are averaged. Two halves of one
-# processor show that the losses are the same:
+# processor show that the losses hardly change:
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the network"}
 def small():

@@ -385,7 +385,6 @@ named = {"cnn": "CNN alone", "cnn_augmented": "CNN alone, augmented", "curriculu
 rows = [(text, PLAN.planned_epochs(name), len(right[name]), f"{mean[name]:.1f}",
          f"{min(right[name]):.1f} to {max(right[name]):.1f}" if len(right[name]) > 1 else "–")
         for name, text in named.items() if name in right]
-working = sum(record["found"]["state"] == "working" for record in runs["adam"])
 fold = "<details><summary>Details: all recipes, with their settings</summary>\n\n{}\n\n{}\n\n</details>"
 Markdown(
     plotting.markdown_table(("Recipe", "Epochs", "Seeds", "Plates right, %", "Worst to best seed"), rows)
@@ -395,8 +394,8 @@ Markdown(
     f"- **Labels alone suffice**, if the distortion grows and the images are augmented: the worst of "
     f"{len(right['curriculum_augmented'])} seeds reads {min(right['curriculum_augmented']):.0f}%. Without augmentation the "
     f"worst of {len(right['curriculum'])} reads {min(right['curriculum']):.0f}%.\n"
-    f"- **The usual way**, with plain Adam: {working} of {len(right['adam'])} transformers work, and {mean['adam']:.0f}% of the "
-    f"plates are read, about as many as by the CNN alone.\n"
+    f"- **The usual way**, with plain Adam: no transformer works (seeds tried: {len(right['adam'])}), and "
+    f"{mean['adam']:.0f}% of the plates are read, about as many as by the CNN alone.\n"
     f"- **On MNIST's digits** poses first helps, too: rotated, scaled and shifted, {np.mean(rts['pose']):.0f}% are classified "
     f"correctly (CNN alone: {np.mean(rts['cnn']):.0f}%); in clutter, {np.mean(clutter['pose']):.0f}% "
     f"(CNN: {np.mean(clutter['cnn']):.0f}%).\n\n"
@@ -412,7 +411,8 @@ assert sorted(families) == ["projective", "tps"] and np.abs(np.subtract([*famili
 assert mean["curriculum"] > max(right["cnn"]) > min(right["curriculum"]) - 5
 assert min(right["curriculum_augmented"]) > max(right["cnn"] + right["cnn_augmented"]) + 5
 assert all(record["found"]["state"] == "working" for record in runs["curriculum_augmented"])
-assert working == 0 and abs(mean["adam"] - mean["cnn"]) < 5
+assert all(record["found"]["state"] != "working" for record in runs["adam"])
+assert abs(mean["adam"] - mean["cnn"]) < 5
 assert min(rts["pose"]) > max(rts["cnn"]) and min(clutter["pose"]) > max(clutter["cnn"])
 assert all(r["recipe"]["features"] == "relu" and r["recipe"]["padding_mode"] == "zeros" for r in runs["pose"])
 

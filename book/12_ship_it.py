@@ -358,7 +358,7 @@ for shift, (measure, values), marker in zip((-0.25, 0, 0.25), deviations.items()
     face = color if measure == "away" else "none"
     top.plot(number + shift, values, marker, ls="", ms=4.5, color=color, mfc=face, label=measure)
 top.set(ylabel="standard deviations\nfrom the usual mean", xlim=(0.4, 12.6))
-top.legend(loc="upper left")
+top.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3)
 bottom.plot(number, accuracy, "o", color=plotting.COLORS["neutral"])
 bottom.set(xlabel="batch", ylabel="accuracy", ylim=(0, 1.05))
 bottom.text(6.6, 0.85, "camera rotated", va="center")

@@ -47,7 +47,7 @@ def run(copies: Iterable[Path], dataset: str) -> bool:
     command += ["-p", "tools.socket_kernels", "--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS}"]
     command += ["--numprocesses=auto", "--maxprocesses=4", "--dist=load", "--maxschedchunk=1"]
     command += [f"--timeout={2 * SECONDS}", "--durations=0", "--durations-min=1"]
-    command += sorted(map(str, copies), reverse=True)  # the later a chapter, the longer it takes: those first, one by one
+    command += sorted(map(str, copies), reverse=True)  # the later a chapter, the longer it takes
     return subprocess.run(command, cwd=ROOT, env=cell_environment(dataset)).returncode == 0
 
 

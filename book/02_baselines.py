@@ -484,8 +484,9 @@ trained(subsampled, x_mixed, y_mixed)
 without_max = training.accuracy(subsampled, tests["distorted"], y_test)
 lead = scores["CNN"]["distorted"] - scores["FCN mixed"]["distorted"]
 of_max = scores["CNN"]["distorted"] - without_max
-print(f"CNN without max {without_max:.3f}. Of the CNN's lead of {100 * lead:.0f} "
-      f"points over the FCN the maximum brings {100 * of_max:.0f}.")
+print(f"CNN without max {without_max:.3f}")
+print(f"of the CNN's lead of {100 * lead:.0f} points over the FCN"
+      f" the maximum brings {100 * of_max:.0f}")
 
 # %% tags=["claim"]
 assert of_max > 0.01

@@ -486,6 +486,22 @@ class TestRulesCanFail:
         book.cells[1].outputs = [nbformat.v4.new_output("stream", name="stderr", text=start_up)]
         assert run_notebooks.output_problems(book) == []
 
+    def test_no_printed_line_is_wider_than_the_page(self):
+        def problems(*told):
+            book = book_of("1")
+            book.cells[1].outputs = [nbformat.v4.new_output(kind, **options) for kind, options in told]
+            return run_notebooks.output_problems(book)
+
+        half = "x" * (rules.LINE_WIDTH // 2)
+        printed = ("stream", {"name": "stdout", "text": half})
+        result = ("execute_result", {"data": {"text/plain": half}})
+        assert problems(printed, printed) == problems(printed, printed, result) == []
+        assert len(problems(printed, printed, printed)) == 1
+        start_up = "I0000 00:00:1.1 port.cc:153] oneDNN custom operations are on." + half
+        assert problems(("stream", {"name": "stderr", "text": start_up})) == []
+        table = {"text/markdown": f"| {half} | {half} |", "text/plain": "<Markdown object>"}
+        assert problems(("execute_result", {"data": table})) == []
+
     @pytest.mark.parametrize(
         ("kind", "content", "count"),
         [

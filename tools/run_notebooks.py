@@ -10,8 +10,8 @@ The data set is --dataset, or STNLIB_DATASET, or `uci`; on MNIST the chapters ru
 before it trains: two ways to find a claim that is worded too strongly.
 
 The committed notebooks stay without outputs. The copies' outputs are checked (each figure has a text
-alternative, nothing on stderr, no object shown as its type and address) and, from an ordinary run, kept
-where `make book` looks (execution.py).
+alternative, nothing on stderr, no object shown as its type and address, no line wider than the page) and,
+from an ordinary run, kept where `make book` looks (execution.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import tempfile
 from pathlib import Path
 
 import chapter_keys
+import chapter_rules
 import execution
 import nbformat
 import notebooks
@@ -85,7 +86,21 @@ def output_problems(book: nbformat.NotebookNode) -> list[str]:
                 problems.append(f"cell {number} shows a figure without a text alternative")
             if found := OBJECT.search(_read_as_text(output)):
                 problems.append(f"cell {number} shows an object, not what is in it: {found.group()}")
+        problems += [
+            f"cell {number} prints {len(line)} characters in a line, at most {chapter_rules.LINE_WIDTH}: {line}"
+            for line in _printed(cell).splitlines()
+            if len(line) > chapter_rules.LINE_WIDTH
+        ]
     return problems
+
+
+def _printed(cell: nbformat.NotebookNode) -> str:
+    """What a cell prints: its pieces stand side by side, as print left them; a result stands on lines of its own."""
+    outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+    return "".join(
+        _read_as_text(output) if output.output_type == "stream" else f"\n{_read_as_text(output)}\n"
+        for output in outputs
+    )
 
 
 def _read_as_text(output: nbformat.NotebookNode) -> str:

@@ -148,22 +148,22 @@ assert report.state == "working"
 
 # %% tags=["hide-input"]
 READ = {"undefined": "theta is NaN or infinite for an image", "severed": "the gradient in the head is 0",
-        "live": "live features", "exchanged": "correlation with x and y swapped, the plain one being low,",
-        "backwards": "correlation, times -1,", "skew": "longer by shorter side of the window",
-        "flipped": "images mirrored or rotated by more than 90 degrees"}
+        "live": "live features below {}", "exchanged": "correlation low, but above {} once x and y are swapped",
+        "backwards": "correlation below -{}", "skew": "the window's longer side above {} times its shorter",
+        "flipped": "more than {} of the images mirrored or rotated by more than 90 degrees"}
+SHARES = "outside", "live", "flipped", "rotation"
 
 
 def condition(state):
     """When a state holds, in words."""
     side, limit = ("above", state.above) if np.isfinite(state.above) else ("below", state.below)
-    share = state.measure in ("outside", "live", "flipped", "rotation")
-    words = READ.get(state.measure, state.measure)
-    return f"{words} {side} {limit:.0%}" if share else f"{words} {side} {limit:g}" if limit else words
+    words = READ.get(state.measure, f"{state.measure} {side} {{}}")
+    return words.format(f"{limit:.0%}" if state.measure in SHARES else f"{limit:g}")
 
 
 limits = "\n".join(f"- **{state.name}**: {condition(state)}" for state in STATES[:-1])
-Markdown(f"<details><summary>Details: when each state holds</summary>\n\nThe first of these is the state, otherwise it is "
-         f"*{STATES[-1].name}*.\n\n{limits}\n\n</details>")
+Markdown("<details><summary>Details: when each state holds</summary>\n\nThe first of these that holds is the state; if none "
+         f"does, it is *{STATES[-1].name}*.\n\n{limits}\n\n</details>")
 
 # %% tags=["claim"]
 assert {one.measure for one in STATES} <= {*READ, "outside", "zoom", "spread", "correlation", "rotation", "stride"}

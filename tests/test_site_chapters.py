@@ -35,6 +35,11 @@ def test_a_chapter_has_one_name_in_the_sidebar_and_on_the_cards_of_the_intro():
     assert [(page, title) for title, page in cards] == sidebar
 
 
+def test_the_page_after_the_intro_is_the_first_chapter():
+    toc = yaml.safe_load((Path(__file__).resolve().parent.parent / "_toc.yml").read_text(encoding="utf-8"))
+    assert toc["parts"][0]["chapters"][0]["file"] == "book/01_motivation"
+
+
 class TestNumbers:
     def test_a_chapter_that_is_missing_shifts_no_other(self):
         env = counted(_08_beyond_affine=8, _13_paper=9)

@@ -62,7 +62,7 @@ def test_table_of_test_sets_marks_another_length_and_explains_the_mark(rows):
         "| ST-FCN | 2.00, *2.0* | 2.00, *2.0* |",
         "| ST-CNN | not run, *1.7* | not run, *1.7* |",
         "",
-        "\\* after 20 epochs, not as many as planned",
+        "\\* after 20 epochs",
     ]
     assert "\\*" not in report.test_sets_table({"planned": rows})
 
@@ -79,6 +79,12 @@ def test_table_of_verdicts_marks_below_above_or_not_distinguishable(rows):
     assert first == "| FCN | 4.00 ± 1.50, *13.2* ▼ | 4.00 ± 1.50, *1.0* ▲ |"
     assert second == "| CNN | not run, *3.5* | not run, *1.0* |"
     assert third == "| ST-FCN | 2.00, *2.0* ○ | 2.00, *1.0* ▲ |"
+
+
+def test_table_of_verdicts_repeats_no_error_of_another_length(rows):
+    short = [row | {"test_images": 10_000, "other_budget": True, "epochs": 20} for row in rows]
+    first, second, *_, note = report.verdicts_table({"clutter": short}).splitlines()[2:]
+    assert first == "| FCN | ▼\\* |" and second.startswith("| CNN | not run") and note == "\\* after 20 epochs"
 
 
 def test_table_of_visible_differences_has_the_gap_from_which_each_mark_would_change(rows):
@@ -105,9 +111,7 @@ def test_of_the_papers_protocol_only_what_was_run_is_shown_and_the_rest_is_count
     put(tmp_path, "fcn", None, "R", 173, "paper", 80)
     _, _, *lines, none, said = report.protocol_text(tmp_path).splitlines()
     assert lines == ["| R | FCN | 3.89 ▲ | *2.1* | 1.73 (80 epochs) |"] and none == ""
-    assert said == (
-        "The other 7 of its 8 cells have not been run. The error is clearly above the paper's for the FCN on R."
-    )
+    assert said == ("The error is clearly above the paper's for the FCN on R. Not run: 7 of 8 cells.")
 
 
 def test_more_runs_of_the_papers_protocol_appear_as_they_arrive_and_are_compared(tmp_path):
@@ -119,10 +123,10 @@ def test_more_runs_of_the_papers_protocol_appear_as_they_arrive_and_are_compared
         ["| RTS", "FCN", "3.00 ▼"], ["| RTS", "ST-FCN", "3.00 ▲"],
     ]  # fmt: skip
     assert said == (
-        "The other 4 of its 8 cells have not been run. The error is clearly above the paper's for the FCN on R and the "
+        "The error is clearly above the paper's for the FCN on R and the "
         "ST-FCN on RTS, clearly below the paper's for the FCN on RTS and not distinguishable from the paper's for the "
         "ST-FCN on R. On R the error with a transformer is clearly lower than the one without. On RTS the error with a "
-        "transformer is not clearly different from the one without."
+        "transformer is not clearly different from the one without. Not run: 4 of 8 cells."
     )
 
 
@@ -130,7 +134,7 @@ def test_the_whole_protocol_leaves_no_count_of_what_is_missing_and_test_sets_sha
     for _, model, transform, distortion in EXPERIMENTS["protocol"].cells():
         put(tmp_path, model, transform, distortion, 100 if transform else 200)
     said = report.protocol_text(tmp_path)
-    assert "not been run" not in said
+    assert "Not run" not in said
     assert said.endswith(
         " On R, RTS, P stretch and E the error with a transformer is clearly lower than the one without."
     )

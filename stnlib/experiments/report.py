@@ -56,18 +56,25 @@ def test_sets_table(test_sets: dict[str, Rows]) -> str:
     |---|--:|--:|
     | FCN | not run, *2.1* | not run, *3.2* |
     """
-    return _test_sets_table(test_sets, lambda row: "")
+    return _test_sets_table(test_sets, _ours_and_theirs)
 
 
 def verdicts_table(test_sets: dict[str, Rows]) -> str:
     """The table of `test_sets_table` with marks for what `compare.against_published` says: ▲ above, ▼ below, ○ neither.
+
+    Of an error after another number of epochs than planned only the mark is there, beside its asterisk.
 
     >>> test_sets = {name: table.pick("protocol", name, folder="a folder without results") for name in ("R", "E")}
     >>> print(*verdicts_table(test_sets).splitlines()[2:], sep="\\n")
     | FCN | not run, *2.1* | not run, *3.2* |
     | ST-FCN | not run, *1.2* | not run, *2.7* |
     """
-    return _test_sets_table(test_sets, lambda row: f" {MARKS[compare.against_published(row)[0]]}" if _both(row) else "")
+
+    def marked(row: dict) -> str:
+        mark = MARKS[compare.against_published(row)[0]] if _both(row) else ""
+        return f"{mark}\\*" if mark and row.get("other_budget") else f"{_ours_and_theirs(row)} {mark}".rstrip()
+
+    return _test_sets_table(test_sets, marked)
 
 
 def protocol_text(folder: Path | None = None) -> str:
@@ -96,8 +103,8 @@ def protocol_text(folder: Path | None = None) -> str:
     head = ("Test set", "Network", "As the paper trained", "Paper", "Our longest with Adam")
     listed = plotting.markdown_table(head, lines, words=2)
     rest = len(cells) - len(ran)
-    count = f"\n\nThe other {rest} of its {len(cells)} cells have not been run. " if rest else "\n\n"
-    return listed + count + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran)])
+    count = [f"Not run: {rest} of {len(cells)} cells."] if rest else []
+    return listed + "\n\n" + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran), *count])
 
 
 def _with_adam(row: dict, folder: Path | None) -> str:
@@ -162,19 +169,23 @@ def _both(row: dict) -> bool:
     return row["mean"] is not None and row["published"] is not None
 
 
-def _test_sets_table(test_sets: dict[str, Rows], after: Callable[[dict], str]) -> str:
-    """The table of `test_sets_table`, with something after each cell."""
+def _ours_and_theirs(row: dict) -> str:
+    """A row's error, with an asterisk after another number of epochs than planned, and the published one in italics."""
+    star = "\\*" if row.get("other_budget") else ""
+    theirs = "–" if row["published"] is None else f"*{row['published']:.1f}*"
+    return f"{table.error(row | {'other_budget': False})}{star}, {theirs}"
+
+
+def _test_sets_table(test_sets: dict[str, Rows], cell: Callable[[dict], str]) -> str:
+    """The table of `test_sets_table`, with other text in its cells."""
     networks = [[table.network(row) for row in rows] for rows in test_sets.values()]
     if any(listed != networks[0] for listed in networks):
         raise ValueError(f"test_sets: expected the same networks in each, in the same order, got {networks}")
     lines, others = [], set()
     for cells in zip(*test_sets.values(), strict=True):
-        marks = ["\\*" if row.get("other_budget") else "" for row in cells]
         others |= {row["epochs"] for row in cells if row.get("other_budget")}
-        ours = [table.error(row | {"other_budget": False}) for row in cells]
-        theirs = ["–" if row["published"] is None else f"*{row['published']:.1f}*" for row in cells]
-        lines.append((table.network(cells[0]), *map("{}{}, {}{}".format, ours, marks, theirs, map(after, cells))))
-    note = f"\n\n\\* after {' or '.join(map(str, sorted(others)))} epochs, not as many as planned" if others else ""
+        lines.append((table.network(cells[0]), *map(cell, cells)))
+    note = f"\n\n\\* after {' or '.join(map(str, sorted(others)))} epochs" if others else ""
     return plotting.markdown_table(("Ours, *published*", *test_sets), lines) + note
 
 

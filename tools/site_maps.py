@@ -59,7 +59,7 @@ def kernel_drawing(kernel=VERTICAL):
     style = "display:grid;grid-template-columns:repeat(3,1fr);width:60%;aspect-ratio:1;margin:20%"
     return (
         f'<div><div style="{style}" role="img" aria-label="A filter of three by three numbers.">{numbers}</div>'
-        f'<p style="{NOTE}">→ a filter for vertical edges (numbers / 4) →</p></div>'
+        f'<p style="{NOTE}">→ a filter for vertical edges (numbers&nbsp;/&nbsp;4) →</p></div>'
     )
 
 
@@ -76,7 +76,7 @@ def drawing():
         picture(
             back,
             "The last picture rotated back: bright along horizontal edges, unlike the picture above.",
-            f"rotated back by 90°: correlation with the map above r = {alike:.2f}".replace("-", "−"),
+            f"rotated back by 90°: correlation with the map above r = {alike:.2f} (equal maps: 1)".replace("-", "−"),
             framed=True,
         ),
     ]

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # How do we read an image between its pixels, so that gradients flow?
 #
-# Mix the four nearest pixels, each weighted by how close it is. This **bilinear** sampling has a slope wherever
-# neighbouring pixels differ, and that slope is what lets a network learn where to look. Here you build the sampler, follow
+# Mix the four nearest pixels, each weighted by how close it is. With this **bilinear** sampling, the value changes
+# gradually as the point moves, and that slope lets a network learn where to look. Here you build the sampler, follow
 # the gradient through it, and see a class label alone move a shifted digit closer to its place.
 #
 # After this chapter you can
@@ -32,6 +32,7 @@ pipeline(lit="sampler")
 # %% [markdown]
 # Here is a piece of a digit with one sampling point in it. Drag the point and watch how the four weights and the value
 # follow. Then let it follow the arrow until it stops, and try the same with *nearest*: there is no arrow to follow.
+# (*Bicubic* weights sixteen pixels instead of four.)
 
 # %%
 from stnlib.widgets import SamplerMicroscope
@@ -74,7 +75,7 @@ for n, m in np.ndindex(2, 2):
     part = plt.Rectangle(lower, *(upper - lower), facecolor=plotting.COLORS["grid"], edgecolor="black", linewidth=1.5)
     ax.add_patch(part)
     area = f"{np.prod(upper - lower):.2f}"
-    ax.text(*(lower + upper) / 2, area, ha="center", va="center", fontsize=13, color="black")
+    ax.text(*(lower + upper) / 2, area, ha="center", va="center", fontsize=10, color="black")
     ink = "black" if U[n, m] > 4.5 else "white"
     place = m + 0.72 * (m - 1.5), n + 0.6 * (n - 0.5)
     ax.text(*place, f"{U[n, m]:g}", ha="center", va="center", fontsize=15, color=ink)
@@ -293,8 +294,8 @@ ax.set(xticks=range(3), yticks=range(3), xlabel="x in pixels", ylabel="y in pixe
 fig.tight_layout()
 
 # %% [markdown]
-# If the loss wants an output pixel brighter, gradient descent moves the sampling point along the arrow; if darker, against
-# it. All points share $\theta$, so it gets the sum of their gradients. But $\theta$ gives a point in grid units, $x^s$ and
+# If increasing $V$ lowers the loss, gradient descent moves the sampling point along the arrow, otherwise against it. All
+# points share $\theta$, so it gets the sum of their gradients. But $\theta$ gives a point in grid units, $x^s$ and
 # $y^s$ from −1 to 1, and one grid unit is $\frac{W}{2}$ pixels along x and $\frac{H}{2}$ along y:
 #
 # $$
@@ -316,9 +317,8 @@ fig.tight_layout()
 # A 2 was shifted, and gradient descent on $\theta_{13}$ and $\theta_{23}$ has to bring it back. The loss is the squared
 # difference from the original; the other four numbers stay at the identity.
 #
-# The descent starts at the identity, with all points on pixel centres. There (7) is *not* the sampler's gradient: the tent
-# has a kink, and (7) would count only the pixel under the point. `bilinear` takes the slope on one side of the centre
-# instead, which is good enough to learn from.
+# The descent starts at the identity, with all points on pixel centres; there `bilinear` takes the slope to the right and
+# below.
 
 # %%
 def descend(shifted, loss_of, rate, steps=40, mode="bilinear"):
@@ -339,7 +339,7 @@ at_centre = autodiff(bilinear, U, 1, 1)
 assert np.isclose(at_centre[1], U[1, 2] - U[1, 1]) and np.isclose(at_centre[2], U[2, 1] - U[1, 1])
 assert dV_dx(U, 1, 1) == dV_dy(U, 1, 1) == U[1, 1]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With bilinear sampling the 2 moves back onto its outline (orange), with nearest sampling it never moves. Left: the 2, shifted by 2.1 pixels, and the output after 40 steps with each sampler. Right: the 2, shifted by 4.9 pixels to the left and 2.8 up. From so far away, bilinear sampling doesn't bring it back, either.", "name": "fig-05-descent"}, "image": {"alt": "Five pictures of a 2, each with the outline of the original. Shifted a little: beside the outline. After descent with nearest: still there. With bilinear: on the outline. Shifted further: well beside the outline. After descent with bilinear: still beside it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "With bilinear sampling the 2 moves back onto its outline (orange), with nearest sampling it never moves. Left: the 2, shifted by 2.1 pixels to the left, and the output after 40 steps with each sampler. Right: the 2, shifted by 4.9 pixels to the left and 2.8 up. From so far away, bilinear sampling doesn't bring it back, either.", "name": "fig-05-descent"}, "image": {"alt": "Five pictures of a 2, each with the outline of the original. Shifted a little: beside the outline. After descent with nearest: still there. With bilinear: on the outline. Shifted further: well beside the outline. After descent with bilinear: still beside it."}}
 def shifted_by(images, x, y):
     theta = [[1.0, 0, x, 0, 1, y]] * len(images)
     return grid_sample(images, affine_grid(theta, (28, 28)))
@@ -366,7 +366,7 @@ for ax in fig.axes:
 Markdown(
     f"After 40 steps the loss is {remains['bilinear']:.0%} of what it was at the start with *bilinear*, "
     f"{remains['nearest']:.0%} with *nearest*, and {remains['from far']:.0%} from far away. A point's gradient depends on "
-    "its four pixels only: far away, it can't tell where its stroke belongs, and the descent ends in a local minimum."
+    "its four pixels only: far away, it can't tell where its stroke belongs."
 )
 
 # %% tags=["claim"]
@@ -374,7 +374,7 @@ assert remains["nearest"] == 1 and remains["bilinear"] < 0.2
 assert 0.8 < remains["from far"] < 1
 
 # %% [markdown]
-# ## How a label teaches a pose
+# ## How a label alone moves theta
 #
 # In training there is no original picture to compare with, only a label, and a classifier behind the transformer. That
 # is enough to bring a digit closer. Train a classifier on upright digits (chapter 2's FCN), freeze it, and let the
@@ -392,7 +392,7 @@ def loss_for(labels):
 
 
 # %% [markdown]
-# Now shift 200 test digits, each by another amount, and run the descent for each ({numref}`fig-05-label`).
+# Now shift 200 test digits, each by a different amount, and run the descent for each ({numref}`fig-05-label`).
 
 # %% tags=["hide-input"]
 labels = data.y_test[:200]
@@ -413,7 +413,7 @@ straightened = grid_sample(shifted, affine_grid(found, (28, 28)))
 before = 14 * np.linalg.norm(moves[:, [2, 5]], axis=1)  # pixels
 after = 14 * np.linalg.norm(moves[:, [2, 5]] + found[:, [2, 5]], axis=1)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "From its label alone, the digit moves closer to its place (orange outline), which the loss never sees. Left: shifted, and misclassified. Middle: where sampling points would have to move to lower the loss (arrows, at the first step, for the points with the strongest gradients). They can only move together, with the window: in 40 steps from the dashed frame to the green one. Right: what the green frame shows, classified correctly.", "name": "fig-05-label"}, "image": {"alt": "Three pictures. A shifted digit that is misclassified, beside the outline of where it was; the digit with small arrows at its strokes and two frames, a dashed one and a green one that is shifted against it; the digit near the outline, classified correctly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "From its label alone, the digit moves closer to its place (orange outline), which the loss never sees. Left: shifted, and misclassified. Middle, zoomed out: where single sampling points would have to move to lower the loss (thin arrows, at the first step, for the strongest gradients). They can only move together, with the window: the thick arrow is the direction of the sum over all points. In 40 steps the window moves from the dashed frame to the green one. Right: what the green frame shows, classified correctly.", "name": "fig-05-label"}, "image": {"alt": "Three pictures. A shifted digit that is misclassified, beside the outline of where it was; the digit with small arrows at its strokes, a thick arrow for the direction of their sum, and two frames, a dashed one and a green one that is shifted against it; the digit near the outline, classified correctly."}}
 chances = [training.probabilities(classifier, images) for images in (shifted, straightened)]
 first, last = (chance.argmax(axis=1) == labels for chance in chances)
 one = np.argmax(np.where(~first & last, before - after, 0))
@@ -421,7 +421,7 @@ titles = [f"a {labels[one]}, predicted {chance[one].argmax()} ({chance[one].max(
 
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.7))
 plotting.show(axes[0], shifted[one], titles[0])
-plotting.show(axes[1], np.pad(0.6 * np.asarray(shifted[one, ..., 0]), 4), "pulls, and the window")
+plotting.show(axes[1], np.pad(0.6 * np.asarray(shifted[one, ..., 0]), 4), "the points, and the window")
 plotting.show(axes[2], straightened[one], titles[1])
 for ax in (axes[0], axes[2]):
     ax.contour(data.x_test[one, ..., 0], levels=[0.5], colors=plotting.COLORS["grid"], linewidths=1.2)
@@ -430,6 +430,9 @@ rows, columns = np.nonzero(strength > 0.3 * strength.max())
 downhill = -for_points[one][rows, columns] / strength.max() * 5
 points = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": plotting.COLORS["gradient"], "width": 0.012}
 axes[1].quiver(columns + 4, rows + 4, *downhill.T, **points)
+step = -total[one] / np.linalg.norm(total[one]) * 7
+sum_arrow = {"arrowstyle": "-|>", "color": plotting.COLORS["output"], "lw": 3, "mutation_scale": 15}
+axes[1].annotate("", 17.5 + step, (17.5, 17.5), arrowprops=sum_arrow)
 for move, line in ((np.zeros(2), {"ls": "--", "ec": "white"}), (found[one, [2, 5]], {"ec": plotting.COLORS["output"]})):
     axes[1].add_patch(plt.Rectangle(3.5 + 14 * move, 28, 28, fill=False, lw=1.8, **line))
 fig.tight_layout()
@@ -447,7 +450,7 @@ assert after.mean() < 0.75 * before.mean()
 assert np.mean(after < before) > 0.8 and last.mean() > first.mean()
 
 # %% [markdown]
-# Do it step by step with a rotated digit. The *pulls* are the negative gradients of the points, the arrows of
+# Do it step by step with a rotated digit. The *pulls* are the negative gradients of the points, the thin arrows of
 # {numref}`fig-05-label`. The classifier here is linear, so that $\partial \mathcal{L} / \partial V$ is easy to read: a
 # weighted sum of the classifier's ten weight images.
 
@@ -462,16 +465,19 @@ PoseGradient()
 #
 # ## Beyond the border
 #
-# Where the grid reaches beyond the image, the sampler has to make up a value. There are three ways.
+# Where the grid reaches beyond the image, the sampler has to make up a value. The library has three ways.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Outside the image, zeros fade to black within a pixel, border repeats the edge, reflection mirrors the picture. Top: a digit on grey, zoomed out. Bottom: the value along the middle row of the 3 × 3 image; dots are its pixels, the band is the image.", "name": "fig-05-border"}, "image": {"alt": "A digit zoomed out with three paddings: zeros surround it with black, border smears the edge pixels outwards, reflection surrounds it with mirrored copies. Below, the value along one row of the 3 by 3 image: zeros falls to 0 within a pixel, border stays level, reflection mirrors the row."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Outside the image, zeros fade to black within a pixel, border repeats the edge, reflection mirrors the picture. Top: a digit on stripes, zoomed out; the frame is the image's edge. Bottom: the value along the middle row of the 3 × 3 image; dots are its pixels, the band is the image.", "name": "fig-05-border"}, "image": {"alt": "A digit zoomed out with three paddings: zeros surround it with black, border draws the striped edge out into straight bars, reflection surrounds it with mirrored copies. Below, the value along one row of the 3 by 3 image: zeros falls to 0 within a pixel, border stays level, reflection mirrors the row."}}
 zoom_out = affine_grid([[2.2, 0, 0, 0, 2.2, 0]], (56, 56))
-framed = np.clip(digit + 0.25, 0, 1)  # a grey background
+stripes = 0.25 + 0.2 * np.cos(2 * np.pi * np.add.outer(np.arange(28), np.arange(28)) / 7)
+framed = np.maximum(digit, stripes[None, :, :, None].astype("float32"))
 beyond = np.linspace(-3.5, 5.5, 400)
 line = np.stack([(2 * beyond + 1) / W - 1, np.zeros_like(beyond)], axis=-1)[None, None]
 fig, axes = plt.subplots(2, 3, figsize=(7.5, 4), height_ratios=[2, 1], sharey="row")
 for (above, below), padding in zip(axes.T, ("zeros", "border", "reflection")):
     plotting.show(above, grid_sample(framed, zoom_out, padding_mode=padding)[0], padding)
+    edge = 56 / 2.2  # pixels of the output
+    above.add_patch(plt.Rectangle([27.5 - edge / 2] * 2, edge, edge, fill=False, ec=plotting.COLORS["grid"], lw=1.2))
     below.axvspan(-0.5, 2.5, color=plotting.COLORS["input"], alpha=0.15, lw=0)
     below.plot(beyond, np.ravel(grid_sample(images, line, padding_mode=padding)), color=plotting.COLORS["output"])
     below.plot(range(W), U[1], "o", ms=4, color=plotting.COLORS["input"])
@@ -480,7 +486,7 @@ axes[1, 0].set_ylabel("value V")
 fig.tight_layout()
 
 # %% [markdown]
-# `zeros` is the default, and what a transformer wants for digits on black. The choice matters for learning: `border` is
+# `zeros` is the default, and the right choice for digits on black. The choice matters for learning: `border` is
 # flat from the last centre on, `zeros` from one pixel further, and a point there gets no gradient along x. With
 # `reflection` it gets one, but often towards the mirror image.
 #
@@ -497,7 +503,7 @@ fig.tight_layout()
 #
 # :::{dropdown} Details: on the pixel centres
 # At a whole number the slope jumps: there is one from the left and one from the right. `bilinear` takes the one from the
-# right, since `floor(x)` puts the point into the square to its right. A transformer that starts as the identity, with
+# right, since `floor(x)` puts the point into the square to its right; (7) would count only the pixel under the point. A transformer that starts as the identity, with
 # an output as large as its input, has *all* its points on pixel centres, or within rounding of them. {doc}`five_bugs` has
 # a sampler whose slope on the centres is 0, four other wrong samplers, and the tests that find them. With *bicubic*
 # {cite}`keys1981bicubic` the slope has no jumps, for sixteen reads instead of four; its weights are partly negative, so a

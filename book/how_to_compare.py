@@ -103,8 +103,7 @@ assert (len(digits.y_train), EPOCHS) == (1_437, 10)
 
 # %% [markdown]
 # All randomness is a function of seed, epoch and step: the order of the digits, their distortion, the initial weights.
-# On another kind of processor sums are rounded differently, and over thousands of steps that grows; expect no more
-# agreement there than between two seeds.
+# Another kind of processor rounds differently, and that grows; expect no more agreement there than between two seeds.
 #
 # ## The standard error of a test error
 #
@@ -144,8 +143,7 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
 
 # %% [markdown]
-# The ratios differ a lot, so this is a stopgap: where a difference of single runs is close to the limit, train with more
-# seeds. The library's function, with $\sigma$ as `binomial_sd` and that root mean square as `seed_ratio`:
+# The ratios differ a lot: near the limit, train with more seeds. The library's function, with $\sigma$ as `binomial_sd` and that root mean square as `seed_ratio`:
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
@@ -197,8 +195,8 @@ assert compare.verdict(low, high) == "lower" and np.isclose(limit, compare.clear
 #
 # ## A paired test is sharper
 #
-# The rule above treats two networks as independent. They aren't: both see the same test images, and a digit that is hard
-# for one is often hard for the other. Only the images on which they *disagree* tell them apart. If both were equally
+# The rule above treats two networks as independent. They aren't: a digit that is hard for one is often hard for the
+# other. Only the images on which they *disagree* tell them apart. If both were equally
 # good, each of these images would be a coin toss. **McNemar's test** computes how unlikely the observed split would
 # then be.
 #

@@ -65,7 +65,7 @@ def before_after(transformer):
 seen, poses = warped(images) if train.corners is None else (images, fitting.from_corners(train.corners, transform="affine"))
 EPOCHS, POSE_EPOCHS = epochs_for(320, len(train)), epochs_for(560, len(seen))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Trained on known poses only, the transformer finds the plates and removes most of the slant. Two images that it was not trained on, before and after; in places part of a character is cut off.", "name": "fig-10-before-after"}, "image": {"alt": "Two number plates at a slant before coloured backgrounds; below each the same plate, nearly level and filling the picture, its ends in places cut off."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Trained on known poses only (the true position and tilt of each plate), the transformer removes most of the slant. Two images that it was not trained on, before and after; in places part of a character is cut off.", "name": "fig-10-before-after"}, "image": {"alt": "Two number plates at a slant before coloured backgrounds; below each the same plate, nearly level and filling the picture, its ends in places cut off."}}
 training.set_seed(SEED)
 first = SpatialTransformer(models.finder((*SIZE, 3)), padding_mode="border")
 training.fit_pose(first, seen, poses, POSE_EPOCHS, BATCH)
@@ -95,7 +95,7 @@ figure = before_after(first)
 
 # %% tags=["hide-input"]
 print(f"{len(train):,} + {len(test):,} images of {HEIGHT} x {WIDTH} pixels")
-print(textwrap.fill(f"labels: {train.labels.shape[1]} out of {len(train.symbols)} symbols, "
+print(textwrap.fill(f"labels: up to {train.labels.shape[1]} symbols each, {len(train.symbols)} different ones, "
                     f"the first is {train.text(train.labels[0])!r}", 84))
 filled = (np.array(train.symbols)[train.labels] != " ").sum(axis=1)
 for length, count in zip(*np.unique(filled, return_counts=True), strict=True):
@@ -105,7 +105,7 @@ print("corners:", "unknown" if train.corners is None else train.corners.shape)
 # %% [markdown]
 # The network gets as many outputs as the longest label has symbols. A length that occurs once is probably a typing
 # mistake. All images become `(height, width, 3)`, `uint8`, also grey, transparent, 16-bit and rotated ones. None is
-# stretched: each is fitted into the folder's median proportions, and its edge fills the rest.
+# stretched: each is fitted into the folder's median proportions and padded by repeating edge pixels.
 #
 # :::{dropdown} Details: in Colab
 # Zip your folder, open the file pane on the left, drop the `.zip` there, and set `FOLDER = "my_images.zip"`.
@@ -119,7 +119,8 @@ print("corners:", "unknown" if train.corners is None else train.corners.shape)
 #
 # ## Which transform?
 #
-# Choose the smallest family of maps that can undo what was done to your objects. This needs no training:
+# Choose the smallest family of maps that can undo what was done to your objects (then replace `"affine"` in `network`,
+# below). This needs no training:
 # `fitting.remainder` fits each family to the true poses and returns the error that remains, in pixels.
 
 # %%
@@ -152,7 +153,8 @@ assert remainder["affine"].mean() < min(strokes()) < remainder["similarity"].mea
 assert remainder["projective"].mean() < 0.01
 
 # %% [markdown]
-# **Take the smallest family whose mean error is below the width of a stroke.** Here that is affine: the plates are
+# **Take the family with the fewest numbers in theta whose mean error is below the width of the thinnest stroke.** Without
+# corners, the table measures random quadrilaterals, not your images. Here that is affine: the plates are
 # sheared, which a similarity cannot undo, and have little perspective ({numref}`fig-10-families`). A projective map
 # leaves less, but in the full measurement below it reads hardly more plates. Take `"tps"` only for objects that are
 # curved themselves. With `"rigid"` and `"similarity"` on images that are not square, set `aspect`
@@ -218,7 +220,7 @@ def network(features="tanh", padding_mode="border"):
 
 
 # %% [markdown]
-# `Rescaling` stands first, so that the model takes a camera's `uint8`. The output is half as high and half as wide as
+# `Rescaling` comes first, so that the model takes a camera's `uint8`. The output is half as high and half as wide as
 # the image. If your objects fill the image and have thin strokes, output the full size and average: `output_size=SIZE`,
 # then `AveragePooling2D(2)`.
 #
@@ -242,7 +244,7 @@ figure = before_after(usual.get_layer("transformer"))
 # Until the reader works, $\theta$'s gradient is mostly noise. Adam divides a gradient by its own size, so noise moves
 # $\theta$ as fast as a signal would. Either the steps cancel and $\theta$ stays where it is, or the window leaves the
 # image, where all is zero and no gradient leads back. Meanwhile ReLU features may die: they are zero for every image, so
-# $\theta$ is the same for every image. Accuracy shows none of this; `health` does. (The recipe below changes several
+# $\theta$ is the same for every image. A low accuracy doesn't tell which of these it is; `health` does. (The recipe below changes several
 # settings at once, so this page doesn't show what each contributes.)
 #
 # ## A recipe that works
@@ -308,7 +310,7 @@ assert share["transformer, the usual way"][0] < 0.3
 # On straightened plates, the reader gets most symbols right ({numref}`fig-10-read`). The two other networks are close to
 # guessing. With more images and epochs they read, too, as the full measurement shows.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The reader gets some straightened plates right and makes mistakes on others. Each picture is what the transformer passes on. Above it stands the prediction, and the label in brackets where the prediction is wrong.", "name": "fig-10-read"}, "image": {"alt": "Nine straightened number plates in three columns, above each the five characters that the network predicts."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The reader gets some plates right and makes mistakes on others. Some still lean or are cut off. Each picture is what the transformer passes on. Above it stands the prediction, and the label in brackets where the prediction is wrong.", "name": "fig-10-read"}, "image": {"alt": "Nine straightened number plates in three columns, above each the five characters that the network predicts."}}
 shown, guess = unseen[:9], training.probabilities(posed, test.images[:9]).argmax(axis=-1)
 told = [(test.text(a), test.text(b)) for a, b in zip(guess, test.labels, strict=False)]
 titles = [a if a == b else f"{a} ({b})" for a, b in told]
@@ -318,8 +320,8 @@ figure = plotting.strip(distortions.warp(shown, transformer.theta(shown).numpy()
 # %% [markdown]
 # ### Or let the distortion grow
 #
-# Labels alone suffice if you can weaken the distortion of your *training* images: because you make them yourself, or
-# because you know their corners. Show them upright in the first epoch and fully distorted after a third of the epochs
+# Training on labels without poses works if you can weaken the distortion of your *training* images: you make them
+# yourself, or you know their corners. Show them upright in the first epoch and fully distorted after a third of the epochs
 # ({numref}`fig-10-curriculum`). Then the reader works early, and the transformer only ever has to correct a little more
 # than before. Augment them as well: move them a little, anew in each epoch. `training.Curriculum` feeds such images to
 # `model.fit`. It needs more epochs, so it isn't trained here.
@@ -389,12 +391,12 @@ fold = "<details><summary>Details: all recipes, with their settings</summary>\n\
 Markdown(
     plotting.markdown_table(("Recipe", "Epochs", "Seeds", "Plates right, %", "Worst to best seed"), rows)
     + f"\n\n- **Poses first** reads {mean['pose'] - mean['cnn']:.0f} points more than the CNN alone, and "
-    f"{mean['pose_augmented'] - mean['cnn_augmented']:.0f} more where both are augmented. With another transform "
+    f"{mean['pose_augmented'] - mean['cnn_augmented']:.0f} more where both are augmented (CNN seeds there: {len(right['cnn_augmented'])}). With another transform "
     f"than affine: {also} (augmented, one seed each).\n"
-    f"- **Labels alone suffice**, if the distortion grows and the images are augmented: the worst of "
+    f"- **Labels without poses work**, if the distortion grows and the images are augmented: the worst of "
     f"{len(right['curriculum_augmented'])} seeds reads {min(right['curriculum_augmented']):.0f}%. Without augmentation the "
     f"worst of {len(right['curriculum'])} reads {min(right['curriculum']):.0f}%.\n"
-    f"- **The usual way**, with plain Adam: no transformer works (seeds tried: {len(right['adam'])}), and "
+    f"- **The usual way**, with plain Adam: the transformer doesn't work (seeds tried: {len(right['adam'])}), and "
     f"{mean['adam']:.0f}% of the plates are read, about as many as by the CNN alone.\n"
     f"- **On MNIST's digits** poses first helps, too: rotated, scaled and shifted, {np.mean(rts['pose']):.0f}% are classified "
     f"correctly (CNN alone: {np.mean(rts['cnn']):.0f}%); in clutter, {np.mean(clutter['pose']):.0f}% "
@@ -419,7 +421,7 @@ assert all(r["recipe"]["features"] == "relu" and r["recipe"]["padding_mode"] == 
 # %% [markdown]
 # ### How many labelled images?
 #
-# We measured two sizes of the training set, with poses first and one seed:
+# We measured two sizes of the training set, with poses first and one seed.
 
 # %% tags=["hide-input"]
 tried = sorted((r for r in records if r["model"] == "pose" and r["seed"] == 0), key=lambda r: r["train_images"])
@@ -439,10 +441,9 @@ assert small["steps"] < large["steps"] and 100 - small["right"] > 3 * (100 - lar
 # - A detector gives you the corners of new images, too: rectify them with `fitting.from_corners` and
 #   `distortions.warp`, and train a plain reader.
 # - The objects come in nearly one pose, or a CNN on augmented images ({ref}`ex-images-wide`) is good enough.
-# - There are several objects in an image. One transformer looks at one place.
-# - The objects lie at any angle, upside down too. The transformer learns moderate rotations; for all of them it needs
-#   the true poses.
-#
+# - There are several objects in an image. One transformer looks at one place. (For objects at any angle, upside down too,
+#   it needs the true poses.)
+# #
 # ## Checklist
 #
 # 1. Look at ten images as `pictures.read` returns them, with their labels.
@@ -451,7 +452,7 @@ assert small["steps"] < large["steps"] and 100 - small["right"] > 3 * (100 - lar
 # 4. `Rescaling` first; `models.finder`, `padding_mode="border"`, output at half or full size.
 # 5. Poses first (`fit_pose`), or a growing distortion (`Curriculum`); `SlowAdam` for the transformer; augmented images
 #    ({ref}`ex-images-wide`).
-# 6. `health` on test images after each run: *working*, or its next step. Draw before and after for ten of them.
+# 6. `health` on test images after each run: if it isn't *working*, follow the verdict. Draw before and after for ten of them.
 # 7. Compare with a CNN of as many weights, those of the localization network included, over several seeds.
 #
 # ## Recap
@@ -459,8 +460,8 @@ assert small["steps"] < large["steps"] and 100 - small["right"] > 3 * (100 - lar
 # - A folder, a `.zip` or a `labels.csv` becomes arrays with `pictures.read`; corners are optional.
 # - `fitting.remainder` tells what each family leaves, in pixels, before anything is trained.
 # - Trained the usual way, the transformer straightened nothing; with the poses first it did.
-# - One `health` line tells collapsed, asleep and working apart; accuracy doesn't.
-# - A transformer has to beat a CNN of its size. If corners come with the images, or the pose hardly varies, leave it out.
+# - One `health` line tells collapsed, asleep and working apart; accuracy alone doesn't.
+# - A transformer has to beat a CNN of its size. If new images come with corners, too, or the pose hardly varies, leave it out.
 #
 # ## Exercises
 #
@@ -539,7 +540,7 @@ assert error(first).mean() < error(other).mean() < 0.5 * nothing.mean()
 # :::{exercise} When is projective worth it?
 # :label: ex-images-perspective
 #
-# `training.random_quads` has an argument `perspective`. How strong must it be before affine leaves two pixels?
+# `training.random_quads` has an argument `perspective`. How strong must it be before affine's error reaches two pixels?
 # :::
 #
 # :::{solution-start} ex-images-perspective
@@ -562,7 +563,7 @@ for strength in (0, 0.02, 0.05, 0.1, 0.15):
 # :::{exercise} A rotation on a wide image
 # :label: ex-images-wide
 #
-# Rotate a squared pattern of the size of your images by 20 degrees, with `transforms.matrix("similarity", ...)`. What
+# Rotate a grid of squares of the size of your images by 20 degrees, with `transforms.matrix("similarity", ...)`. What
 # happens to its squares, and what does `aspect` change? Then write an augmentation for `tf.data` that zooms, rotates and
 # shifts images with the transformer's own grid and sampler.
 # :::

@@ -53,7 +53,7 @@ TRAIN_SIZE = 1408  # digits to train on, each shown COPIES times
 COPIES = 4
 WORK = Path(tempfile.mkdtemp())  # exported files go here
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Full 8-bit quantisation destroys a model with a sampler; every other export keeps more than 95% of its predictions. The model reads number plates, like chapter 10's. A bar is the share of characters for which the exported file predicts the same as the Keras model that it was made from. Measured beforehand.", "name": "fig-12-kept"}, "image": {"alt": "Horizontal bars, one for each export. All are at or near 100 percent, except full 8-bit quantisation in LiteRT, which is near zero. With the sampler left in floating point, 8 bits are near 100 percent again."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Full 8-bit quantisation destroys a model with a sampler; every other export keeps more than 95% of its predictions. The model reads number plates, like chapter 10's. A bar is the share of characters for which the exported file predicts the same as the Keras model that it was made from. Around the sampler: only the rest in 8 bits, as explained below. Precomputed.", "name": "fig-12-kept"}, "image": {"alt": "Horizontal bars, one for each export. All are at or near 100 percent, except full 8-bit quantisation in LiteRT, which is near zero. With the sampler left in floating point, 8 bits are near 100 percent again."}}
 exported = files.read_json(RESULTS / "bench-export.json")
 kept = {name: 100 * entry["kept"] for name, entry in exported["results"].items()}
 colors = [plotting.COLORS["gradient" if share < 50 else "input"] for share in kept.values()]
@@ -120,8 +120,7 @@ signature = served.signatures["serving_default"]
 print(f"input {name!r} {signature.structured_input_signature[1][name].shape}")
 
 # %% [markdown]
-# A LiteRT file is for phones and small boards. `litert`, folded here, makes a function of such a file with TensorFlow's
-# interpreter, whose successor is the package `ai-edge-litert`.
+# A LiteRT file is for phones and small boards. `litert`, folded here, wraps the file in a Python function.
 
 # %% tags=["hide-input"]
 def litert(path):
@@ -176,7 +175,7 @@ rows = [(runtime, f"{one['difference']:.0e}", f"{one['accuracy']:.1%}", f"{one['
         for runtime, one in exported["results"].items()]
 Markdown(plotting.markdown_table(head, rows) + f"\n\n{exported['test']} plates, {exported['parameters']:,} weights. Logits "
          f"reach {exported['largest_logit']:.0f}; they are compared with Keras's for 50 plates at a time. Each row gets one "
-         "plate at a time, and that alone changes Keras's rounding. Time: median of one call.")
+         "plate at a time, Keras's own, too: that alone changes its rounding. Time: median of one call.")
 
 # %% tags=["claim"]
 dynamic, split_int8 = (exported["results"][f"LiteRT, {name}"] for name in ("dynamic range", "int8 around the sampler"))
@@ -233,9 +232,9 @@ off = np.abs(straight["int8.tflite"] - straight["float32.tflite"]).mean()
 assert off > 0.1 and straight["float32.tflite"].std() > 0.1
 
 # %% [markdown]
-# An 8-bit tensor can only hold multiples of one step, its range divided by 256. On the way to pixels, $x + 1$ runs from
-# 0 to 2 and $188 (x + 1)$ from 0 to 376. These are the coarsest steps that the converter chose, for a multiplication
-# and an addition:
+# An 8-bit tensor can only hold multiples of one step, its range divided by 256. A position in pixels is
+# $p = 188\,(x + 1) / 2$. These are the two coarsest steps that the converter chose, for the product $188\,(x + 1)$ and
+# for the sum $x + 1$:
 
 # %% tags=["hide-input"]
 details = tf.lite.Interpreter(str(WORK / "int8.tflite")).get_tensor_details()
@@ -249,14 +248,14 @@ for step, name in sorted(steps, reverse=True)[:2]:
 assert first == second > 1 and product.startswith("mul") and total.startswith("add")
 
 # %% [markdown]
-# The addition got the step of the product. So $x + 1$ has only two or three values left, and each row of the plate is
-# read at two or three places: bands of colour. Even with a step of its own, a position would be rounded to
-# $188 / 256 = 0.73$ pixels, too coarse for bilinear weights.
+# The converter gave both tensors the same scale. So $x + 1$, from 0 to 2, has only two or three values left, and each row
+# of the plate is read at two or three places: bands of colour. Even with a scale of its own, $p$ would be rounded to
+# $188 / 256 = 0.73$ pixels (half of the step above, for the division by 2), too coarse for bilinear weights.
 #
 # Some accelerators run 8-bit activations only. For those, split the model into three files that run one after the other:
 # the convolutions, nearly all the work, in 8 bits; the head, the grid and the sampler between them in float32. On the
-# plates that is no faster than dynamic range, no smaller, and keeps fewer characters, so split only for hardware that
-# needs it. The folded code works for chapter 10's model, too. For our digits:
+# plates that is no faster than dynamic range, no smaller, and agrees with Keras less often ({numref}`fig-12-kept`), so
+# split only for hardware that needs it. The folded code works for chapter 10's model, too. For our digits:
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the code that splits the model"}
 def split(model):
@@ -335,7 +334,7 @@ for report in watched[0], watched[-1]:
 # `health` can't tell that it is wrong. So compare the numbers with those from before deployment. Take each measure's
 # mean and standard deviation over batches of other test digits, and raise the alarm when a measure leaves its band
 # ({numref}`fig-12-drift`). Which measures move depends on the change, so watch several. Here `away` moves most: how far
-# the mean window lies from the whole image.
+# the mean window lies from the whole image. After an alarm, look at images, and label some to measure the accuracy.
 
 # %%
 digits_before = np.resize(data.x_test[1::2], (1536, 28, 28, 1))
@@ -347,7 +346,7 @@ for measure in ("zoom", "spread", "away"):
     now = np.array([getattr(report, measure) for report in watched])
     deviations[measure] = (now - usual.mean()) / max(usual.std(), 1e-6)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The measure away leaves its usual band when the camera is rotated; no label is needed. Top: three measures, side by side for each batch, in standard deviations of 12 earlier batches with other digits. The band of ±4 is wide because twelve batches give a rough mean and standard deviation: by chance a measure leaves it about four times in a thousand batches. Bottom: the accuracy, which you would not know in production.", "name": "fig-12-drift"}, "image": {"alt": "Two panels over 12 batches. Top: nearly all marks lie in a band around 0 for six batches; then those of the measure away jump out of it and stay outside. Bottom: the accuracy falls at the same batch."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The measure away leaves its usual band and stays outside when the camera is rotated; the others may leave it now and then. No label is needed. Top: three measures, side by side for each batch, in standard deviations of 12 earlier batches with other digits. The band of ±4 is wide because twelve batches give a rough mean and standard deviation: by chance a measure leaves it about four times in a thousand batches. Bottom: the accuracy, which you would not know in production.", "name": "fig-12-drift"}, "image": {"alt": "Two panels over 12 batches. Top: nearly all marks lie in a band around 0 for six batches; then those of the measure away jump out of it and stay outside. Bottom: the accuracy falls at the same batch."}}
 accuracy = [training.accuracy(deployed, *pair) for pair in zip(batches, np.split(y_test, 12))]
 away = deviations["away"]
 number = np.arange(1, 13)
@@ -430,14 +429,14 @@ assert largest_difference(log_probabilities, record["log_probabilities"]) <= 1e-
 assert largest_difference(found, record["log_probabilities"]) > 0.01
 
 # %% [markdown]
-# `theta_from_torch` changes the shape of $\theta$ only: both libraries map output to input and use
+# Here `theta_from_torch` changes the shape of $\theta$ only: both libraries map output to input and use
 # `align_corners=False` by default. A model from PyTorch 1.2 or older was trained with `align_corners=True`: pass that to
 # `SpatialTransformer`. The converters in `stnlib.transforms` cover OpenCV, SciPy and Keras as well.
 #
 # ## Train on more than one device
 #
-# Read this if you have several GPUs or machines and a large network whose epochs take too long. A small network gets
-# slower, as we measured on a machine with two cores (`benchmarks/workers.py`):
+# Read this if you have several GPUs and a large network. Here two CPU cores show the mechanism, not a speed-up: a small
+# network gets slower (`benchmarks/workers.py`):
 
 # %% tags=["hide-input"]
 workers = files.read_json(RESULTS / "bench-workers.json")
@@ -460,8 +459,8 @@ assert results["2 workers"]["images_per_second"] < both < results["1 worker"]["i
 # and two processes have to exchange all gradients after each step.
 #
 # If your network is large, build and compile it inside `tf.distribute.MirroredStrategy().scope()`; the rest stays as it
-# is. Each device gets a part of the batch and a copy of the weights, and the gradients are averaged. Two halves of one
-# processor show that the losses hardly change:
+# is. Each device gets a part of the batch and a copy of the weights, and the gradients are averaged. Two virtual CPU
+# devices show that the losses hardly change:
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the network"}
 def small():
@@ -515,7 +514,7 @@ assert np.abs(np.subtract(one, two)).max() < 1e-2
 #
 # - **Export** a model, call its serving signature, and compare the logits in each runtime.
 # - **Quantise** with dynamic range. Where activations must be in 8 bits, split the model around the sampler.
-# - **Monitor** $\theta$: a sideways camera showed without a label.
+# - **Monitor** $\theta$: we detected a rotated camera without labels.
 # - **Migrate** from PyTorch: reorder the rows behind a flatten, then compare $\theta$ and outputs.
 # - **Distribute**: the losses hardly change; small networks get slower.
 #

@@ -99,7 +99,7 @@ STATES = (
     State(
         "skewed",
         "skew",
-        "Most images come out squeezed to a strip, as from a head with random weights.",
+        "Most windows are far longer than wide, as from a head with random weights.",
         "Train again from the identity: zero kernel and identity bias in the layer that gives theta.",
         above=4.0,
     ),

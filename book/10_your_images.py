@@ -446,7 +446,7 @@ assert small["steps"] < large["steps"] and 100 - small["right"] > 3 * (100 - lar
 # - The objects come in nearly one pose, or a CNN on augmented images ({ref}`ex-images-wide`) is good enough.
 # - There are several objects in an image. One transformer looks at one place. (For objects at any angle, upside down too,
 #   it needs the true poses.)
-# #
+#
 # ## Checklist
 #
 # 1. Look at ten images as `pictures.read` returns them, with their labels.

@@ -467,6 +467,7 @@ class TestRulesCanFail:
             ("# A\n" + ":::{exercise} B\n:::\n" * 2, 1),
             ("Words\n\n# A\n" + ":::{exercise} B\n:::\n:::{solution} b\n:::\n" * 2, 1),
             ("# A\n\n# B\n" + ":::{exercise} B\n:::\n:::{solution} b\n:::\n" * 2, 1),
+            ("# A\n\n#\n" + ":::{exercise} B\n:::\n:::{solution} b\n:::\n" * 2, 1),
         ],
     )
     def test_structure(self, text, count):

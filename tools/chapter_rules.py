@@ -179,9 +179,9 @@ def prose(book: nbformat.NotebookNode) -> str:
 
 
 def structure(book: nbformat.NotebookNode) -> list[str]:
-    """One title, first."""
+    """One title, first; an empty heading would be another."""
     text = prose(book)
-    titles = re.findall(r"^# ", text, re.M)
+    titles = re.findall(r"^(?:# |#+$)", text, re.M)
     problems = [] if text.startswith("# ") else ["the first cell is not the title"]
     return problems if len(titles) == 1 else [*problems, f"{len(titles)} titles"]
 

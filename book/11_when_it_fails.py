@@ -139,6 +139,7 @@ assert report.state == "working"
 # |---|---|
 # | outside | share of the sampling points outside the image |
 # | zoom | area of the sampled window; the image's is 1 |
+# | away | how far the mean window lies from the whole image; an attribute, not in the printed line |
 # | spread | how far the sampling points vary over the images |
 # | live features | outputs of the localization that vary over the images |
 # | head's gradient | norm of the loss's gradient in the head; needs labels |

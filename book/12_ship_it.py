@@ -240,8 +240,8 @@ assert off > 0.1 and straight["float32.tflite"].std() > 0.1
 details = tf.lite.Interpreter(str(WORK / "int8.tflite")).get_tensor_details()
 steps = [(part["quantization"][0], part["name"].split("/")[-1])
          for part in details if tuple(part["shape"]) == (1, 24, 94)]
-for step, name in sorted(steps, reverse=True)[:2]:
-    print(f"{name:7} step {step:.2f}")
+for (step, _), what in zip(sorted(steps, reverse=True), ("product", "sum")):
+    print(f"{what:7} step {step:.2f}")
 
 # %% tags=["claim"]
 (first, product), (second, total) = sorted(steps, reverse=True)[:2]

@@ -153,9 +153,9 @@ assert remainder["affine"].mean() < min(strokes()) < remainder["similarity"].mea
 assert remainder["projective"].mean() < 0.01
 
 # %% [markdown]
-# **Take the family with the fewest numbers in theta whose mean error is below the width of the thinnest stroke.** Without
-# corners, the table measures random quadrilaterals, not your images. Here that is affine: the plates are
-# sheared, which a similarity cannot undo, and have little perspective ({numref}`fig-10-families`). A projective map
+# **Take the family with the fewest numbers in theta whose mean error is below the width of the thinnest stroke.** Here that
+# is affine: the plates are sheared, which a similarity cannot undo, and have little perspective
+# ({numref}`fig-10-families`). Without corners, the table measures random quadrilaterals, not your images. A projective map
 # leaves less, but in the full measurement below it reads hardly more plates. Take `"tps"` only for objects that are
 # curved themselves. With `"rigid"` and `"similarity"` on images that are not square, set `aspect`
 # ({ref}`ex-images-wide`).

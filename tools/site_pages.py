@@ -6,7 +6,7 @@ It does five things, none of which a configuration value can do:
   until the page is read (`defer`);
 - the theme's style sheets lose every rule that no page can match, and its icon font every
   glyph but those that the remaining rules name;
-- tokens of code that no rule colours are bare text, which halves a page's elements;
+- tokens of code that no rule colours are bare text, which makes pages lighter;
 - only notebooks get a Colab button, and the maths is rendered by the Node that is installed;
 - a short formula and the comma or bracket that touches it stay on one line.
 """

@@ -100,6 +100,22 @@ def test_of_ones_own_networks_those_with_a_transformer_can_be_shown(open_widget)
     assert get(page, "view") == "mine <b>" and "mine <b> rotates it" in text(page, "verdict")
 
 
+def test_the_sentence_has_all_that_theta_does_shear_and_shift_included(open_widget):
+    window, place = np.array([[0.7, -0.1], [0.5, 0.9]]), np.array([0.3, -0.4])
+    own = models.stn("fcn")
+    own.get_layer("transformer").head.bias.assign(np.c_[window, place].ravel())
+    page = open_widget(DigitReader(networks={"own": own}))
+    finished(page)
+    left, _, right = np.linalg.svd(window)
+    rotation = np.degrees(np.arctan2(*(left @ right)[[1, 0], 0]))
+    across, down = np.linalg.norm(window, axis=0)
+    corner = np.degrees(np.arccos(window[:, 0] @ window[:, 1] / (across * down)))
+    assert text(page, "verdict").endswith(
+        f" own rotates it by {rotation:.0f}° counter-clockwise, scales it by {1 / across:.2f} across and {1 / down:.2f} "
+        f"down, shears it by {abs(90 - corner):.0f}° and shifts it by {14 * np.linalg.norm(place):.1f} pixels."
+    )
+
+
 def test_the_answers_say_who_is_right(open_widget):
     page = with_networks(open_widget, None, None, 0)
     assert text(page, "answers").count("✓") == 4 and "All networks predict 2" in text(page, "verdict")

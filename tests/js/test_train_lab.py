@@ -73,6 +73,48 @@ def test_it_plays_pauses_steps_and_restarts(open_lab):
     assert text(page, "status").startswith("Step 0 of")
 
 
+def written(page, name):
+    """What one frame writes on a canvas: texts, with the height at which each is centred and that of the canvas."""
+    page.evaluate(
+        """(name) => {
+          const context = document.querySelector(`[data-ref=${name}]`).getContext("2d");
+          context.texts = [];
+          context.fillText = function (text, x, y) { this.texts.push([String(text), y]); };
+        }""",
+        name,
+    )
+    page.evaluate(f"{LAB}.request()")
+    settle(page)
+    return page.evaluate(
+        """(name) => {
+          const canvas = document.querySelector(`[data-ref=${name}]`);
+          return [canvas.getContext("2d").texts, canvas.clientWidth / 6];
+        }""",
+        name,
+    )
+
+
+@pytest.mark.parametrize("name", ["accuracyCanvas", "lossCanvas"])
+def test_the_axis_says_of_how_many_steps_it_shows_the_first(open_lab, name):
+    page = open_lab()
+    texts, _ = written(page, name)
+    assert "200 of 3,000 steps" in [text for text, _ in texts]
+    page.evaluate(f"{LAB}.moments.push({{ ...{LAB}.moments[0], step: 3000 }})")
+    texts, _ = written(page, name)
+    assert [text for text, _ in texts if "steps" in text] == ["3000 steps"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_predictions_stand_below_the_pictures_and_the_page_says_what_the_marks_mean(open_lab, width):
+    page = open_lab(viewport={"width": width, "height": 900})
+    texts, side = written(page, "digitsCanvas")
+    right = page.evaluate(f"{LAB}.moments[0].predictions.map((one, i) => one === {LAB}.scene.labels[i])")
+    assert [text[-1] for text, _ in texts] == ["✓" if one else "✗" for one in right]
+    assert all(y > 2 * side for _, y in texts)
+    page.get_by_text("predicted class, ✓ right or ✗ wrong").wait_for()
+    assert page.evaluate("[...document.querySelectorAll('.stn-six p')].every((p) => p.scrollWidth <= p.clientWidth)")
+
+
 def test_the_keyboard_does_it_all(open_lab):
     page = open_lab()
     page.locator("[data-ref=play]").press("Enter")

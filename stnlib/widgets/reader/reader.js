@@ -381,14 +381,17 @@ class Reader extends Instrument {
     return `${count} ${digit}.${this.viewInWords()}`;
   }
 
-  // What the transformer that is shown does to the picture: the inverse of its window's rotation and scale.
+  // What the transformer that is shown does to the picture: the inverse of its window's rotation, sides, corners and place.
   viewInWords() {
-    const { theta: [a, b, , c, d] = [], name } = this.seen() || {};
+    const { theta: [a, b, x, c, d, y] = [], name } = this.seen() || {};
     if (a === undefined) return "";
-    const angle = (Math.atan2(c - b, a + d) * 180) / Math.PI;
-    const size = Math.sqrt(Math.abs(a * d - b * c));
+    const degrees = (radians) => format(Math.abs((radians * 180) / Math.PI), 0);
+    const angle = Math.atan2(c - b, a + d);
     const way = angle > 0 ? "counter-clockwise" : "clockwise";
-    return ` ${name} rotates it by ${format(Math.abs(angle), 0)}\u00b0 ${way} and scales it by ${format(1 / Math.max(size, 0.01), 2)}.`;
+    const [across, down] = [[a, c], [b, d]].map((side) => Math.max(Math.hypot(...side), 0.01));
+    const shear = Math.asin(clamp((a * b + c * d) / (across * down), -1, 1));
+    return ` ${name} rotates it by ${degrees(angle)}\u00b0 ${way}, scales it by ${format(1 / across, 2)} across and ${format(1 / down, 2)} down, `
+      + `shears it by ${degrees(shear)}\u00b0 and shifts it by ${format((Math.hypot(x, y) * PIXELS) / 2, 1)} pixels.`;
   }
 }
 

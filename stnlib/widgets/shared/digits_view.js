@@ -17,14 +17,14 @@ function drawBytes(context, { bytes, count }, index, [x, y, side], frame, width 
   context.strokeRect(x + width / 2, y + width / 2, side - width, side - width);
 }
 
-function mark(context, text, x, y, colour = "#fff") {
+function mark(context, text, x, y) {
   context.font = "600 12px system-ui, sans-serif";
   context.textAlign = "left";
   context.textBaseline = "top";
   context.lineWidth = 3;
   context.strokeStyle = "#000";
   context.strokeText(text, x, y);
-  context.fillStyle = colour;
+  context.fillStyle = "#fff";
   context.fillText(text, x, y);
 }
 
@@ -40,17 +40,22 @@ export function paintMeans(context, width, height, { inputs, outputs, colours })
   }
 }
 
-// Six inputs with window and sampling points, and below each what it becomes, with the prediction.
+// Six inputs with window and sampling points; below each what it becomes, and below that the prediction.
 export function paintDigits(context, width, height, { scene, moment, watch, colours }) {
   const count = scene.labels.length;
   const side = width / count;
+  const room = height - 2 * side;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
   scene.labels.forEach((label, i) => {
     const box = [i * side + GAP / 2, GAP / 2, side - GAP];
     drawBytes(context, { bytes: scene.inputs, count }, i, box, i === watch ? colours.grid : colours.input, i === watch ? 4 : 2);
     paintWindow(context, moment.thetas[i], box, colours);
     drawBytes(context, { bytes: moment.seen, count }, i, [box[0], side + GAP / 2, side - GAP], colours.output);
     const right = moment.predictions[i] === label;
-    mark(context, `${moment.predictions[i]} ${right ? "\u2713" : "\u2717"}`, box[0] + 5, side + GAP / 2 + 4, right ? "#7dffd0" : "#ffb38a");
+    context.font = `600 ${Math.min(16, 0.8 * room)}px system-ui, sans-serif`;
+    context.fillStyle = right ? colours.ink : colours.gradient;
+    context.fillText(`${moment.predictions[i]} ${right ? "\u2713" : "\u2717"}`, (i + 0.5) * side, height - room / 2);
   });
 }
 

@@ -1,6 +1,7 @@
 // The charts of the laboratory: accuracy and loss, with and without the transformer.
 
 import { makePlot, paintCurve, paintCursor, paintShares, paintTicks } from "../shared/chart.js";
+import { TOTAL } from "./settings.js";
 
 const NAMES = ["with the transformer", "without"];
 
@@ -31,12 +32,13 @@ export function paintLoss(context, width, height, { moments, shown, colours }) {
 // The end of the axis: it grows in steps, so that the curves do not shrink with every moment.
 function lastStep(moments) {
   const now = moments.at(-1)?.step || 0;
-  return [200, 500, 1000, 2000].find((end) => now <= end) || 3000;
+  return [200, 500, 1000, 2000].find((end) => now <= end) || TOTAL;
 }
 
 function paintSteps(context, plot, last, colours) {
   paintTicks(context, plot, [0, last / 2], colours);
-  paintTicks(context, plot, [last], colours, " steps");
+  const all = TOTAL.toLocaleString("en-US");
+  paintTicks(context, plot, [last], colours, last < TOTAL ? ` of ${all} steps` : " steps");
 }
 
 function paintPair(context, plot, moments, key, shown, colours) {

@@ -244,8 +244,8 @@ figure = before_after(usual.get_layer("transformer"))
 # Until the reader works, $\theta$'s gradient is mostly noise. Adam divides a gradient by its own size, so noise moves
 # $\theta$ as fast as a signal would. Either the steps cancel and $\theta$ stays where it is, or the window leaves the
 # image, where all is zero and no gradient leads back. Meanwhile ReLU features may die: they are zero for every image, so
-# $\theta$ is the same for every image. A low accuracy doesn't tell which of these it is; `health` does. (The recipe below changes several
-# settings at once, so this page doesn't show what each contributes.)
+# $\theta$ is the same for every image. A low accuracy doesn't tell which of these it is; `health` does. (The recipe below
+# changes several settings at once, so this page doesn't show what each contributes.)
 #
 # ## A recipe that works
 #
@@ -278,6 +278,7 @@ print(textwrap.fill(str(health(posed, test.images, truth)[0]), 84))
 # | zoom | area of the sampled window; the whole image is 1 |
 # | spread | how much $\theta$ differs between images; near 0: it is the same for all |
 # | live features | features of the localization network that differ between images |
+# | away (not printed) | distance of the mean window from the whole image; near 0, *asleep* is *asleep (identity)*, else *asleep (one common map)* |
 # | correlation | between $\theta$ and the true poses, 1 at best (only with corners) |
 # | rotation | share of the true rotation that $\theta$ follows (only with corners) |
 #

@@ -14,11 +14,11 @@
 # MNIST. Nothing is trained on this page: our numbers come from recorded runs, and each record holds the command that
 # repeats it.
 #
-# To read {numref}`fig-13-relative`: the **FCN** is a dense network, the **CNN** a convolutional one. *STN+* (article) or
-# *ST-* (paper) before a name means: with a transformer. The paper's digits are rotated (**R**), rotated, scaled and
-# translated (**RTS**), seen in perspective (**P**) or elastically distorted (**E**); in *clutter* they lie among pieces of
-# others, and in the *addition* two have to be summed. A difference is **clear** when other seeds or other test images
-# would hardly undo it, otherwise *unclear* ({doc}`how_to_compare` has the rule).
+# To read {numref}`fig-13-relative`: the **FCN** is a dense network, the **CNN** a convolutional one. *STN+* (article)
+# or *ST-* (paper) before a name means: with a transformer. The paper's digits are rotated (**R**), rotated, scaled and
+# translated (**RTS**), seen in perspective (**P**) or elastically distorted (**E**); in *clutter* they lie among pieces
+# of others, and in the *addition* two have to be summed. A difference is **clear** when other seeds or other test
+# images would hardly undo it, otherwise *unclear* ({doc}`how_to_compare` has the rule).
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -133,7 +133,8 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 #
 # - **Data**: the same training digits and recipe of distortions, one fixed test set.
 # - **Steps**: as many, with the same batches and the same schedule of the learning rate.
-# - **Size**: 400,000 parameters for each of the paper's networks, within a tenth. The article's have two controls, below.
+# - **Size**: 400,000 parameters for each of the paper's networks, within a tenth. The article's have two controls,
+#   below.
 # - **Seeds**: three for the article's networks, one for most of the paper's. There, ignore a few tenths of a point.
 
 # %% tags=["hide-input"]
@@ -231,8 +232,8 @@ Markdown(f"We trained the FCN, every ST-FCN and two of the ST-CNNs for 80 epochs
          f"between {min(longer):.0%} and {max(longer):.0%} of the values after 20.")
 
 # %% [markdown]
-# Do our errors match the paper's, which are means of three seeds? The next table has our longest run of each network; for
-# those of 20 epochs, whose errors stand in the table above, only the mark.
+# Do our errors match the paper's, which are means of three seeds? The next table has our longest run of each network;
+# for those of 20 epochs, whose errors stand in the table above, only the mark.
 
 # %% tags=["hide-input"]
 Markdown("**▲ clearly above the paper's, ▼ clearly below, ○ not distinguishable**\n\n" + report.verdicts_table(families)
@@ -349,8 +350,8 @@ assert abs(curve[-6] - curve[-1]) < 2 < curve[0] - curve[-6] and curve[-1] < den
 Markdown(report.protocol_text())
 
 # %% [markdown]
-# Trained as the paper describes, each of these networks ends *worse* than after our 80 epochs with Adam. Our description of
-# the training may lack something, or the test images differ; we can't tell which.
+# Trained as the paper describes, each of these networks ends *worse* than after our 80 epochs with Adam. Our
+# description of the training may lack something, or the test images differ; we can't tell which.
 
 # %% tags=["claim"]
 protocol = [(whole, with_adam) for test in ("R", "RTS") for whole in table.pick("protocol", test) for with_adam in families[test]
@@ -389,8 +390,8 @@ assert all(compare.verdict(whole, compare.as_published(whole)) == "higher" == co
 # 2. **Equal**: data, steps, size, seeds. Where two can't both be matched, add a control network for each.
 # 3. **Tables**: with one seed, a few tenths of a point mean nothing. A CNN already copes with much of the distortion,
 #    so compare with one.
-# 4. **Two readings**: how we read one sentence of a summary changed every error by a factor of more than three. Trust differences
-#    within one test set more than differences from a published error.
+# 4. **Two readings**: how we read one sentence of a summary changed every error by a factor of more than three. Trust
+#    differences within one test set more than differences from a published error.
 #
 # ## Exercises
 #
@@ -426,8 +427,8 @@ for test_set, rises in (("E", True), ("addition", False), ("clutter", False)):
 # :::{exercise} A pattern found afterwards
 # :label: ex-13-pattern
 #
-# After 80 epochs, the affine ST-FCN has a higher error than the projective and the `tps` one in all four columns. Is affine
-# the worst of the three? Check the same runs after 20 epochs, and ask of each difference whether it is clear.
+# After 80 epochs, the affine ST-FCN has a higher error than the projective and the `tps` one in all four columns. Is
+# affine the worst of the three? Check the same runs after 20 epochs, and ask of each difference whether it is clear.
 # :::
 #
 # :::{solution-start} ex-13-pattern
@@ -446,8 +447,8 @@ for epochs, columns in ((80, families), (20, short)):
           f" {sum(clear)} of {len(clear)} differences are clear")
 
 # %% [markdown]
-# After 20 epochs the pattern is gone from all columns but one, and no difference is clear at either length. We noticed the
-# pattern in the results and only then asked about it. Such a pattern needs new runs, with other seeds, before it
+# After 20 epochs the pattern is gone from all columns but one, and no difference is clear at either length. We noticed
+# the pattern in the results and only then asked about it. Such a pattern needs new runs, with other seeds, before it
 # counts.
 #
 # :::{solution-end}

@@ -71,13 +71,14 @@ assert ends[1] < ends[2] and all(above > below for above, below in zip(ends[3::2
 # | seeds | several where possible; then mean and standard deviation |
 #
 # Where size and time can't both be matched, we add a control network for each. The article's STN+CNN has more
-# parameters than its CNN and takes longer, so there is a *wide* CNN with as many parameters and a *long* one that trains
-# for more epochs.
+# parameters than its CNN and takes longer, so there is a *wide* CNN with as many parameters and a *long* one that
+# trains for more epochs.
 #
 # ## The same command, the same number
 #
-# Each record holds the command that made it. We train a small FCN, ten epochs on scikit-learn's 1,437 digits (so few that
-# its error stays high), then run the command in its record. Every epoch has the same error and loss, to the last digit.
+# Each record holds the command that made it. We train a small FCN, ten epochs on scikit-learn's 1,437 digits (so few
+# that its error stays high), then run the command in its record. Every epoch has the same error and loss, to the last
+# digit.
 
 # %% tags=["hide-input"]
 digits = datasets.load("uci")
@@ -143,7 +144,8 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
 
 # %% [markdown]
-# The ratios differ a lot: near the limit, train with more seeds. The library's function, with $\sigma$ as `binomial_sd` and that root mean square as `seed_ratio`:
+# The ratios differ a lot: near the limit, train with more seeds. The library's function, with $\sigma$ as `binomial_sd`
+# and that root mean square as `seed_ratio`:
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
@@ -152,8 +154,8 @@ def standard_error(row: dict) -> float:
     return np.hypot(spread / np.sqrt(row["seeds"]), binomial_sd(row))
 
 # %% [markdown]
-# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. Two networks
-# with errors near 1% have to differ by at least this much (our test sets have 10,000 images):
+# A difference is **clear** when it exceeds twice its own standard error, $2\sqrt{\delta_1^2 + \delta_2^2}$. Two
+# networks with errors near 1% have to differ by at least this much (our test sets have 10,000 images):
 
 # %% tags=["hide-input"]
 def visible(images, seeds):
@@ -174,9 +176,9 @@ assert min(visible(10_000, 10), visible(100_000, 1)) > 0.6 * visible(10_000, 1) 
 
 # %% [markdown]
 # You need both: with one seed, more images soon stop helping; with 10,000 images, so do more seeds. A difference below
-# the limit is "unclear", never "equal". And where two networks don't differ at all, about one comparison in twenty still
-# looks clear by chance, more when $s$ comes from only three seeds: what you noticed in the results has to come out again
-# in new runs.
+# the limit is "unclear", never "equal". And where two networks don't differ at all, about one comparison in twenty
+# still looks clear by chance, more when $s$ comes from only three seeds: what you noticed in the results has to come
+# out again in new runs.
 
 # %% tags=["hide-input"]
 named = {row["model"]: row for row in rows}
@@ -241,8 +243,8 @@ assert all(compare.mcnemar(wrong_images("st_fcn-affine", s), wrong_images("fcn",
 assert paired < alone and n == 10_000
 
 # %% [markdown]
-# Each test is about one pair of trained networks, and says nothing about other seeds: train several. Chapter 13 calls the
-# same two networks *unclear*: there they had 80 epochs, which brought them closer, and are judged unpaired.
+# Each test is about one pair of trained networks, and says nothing about other seeds: train several. Chapter 13 calls
+# the same two networks *unclear*: there they had 80 epochs, which brought them closer, and are judged unpaired.
 #
 # ## One rule for all chapters
 #
@@ -347,8 +349,8 @@ plt.show()
 # :::{exercise} Is it luck?
 # :label: ex-compare-luck
 #
-# Rank the article's networks by their error on distorted digits. Is each better than the next with *every* seed, or do the
-# seeds overlap? And how much would it mean if they didn't?
+# Rank the article's networks by their error on distorted digits. Is each better than the next with *every* seed, or do
+# the seeds overlap? And how much would it mean if they didn't?
 # :::
 #
 # :::{solution-start} ex-compare-luck

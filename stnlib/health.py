@@ -99,7 +99,7 @@ STATES = (
     State(
         "skewed",
         "skew",
-        "Most windows are far longer than wide, as from a head with random weights.",
+        "Most windows are far too long for their width, as from a head with random weights.",
         "Train again from the identity: zero kernel and identity bias in the layer that gives theta.",
         above=4.0,
     ),
@@ -167,7 +167,7 @@ class Health:
     :param swapped: the same with x and y exchanged.
     :param stride: distance between neighbouring sampling points, in pixels of the input, along the axis where it is
         larger (median over images).
-    :param skew: ratio of the window's longer to its shorter side, relative to the truth if given.
+    :param skew: how many times as long as wide the window is, relative to the truth if given (median over images).
     :param rotation: share of the true rotation that theta follows; NaN if unknown.
 
     >>> Health("eye", 0.0, 1.0, 0.0, 0.0, 30, 32, 0.0)

@@ -91,6 +91,30 @@ def test_mirrored_is_flipped_too():
     assert health(eye([-1, 0, 0, 0, 1, 0], follow=0.05), IMAGES)[0].state == "flipped"
 
 
+LONG = [0.15, 0, 0, 0, 0.75, 0]  # a window five times as long as wide
+SHEARED = [1, 0.9, 0, 0.9, 1, 0]  # a thin rhombus, whose sides are equally long
+
+
+@pytest.mark.parametrize(
+    ("theta", "truth", "long"),
+    [
+        (LONG, None, True),
+        ([0.75, 0, 0, 0, 0.15, 0], None, True),
+        (SHEARED, None, True),
+        ([0.3, 0, 0, 0, 0.9, 0], None, False),
+        ([0.3, 0, 0, 0, 0.3, 0], None, False),
+        (LONG, LONG, False),
+        ([0.75, 0, 0, 0, 0.75, 0], LONG, True),
+    ],
+)
+def test_a_skewed_window_is_too_long_for_its_width_or_for_that_of_the_true_one(theta, truth, long):
+    layer = eye(theta, follow=0.005)
+    true = None if truth is None else layer.theta(IMAGES) - np.float32(theta) + np.float32(truth)
+    (report,) = health(layer, IMAGES, truth=true)
+    assert (report.state == "skewed") == long
+    assert ("too long for their width" in report.verdict) == long
+
+
 @pytest.mark.parametrize(("theta", "kind"), [(None, "identity"), ([0.7, 0, 0.1, 0, 0.5, 0], "one common map")])
 def test_asleep_says_whether_it_is_the_identity(theta, kind):
     (report,) = health(eye(theta), IMAGES)

@@ -109,10 +109,10 @@ def test_the_sentence_has_all_that_theta_does_shear_and_shift_included(open_widg
     left, _, right = np.linalg.svd(window)
     rotation = np.degrees(np.arctan2(*(left @ right)[[1, 0], 0]))
     across, down = np.linalg.norm(window, axis=0)
-    corner = np.degrees(np.arccos(window[:, 0] @ window[:, 1] / (across * down)))
+    shear = abs(90 - np.degrees(np.arccos(window[:, 0] @ window[:, 1] / (across * down))))
     assert text(page, "verdict").endswith(
-        f" own rotates it by {rotation:.0f}° counter-clockwise, scales it by {1 / across:.2f} across and {1 / down:.2f} "
-        f"down, shears it by {abs(90 - corner):.0f}° and shifts it by {14 * np.linalg.norm(place):.1f} pixels."
+        f" own rotates it by {rotation:.0f}° counter-clockwise, scales it by {1 / across:.2f} across "
+        f"and {1 / down:.2f} down, shears it by {shear:.0f}° and shifts it by {14 * np.linalg.norm(place):.1f} pixels."
     )
 
 

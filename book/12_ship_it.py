@@ -234,7 +234,7 @@ figure.tight_layout(pad=0.3)
 off = np.abs(straight["int8.tflite"] - straight["float32.tflite"]).mean()
 assert off > 0.1 and straight["float32.tflite"].std() > 0.1
 for banded, pose in zip(straight["int8.tflite"], test_plates.theta):
-    _, band = np.unique(banded.round(2).reshape(-1, 3), axis=0, return_inverse=True)
+    band = np.unique(banded.round(2).reshape(-1, 3), axis=0, return_inverse=True)[1].ravel()
     height = np.asarray(stnlib.projective_grid(pose[None], (24, 94)))[0, ..., 1].ravel()
     bands = [height[band == one] for one in np.unique(band) if np.sum(band == one) > 20]
     spacing = np.abs(np.diff(height.reshape(24, 94), axis=0)).mean()

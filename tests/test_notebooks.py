@@ -480,11 +480,14 @@ class TestRulesCanFail:
         assert len(run_notebooks.output_problems(book)) == 1
         book.cells[1].metadata["mystnb"] = {"image": {"alt": "A line that rises."}}
         assert run_notebooks.output_problems(book) == []
+        book.cells[1].outputs = []
+        (problem,) = run_notebooks.output_problems(book)
+        assert "no figure" in problem
         warning = nbformat.v4.new_output("stream", name="stderr", text="UserWarning: no")
-        book.cells[1].outputs = [warning]
+        book.cells[1].outputs = [figure, warning]
         assert len(run_notebooks.output_problems(book)) == 1
         start_up = "I0000 00:00:1.1 port.cc:153] oneDNN custom operations are on."
-        book.cells[1].outputs = [nbformat.v4.new_output("stream", name="stderr", text=start_up)]
+        book.cells[1].outputs = [figure, nbformat.v4.new_output("stream", name="stderr", text=start_up)]
         assert run_notebooks.output_problems(book) == []
 
     def test_no_printed_line_is_wider_than_the_page(self):

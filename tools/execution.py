@@ -44,7 +44,7 @@ def without_start_up(text: str) -> str:
 def run(copies: Iterable[Path], dataset: str) -> bool:
     """Execute notebooks in place, each in a kernel of its own; whether all reached their end."""
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=.", "--quiet", "--no-header"]
-    command += ["-p", "tools.socket_kernels", "--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS}"]
+    command += ["-p", "tools.fork_kernels", "--nbmake", "--overwrite", f"--nbmake-timeout={SECONDS}"]
     command += ["--numprocesses=auto", "--maxprocesses=4", "--dist=load", "--maxschedchunk=1"]
     command += [f"--timeout={2 * SECONDS}", "--durations=0", "--durations-min=1"]
     command += sorted(map(str, copies), reverse=True)  # the later a chapter, the longer it takes

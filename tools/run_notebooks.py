@@ -81,17 +81,23 @@ def output_problems(book: nbformat.NotebookNode) -> list[str]:
             stderr = output.text if output.get("name") == "stderr" else ""
             if warning := execution.without_start_up(stderr):
                 problems.append(f"cell {number} writes to stderr: {warning[:200]}")
-            pictures = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
-            if pictures and len(alternative.split()) < 3:
+            if _pictures(output) and len(alternative.split()) < 3:
                 problems.append(f"cell {number} shows a figure without a text alternative")
             if found := OBJECT.search(_read_as_text(output)):
                 problems.append(f"cell {number} shows an object, not what is in it: {found.group()}")
+        if alternative and not any(map(_pictures, cell.get("outputs", []))):
+            problems.append(f"cell {number} has a text alternative and shows no figure")
         problems += [
             f"cell {number} prints {len(line)} characters in a line, at most {chapter_rules.LINE_WIDTH}: {line}"
             for line in _printed(cell).splitlines()
             if len(line) > chapter_rules.LINE_WIDTH
         ]
     return problems
+
+
+def _pictures(output: nbformat.NotebookNode) -> list[str]:
+    """The kinds of image that an output has."""
+    return [kind for kind in output.get("data", {}) if kind.startswith("image/")]
 
 
 def _printed(cell: nbformat.NotebookNode) -> str:

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from stnlib import datasets, sampling, training, widgets
-from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, PoseGradient, SamplerMicroscope, TrainingReplay
+from stnlib.widgets import (
+    AffineExplorer,
+    DigitReader,
+    PoolingProbe,
+    PoseGradient,
+    SamplerMicroscope,
+    SplineExplorer,
+    TrainingReplay,
+)
 from stnlib.widgets.core import images, pack, traits
 from stnlib.widgets.reader import networks
 from tests.js import make_fixtures
@@ -69,6 +77,9 @@ def test_bad_theta_names_the_argument(bad):
         (SamplerMicroscope, "point", (1, float("inf"))),
         (SamplerMicroscope, "patch", np.zeros((1, 6))),
         (SamplerMicroscope, "patch", np.zeros((4, 4, 3))),
+        (SplineExplorer, "theta", np.zeros(8)),
+        (SplineExplorer, "theta", 31 * [0] + [np.nan]),
+        (SplineExplorer, "picture", "drawing"),
         (PoolingProbe, "shift", (0.25, 0)),
         (PoolingProbe, "shift", (9, 0)),
         (PoolingProbe, "edge", "diagonal"),
@@ -286,6 +297,13 @@ def test_the_still_picture_shows_the_image_and_the_window_of_theta():
     picture, _ = AffineExplorer(theta=[[0.5, 0, 0.25], [0, 0.5, 0]]).fallback()
     assert 'points="-0.250,-0.500 0.750,-0.500 0.750,0.500 -0.250,0.500"' in picture
     assert "data:image/png;base64," in picture
+
+
+def test_the_still_picture_shows_where_each_control_point_reads():
+    picture, _ = SplineExplorer(theta=[0.25, 0.5, *30 * [0]]).fallback()
+    cells = re.findall('points="(.*?)"', picture)
+    assert len(cells) == 9 and len({point for cell in cells for point in cell.split()}) == 16
+    assert cells[0] == "-0.750,-0.500 -0.333,-1.000 -0.333,-0.333 -1.000,-0.333"
 
 
 def test_every_folder_with_a_widget_is_public():

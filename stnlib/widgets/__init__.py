@@ -5,6 +5,7 @@ from stnlib.widgets.microscope import SamplerMicroscope
 from stnlib.widgets.pose_gradient import PoseGradient
 from stnlib.widgets.probe import PoolingProbe
 from stnlib.widgets.reader import DigitReader
+from stnlib.widgets.spline import SplineExplorer
 from stnlib.widgets.train_lab import TrainLab
 from stnlib.widgets.training_replay import TrainingReplay
 
@@ -14,6 +15,7 @@ __all__ = [
     "PoolingProbe",
     "PoseGradient",
     "SamplerMicroscope",
+    "SplineExplorer",
     "TrainLab",
     "TrainingReplay",
 ]

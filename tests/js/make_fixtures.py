@@ -44,6 +44,13 @@ def grid_cases(random):
         yield {"theta": numbers(theta), "size": size, "align": align, "grid": numbers(grid)}
 
 
+def spline_cases(random):
+    """Splines of random displacements, the identity and a grid that folds, on several output sizes."""
+    for scale, size in itertools.product((0, 0.2, 1.5), ((6, 7), (1, 4), (1, 1))):
+        theta = random.normal(0, scale, 32)
+        yield {"theta": numbers(theta), "size": size, "grid": numbers(stnlib.tps_grid(theta[None], size))}
+
+
 def points(random, size):
     """Points in and around the image, on its corners and edges, and beyond all bounds."""
     inside = random.uniform(-1, 1, (12, 2))
@@ -72,7 +79,8 @@ def sample_cases(random):
 def make():
     """All fixtures, the same at every call."""
     random = np.random.default_rng(0)
-    return {"grids": list(grid_cases(random)), "samples": list(sample_cases(random))}
+    makers = {"grids": grid_cases, "samples": sample_cases, "splines": spline_cases}
+    return {kind: list(cases(random)) for kind, cases in makers.items()}
 
 
 def chosen_digits():

@@ -10,7 +10,7 @@ from tests.js import make_fixtures
 def test_the_fixtures_are_what_stnlib_computes():
     stored = json.loads(make_fixtures.FILE.read_text("utf-8"))
     fresh = json.loads(json.dumps(make_fixtures.make()))
-    for kind, key in (("grids", "grid"), ("samples", "values")):
+    for kind, key in (("grids", "grid"), ("samples", "values"), ("splines", "grid")):
         assert len(fresh[kind]) == len(stored[kind])
         for new, old in zip(fresh[kind], stored[kind], strict=True):
             np.testing.assert_allclose(as_floats(new[key]), as_floats(old[key]), atol=1e-9)

@@ -6,7 +6,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from stnlib import widgets
-from stnlib.widgets import AffineExplorer, DigitReader, PoolingProbe, PoseGradient, SamplerMicroscope, TrainingReplay
+from stnlib.widgets import (
+    AffineExplorer,
+    DigitReader,
+    PoolingProbe,
+    PoseGradient,
+    SamplerMicroscope,
+    SplineExplorer,
+    TrainingReplay,
+)
 from tests.js.acts import settle
 
 WIDGETS = pytest.mark.parametrize("widget", [getattr(widgets, name) for name in widgets.__all__])
@@ -43,6 +51,7 @@ STATES = {
     },
     SamplerMicroscope: {"point": [[1.3, 2.6], [2, 2.5], [0.4, 4.9]]},
     PoolingProbe: {"shift": [[0, 0], [0.5, 0], [3, 0], [-7.5, 2.5]]},
+    SplineExplorer: {"theta": [32 * [0], 30 * [0] + [-1.25, -1.25], 5 * [2, -2, 0] + 17 * [-1.5]]},
     DigitReader: {"angle": [0, -170], "size": [0.4, 1]},
     PoseGradient: {"rotation": [-60, 0, 25], "pose": [[0, 0, 0], [-1.2, 0.6, 0.8]]},
     TrainingReplay: {"position": [0, 3, 6]},

@@ -72,20 +72,8 @@ class Explorer extends Instrument {
     this.ownParts = false;
   }
 
-  // Glide to new parts, or jump where the reader asked for calm.
   glideTo(parts) {
-    cancelAnimationFrame(this.moving);
-    const [from, to] = [this.theta, thetaOf(parts)];
-    if (prefersCalm()) return this.writeTheta(to, parts);
-    const start = performance.now();
-    const step = (now) => {
-      const t = clamp((now - start) / 350, 0, 1);
-      if (t === 1) return this.writeTheta(to, parts);
-      const eased = t * t * (3 - 2 * t);
-      this.writeTheta(to.map((v, i) => from[i] + (v - from[i]) * eased), null);
-      this.moving = requestAnimationFrame(step);
-    };
-    this.moving = requestAnimationFrame(step);
+    this.glide(this.theta, thetaOf(parts), (theta) => this.writeTheta(theta, null), (theta) => this.writeTheta(theta, parts));
   }
 
   // ---- controls

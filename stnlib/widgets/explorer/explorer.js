@@ -4,6 +4,7 @@ import { affineGrid, gridSample, toPixels, toNormalised, axisCoordinates, clamp 
 import { makeStage, toBitmap, drawPixels, makeView, strokeCased, drawRing } from "../shared/draw.js";
 import { bindChoice, bindNumber, bindArrows, bindHandles, format, setText, prefersCalm } from "../shared/controls.js";
 import { NEUTRAL, PRESETS, thetaOf, partsOf, applyTheta, moveCentre, moveCorner, moveEdge, rollDice, describe } from "../shared/affine.js";
+import { glide } from "../shared/glide.js";
 import { makeBackdrop, paintBackdrop } from "../shared/backdrop.js";
 import { paintGrid, arrowPaths } from "./grid_view.js";
 import { MATCHED, newTarget, difference, matchShare, overlay } from "./game.js";
@@ -73,7 +74,7 @@ class Explorer extends Instrument {
   }
 
   glideTo(parts) {
-    this.glide(this.theta, thetaOf(parts), (theta) => this.writeTheta(theta, null), (theta) => this.writeTheta(theta, parts));
+    glide(this, this.theta, thetaOf(parts), (theta) => this.writeTheta(theta, null), (theta) => this.writeTheta(theta, parts));
   }
 
   // ---- controls

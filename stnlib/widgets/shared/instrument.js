@@ -1,8 +1,7 @@
 // What all widgets share: their element, their model, and a frame that is painted when something changed.
 
 import { watchLooks, palette } from "./draw.js";
-import { adopt, oncePerFrame, announcer, prefersCalm } from "./controls.js";
-import { clamp } from "./sampling.js";
+import { adopt, oncePerFrame, announcer } from "./controls.js";
 
 // A subclass has readModel(), which takes the traits over, and frame(), which paints them.
 export class Instrument {
@@ -34,21 +33,6 @@ export class Instrument {
   set(name, value) {
     this.model.set(name, value);
     this.model.save_changes();
-  }
-
-  // Lead numbers from one state to another, in a third of a second; at once where the reader asked for calm.
-  glide(from, to, write, arrive) {
-    cancelAnimationFrame(this.moving);
-    if (prefersCalm()) return arrive(to);
-    const start = performance.now();
-    const step = (now) => {
-      const t = clamp((now - start) / 350, 0, 1);
-      if (t === 1) return arrive(to);
-      const eased = t * t * (3 - 2 * t);
-      write(to.map((v, i) => from[i] + (v - from[i]) * eased));
-      this.moving = requestAnimationFrame(step);
-    };
-    this.moving = requestAnimationFrame(step);
   }
 
   remeasure() {

@@ -3,6 +3,7 @@
 import { gridSample, axisCoordinates, clamp } from "../shared/sampling.js";
 import { makeStage, toBitmap, drawPixels, makeView, strokeLine, strokeCased, drawRing } from "../shared/draw.js";
 import { bindChoice, bindArrows, bindHandles, format, setText } from "../shared/controls.js";
+import { glide } from "../shared/glide.js";
 import { makeBackdrop, paintBackdrop } from "../shared/backdrop.js";
 import { makeLibrary } from "../shared/pictures.js";
 import { makePhoto } from "../shared/photo.js";
@@ -85,7 +86,7 @@ class Spline extends Instrument {
 
   preset(name) {
     const write = (theta) => this.set("theta", theta);
-    this.glide(this.theta, PRESETS[name](), write, (theta) => {
+    glide(this, this.theta, PRESETS[name](), write, (theta) => {
       write(theta);
       this.frame();
       this.say(this.story());

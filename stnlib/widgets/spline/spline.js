@@ -128,9 +128,8 @@ class Spline extends Instrument {
     const { image, input, theta } = this;
     if (!input.width) return;
     this.view = makeView(image.width, image.height, input.width, input.height, MARGIN);
-    this.grid = this.gridAt(theta);
     this.mesh = meshAt(theta);
-    this.result = { ...image, data: gridSample(image, this.grid) };
+    this.result = { ...image, data: gridSample(image, this.gridAt(theta)) };
     this.bitmap = toBitmap(this.result, image.low, image.high, this.bitmap);
     this.folded = foldedCells(this.mesh);
     input.paint();

@@ -248,6 +248,29 @@ def test_what_readers_see_of_the_recipes(tmp_path):
     ]
 
 
+def test_tasks_show_what_was_run_with_any_number_of_seeds_and_count_the_failures(tmp_path):
+    def add(model, task, seed, error, state=None, **options):
+        run = runs.select("recipes", model, "affine" if state else None, task, seed, dataset="mnist", **options)[0]
+        found = {"found": {"state": state}} if state else {}
+        files.write_json(tmp_path / f"{run.name}.json", {**vars(run), "error": {"distorted": error}} | found)
+
+    labels = {"cnn": "CNN alone", "adam": "the usual way", "pairs": "random warps first", "pose": "poses first"}
+    titles = {"RTS": "Rotated", "clutter": "In clutter"}
+    add("cnn", "RTS", 0, 0.25)
+    for seed, state in enumerate(("asleep", "collapsed", "asleep")):
+        add("adam", "RTS", seed, 0.1 * seed, state)
+    add("pose", "clutter", 0, 0.05, "working")
+    add("pose", "RTS", 0, 0.5, "working", epochs=3)  # not the full measurement
+    add("pairs", "plates", 0, 0.5, "working")  # another task
+    assert report.tasks_table(labels, titles, tmp_path).splitlines() == [
+        "| Recipe | Rotated | In clutter |",
+        "|---|--:|--:|",
+        "| CNN alone | 75.0 (seeds: 1) | – |",
+        "| the usual way | 90.0 (asleep × 2, collapsed × 1) | – |",
+        "| poses first | – | 95.0 (working × 1) |",
+    ]
+
+
 def test_checksums_of_the_tasks_have_not_changed():
     objects = recipes.plates_task(train=1, test=40)
     found = data.sha256([objects.y_test.astype("int64"), data.fixed(objects.corners_test)])

@@ -7,7 +7,7 @@ set.
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -233,17 +233,56 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
     return plotting.markdown_table((*texts, *numbers), lines, words=len(texts))
 
 
+def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | None = None) -> str:
+    """How recipes do on several tasks, with affine transformers and after the planned epochs.
+
+    Returns the text of a Markdown table: in each cell the share of images right, in percent, and in brackets the states
+    of the transformers, or the seeds of a network without one. Recipes that were run on none of the tasks are left out.
+
+    :param labels: what each recipe is called, in order.
+    :param titles: the title of each task's column.
+
+    >>> print(tasks_table({"pose": "poses first"}, {"RTS": "Rotated"}, folder="a folder without results"))
+    | Recipe | Rotated |
+    |---|--:|
+    """
+    found: dict[tuple, Rows] = collections.defaultdict(list)
+    for r in files.read_results(folder):
+        asked = r["experiment"] == "recipes" and r["train_size"] is None and r["transform"] in (None, "affine")
+        if asked and r["epochs"] == EXPERIMENTS["recipes"].planned_epochs(r["model"]):
+            found[r["model"], r["distortion"]].append(r)
+
+    def cell(records: Rows) -> str:
+        if not records:
+            return "–"
+        right = 100 * np.mean([1 - r["error"]["distorted"] for r in records])
+        return f"{right:.1f} ({states(records) or f'seeds: {len(records)}'})"
+
+    cells = {label: [found.get((name, task), []) for task in titles] for name, label in labels.items()}
+    lines = [(label, *map(cell, tasks)) for label, tasks in cells.items() if any(tasks)]
+    return plotting.markdown_table(("Recipe", *titles.values()), lines)
+
+
+def states(records: Iterable[dict]) -> str:
+    """How many of the transformers of some records are in each state; empty where there are none.
+
+    >>> states([{"found": {"state": "asleep"}}, {"found": {"state": "working"}}, {"found": {"state": "asleep"}}])
+    'asleep × 2, working × 1'
+    """
+    counts = collections.Counter(r["found"]["state"] for r in records if "found" in r)
+    return ", ".join(f"{name} × {count}" for name, count in counts.items())
+
+
 def _recipe_line(records: Rows) -> tuple:
     """The cells of a recipe's line, from its records of one length."""
     first, mean = records[0], lambda values: f"{100 * np.mean(values):.1f}" if values else "–"
-    states = collections.Counter(r["found"]["state"] for r in records if "found" in r)
     model = EXPERIMENTS["recipes"].model(first["model"])
     label, recipe = model.label, model.recipe
     rate = f"× {recipe.slow:g}" if recipe.slowed == "transformer" else f"{recipe.slowed} × {recipe.slow:g}"
     return (
         label if first["transform"] in (None, "affine") else f"{label}, {first['transform']}",
         f"{recipe.features}, {recipe.padding_mode}, {rate}" if recipe.transformer else "–",
-        ", ".join(f"{name} × {count}" for name, count in states.items()) or "–",
+        states(records) or "–",
         first["epochs"],
         len(records),
         mean([1 - r["error"]["distorted"] for r in records]),

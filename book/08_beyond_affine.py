@@ -68,6 +68,10 @@ for ax, (column, row) in zip(figure.axes, middles.reshape(-1, 2)):
 for ax, outline in zip(figure.axes[5:10], outlines):
     ax.fill(*outline.T, fill=False, ec=plotting.COLORS["grid"], lw=1)
 
+# %% tags=["claim"]
+assert all(min(limits) < min(edge) and max(edge) < max(limits) for ax, outline in zip(figure.axes[5:10], outlines)
+           for limits, edge in zip((ax.get_xlim(), ax.get_ylim()), outline.T))
+
 # %% [markdown]
 # After this chapter you can
 #

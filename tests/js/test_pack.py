@@ -48,6 +48,15 @@ def test_a_packed_widget_stands_alone(name):
     assert "</script" not in text
 
 
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_a_packed_style_sheet_stands_alone(name):
+    folder = getattr(widgets, name).folder
+    own = pack.FOLDER / folder / f"{folder}.css"
+    asked = re.findall(r'@import "(.*)"', own.read_text("utf-8")) if own.exists() else []
+    text = pack.style(folder)
+    assert "@import" not in text and all((own.parent / sheet).read_text("utf-8") in text for sheet in asked)
+
+
 @pytest.mark.parametrize("path", SCRIPTS)
 def test_each_export_is_imported_somewhere(path):
     importers = [pack.FOLDER / other for other in SCRIPTS if other != path]

@@ -16,6 +16,7 @@ CODE = r"\{\s*(?P<names>[\w$]+(?: as [\w$]+)?(?:,\s*[\w$]+(?: as [\w$]+)?)*),?\s
 IMPORT = re.compile(rf'^import (?:{CODE}|(?P<data>[\w$]+)) from "(?P<file>\.{{1,2}}/[\w./-]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async function|function\*?|class|const) (?P<name>[\w$]+))", re.MULTILINE)
 DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+SHEET = re.compile(r'^@import "(\.\./[\w./-]+\.css)";\n', re.MULTILINE)
 MODULE_WORD = re.compile(r"(?:^|[;}])\s*(?:import|export)\b[^\n]*", re.MULTILINE)
 
 
@@ -38,10 +39,16 @@ def module(path):
 
 @functools.cache
 def style(widget):
-    """The shared style sheet followed by the widget's own, where it has one."""
-    own = FOLDER / widget / f"{widget}.css"
-    texts = [(FOLDER / "core" / "widget.css").read_text("utf-8"), own.read_text("utf-8") if own.exists() else ""]
-    return "\n".join(texts)
+    """The style sheet of all widgets followed by the widget's own, where it has one, and what that imports.
+
+    :Convention: an import has the form `@import "../shared/file.css";`, on a line of its own.
+
+    >>> "@import" in style("spline")
+    False
+    """
+    path = f"{widget}/{widget}.css"
+    own = _read(path) if (FOLDER / path).exists() else ""
+    return "\n".join([_read("core/widget.css"), SHEET.sub(lambda match: _read(_resolve(path, match[1])), own)])
 
 
 @functools.cache

@@ -81,10 +81,11 @@ def test_table_of_verdicts_marks_below_above_or_not_distinguishable(rows):
     assert third == "| ST-FCN | 2.00, *2.0* ○ | 2.00, *1.0* ▲ |"
 
 
-def test_table_of_verdicts_repeats_no_error_of_another_length(rows):
+def test_table_of_verdicts_has_every_error_with_an_asterisk_after_another_length(rows):
     short = [row | {"test_images": 10_000, "other_budget": True, "epochs": 20} for row in rows]
     first, second, *_, note = report.verdicts_table({"clutter": short}).splitlines()[2:]
-    assert first == "| FCN | ▼\\* |" and second.startswith("| CNN | not run") and note == "\\* after 20 epochs"
+    assert first == "| FCN | 4.00 ± 1.50\\*, *13.2* ▼ |" and second.startswith("| CNN | not run")
+    assert note == "\\* after 20 epochs"
 
 
 def test_table_of_visible_differences_has_the_gap_from_which_each_mark_would_change(rows):
@@ -106,12 +107,21 @@ def put(folder, model, transform, distortion, wrong, experiment="protocol", epoc
     files.write_json(folder / f"{run.name}.json", record)
 
 
-def test_of_the_papers_protocol_only_what_was_run_is_shown_and_the_rest_is_counted(tmp_path):
+def test_of_the_papers_protocol_only_what_was_run_is_shown_and_the_rest_is_named(tmp_path):
     put(tmp_path, "fcn", None, "R", 389)
     put(tmp_path, "fcn", None, "R", 173, "paper", 80)
     _, _, *lines, none, said = report.protocol_text(tmp_path).splitlines()
     assert lines == ["| R | FCN | 3.89 ▲ | *2.1* | 1.73 (80 epochs) |"] and none == ""
-    assert said == ("The error is clearly above the paper's for the FCN on R. Not run: 7 of 8 cells.")
+    assert said == (
+        "The error is clearly above the paper's for the FCN on R. Not run yet: the ST-FCN on R, the FCN on RTS, the "
+        "ST-FCN on RTS, the FCN on P stretch, the ST-FCN on P stretch, the FCN on E and the ST-FCN on E."
+    )
+
+
+def test_of_the_papers_protocol_one_result_of_all_runs_is_said_once(tmp_path):
+    for network in (("fcn", None), ("st_fcn", "affine")):
+        put(tmp_path, *network, "R", 389)
+    assert " All are clearly above the paper's. " in report.protocol_text(tmp_path).replace("\n", " ")
 
 
 def test_more_runs_of_the_papers_protocol_appear_as_they_arrive_and_are_compared(tmp_path):
@@ -126,7 +136,8 @@ def test_more_runs_of_the_papers_protocol_appear_as_they_arrive_and_are_compared
         "The error is clearly above the paper's for the FCN on R and the "
         "ST-FCN on RTS, clearly below the paper's for the FCN on RTS and not distinguishable from the paper's for the "
         "ST-FCN on R. On R the error with a transformer is clearly lower than the one without. On RTS the error with a "
-        "transformer is not clearly different from the one without. Not run: 4 of 8 cells."
+        "transformer is not clearly different from the one without. Not run yet: the FCN on P stretch, the ST-FCN on P "
+        "stretch, the FCN on E and the ST-FCN on E."
     )
 
 

@@ -62,8 +62,6 @@ def test_sets_table(test_sets: dict[str, Rows]) -> str:
 def verdicts_table(test_sets: dict[str, Rows]) -> str:
     """The table of `test_sets_table` with marks for what `compare.against_published` says: ▲ above, ▼ below, ○ neither.
 
-    Of an error after another number of epochs than planned only the mark is there, beside its asterisk.
-
     >>> test_sets = {name: table.pick("protocol", name, folder="a folder without results") for name in ("R", "E")}
     >>> print(*verdicts_table(test_sets).splitlines()[2:], sep="\\n")
     | FCN | not run, *2.1* | not run, *3.2* |
@@ -72,7 +70,7 @@ def verdicts_table(test_sets: dict[str, Rows]) -> str:
 
     def marked(row: dict) -> str:
         mark = MARKS[compare.against_published(row)[0]] if _both(row) else ""
-        return f"{mark}\\*" if mark and row.get("other_budget") else f"{_ours_and_theirs(row)} {mark}".rstrip()
+        return f"{_ours_and_theirs(row)} {mark}".rstrip()
 
     return _test_sets_table(test_sets, marked)
 
@@ -102,9 +100,9 @@ def protocol_text(folder: Path | None = None) -> str:
     ]
     head = ("Test set", "Network", "As the paper trained", "Paper", "Our longest with Adam")
     listed = plotting.markdown_table(head, lines, words=2)
-    rest = len(cells) - len(ran)
-    count = [f"Not run: {rest} of {len(cells)} cells."] if rest else []
-    return listed + "\n\n" + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran), *count])
+    rest = [_named(row) for row in cells if row not in ran]
+    missing = [f"Not run yet: {_joined(rest)}."] if rest else []
+    return listed + "\n\n" + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran), *missing])
 
 
 def _with_adam(row: dict, folder: Path | None) -> str:
@@ -126,6 +124,8 @@ def _beside_the_papers(ran: Rows) -> list[str]:
     for row in ran:
         found[compare.verdict(row, compare.as_published(row))].append(_named(row))
     ends = {"higher": "clearly above", "lower": "clearly below", "unclear": "not distinguishable from"}
+    if len(ran) > 1 and (same := [end for outcome, end in ends.items() if len(found[outcome]) == len(ran)]):
+        return [f"All are {same[0]} the paper's."]
     parts = [f"{end} the paper's for {_joined(found[outcome])}" for outcome, end in ends.items() if found[outcome]]
     return [f"The error is {_joined(parts)}."]
 

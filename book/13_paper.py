@@ -11,8 +11,7 @@
 #
 # {cite:t}`jaderberg2015stn`, *the paper*, and {cite:t}`xeonqq2019article`, *the article*, report that a spatial
 # transformer lowers the error on distorted digits. We trained their networks again, on the 60,000 training digits of
-# MNIST. Nothing is trained on this page: our numbers come from recorded runs, and each record holds the command that
-# repeats it.
+# MNIST. The numbers come from recorded runs; each record holds the command that repeats it.
 #
 # To read {numref}`fig-13-relative`: the **FCN** is a dense network, the **CNN** a convolutional one. *STN+* (article)
 # or *ST-* (paper) before a name means: with a transformer. The paper's digits are rotated (**R**), rotated, scaled and
@@ -35,7 +34,7 @@ NAMES = {"article": "distorted (article)", "article_clutter": "clutter (article)
 # (test set, network, transformation): {epochs: (with a transformer, without)}
 pairs = {(name[1], *name[3:]): by_epochs for name, by_epochs in compare.with_published(compare.comparisons()).items()}
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A transformer lowers the error in every comparison, here as in print. The size varies. Each row: the error with an affine transformer, divided by the error of the same network without one. Dots: our runs, the longest that both networks had; a dot inside its grey bar is too close to 1 to be clear (the bar says nothing about diamonds). Diamonds: published; the paper's figures, on this whole page, are second-hand (~: from memory).", "name": "fig-13-relative"}, "image": {"alt": "Fourteen rows, each with a dot for our relative error, a diamond for the published one and a grey bar that ends at 1. All marks lie left of 1. Most dots lie left of their bars; those of the ST-FCN on R and E and of the ST-CNN on R and E lie inside. Dots and diamonds lie close together for RTS and clutter before an FCN and far apart before a CNN."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A transformer lowers the error in every comparison, here as in print. The size varies. Each row: the error with an affine transformer, divided by the error of the same network without one. Dots: our runs, the longest that both networks had; a dot inside its grey bar is too close to 1 to be clear. Diamonds: published; the paper's figures, on this whole page, are second-hand (~: from memory).", "name": "fig-13-relative"}, "image": {"alt": "Fourteen rows, each with a dot for our relative error, a diamond for the published one and a grey bar that ends at 1. All marks lie left of 1. Most dots lie left of their bars; those of the ST-FCN on R and E and of the ST-CNN on R and E lie inside. Dots and diamonds lie close together for RTS and clutter before an FCN and far apart before a CNN."}}
 shown = {name: by_epochs[max(by_epochs)] for name, by_epochs in pairs.items() if name[2] == "affine"}
 order = sorted(shown, key=lambda name: (name[1] == "st_cnn", WITH.index(name[1])))
 figure, ax = plt.subplots(figsize=(6, 5.2), layout="constrained")
@@ -77,14 +76,13 @@ for rows in families.values():
 steps = {epochs: epochs * runs.select("paper")[0].steps(60_000) / 150_000 for epochs in (20, 80)}
 
 Markdown(f"""
-- **What holds.** A transformer lowers the error in all {len(longest)} cases in which both errors, with and without one,
-  are published ({len(shown)} of them, the affine ones, are in the figure). In {lower} the difference is *clear*; the
-  others are on {' and '.join(sorted(unclear))}. In the addition, a second affine transformer cuts the error by
+- **What holds.** A transformer lowers the error in all {len(longest)} comparisons that have a published counterpart (the
+  figure has the {len(shown)} affine ones). In {lower} the difference is *clear*; the others are on {' and '.join(sorted(unclear))}. In the addition, a second affine transformer cuts the error by
   {1 - second[0]:.0%}; in the paper by ~{1 - second[1]:.0%}.
 - **What doesn't hold.** The errors themselves. Of our {sum(map(len, against.values()))} networks on R, RTS, P and E,
   {counts['higher']} are clearly worse than published and {counts['lower']} clearly better, all of the better ones on E.
-- **What we can't tell.** Whether longer training would close the gaps: the runs compared had {steps[20]:.0%} or
-  {steps[80]:.0%} of the paper's steps; the few longer ones on R, RTS and P stay clearly above its errors. And which transformation is best: of {len(kinds)} differences between affine and projective or `tps`
+- **What we can't tell.** Whether longer training would close the gaps: ours had {steps[20]:.0%} or {steps[80]:.0%} of
+  the paper's steps; a few longer runs on R, RTS and P stay clearly above its errors. And which transformation is best: of {len(kinds)} differences between affine and projective or `tps`
   after equal training, none is clear.
 """)
 
@@ -133,9 +131,8 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
 # could:
 #
 # - **Data**: the same training digits and recipe of distortions, one fixed test set.
-# - **Steps**: as many, with the same batches and the same schedule of the learning rate.
-# - **Size**: 400,000 parameters for each of the paper's networks, within a tenth. The article's have two controls,
-#   below.
+# - **Steps**: as many, with the same batches and learning-rate schedule.
+# - **Size**: 400,000 parameters for each of the paper's networks, within a tenth. The article's have two controls, below.
 # - **Seeds**: three for the article's networks, one for most of the paper's. There, ignore a few tenths of a point.
 
 # %% tags=["hide-input"]
@@ -203,7 +200,7 @@ assert by_name["stn_fcn"]["parameters"] > 3 * by_name["cnn"]["parameters"]
 #
 # In each column the FCN has the highest error and an ST-CNN the lowest. Between them lie the CNN and the ST-FCNs: on E
 # the CNN is clearly ahead of all ST-FCNs, on RTS clearly behind affine and tps, on R clearly ahead of affine; the other
-# differences are unclear. (On RTS projective has a lower error than affine, but one seed instead of three.)
+# differences are unclear. (On RTS projective has a lower error than affine, but one seed, not three.)
 
 # %% tags=["hide-input"]
 short = {family: [row | {"other_budget": False} for row in table.pick("paper", family, epochs=20)]
@@ -279,7 +276,7 @@ assert [n for n, _ in on_P] == [20, 80, 240] and on_P[0][1] > on_P[1][1] > on_P[
 # from a normal distribution with a standard deviation of 5 pixels. We took that as *two* amounts for each corner, one sideways and one up or down:
 # **P**. It may as well be *one*, along the corner's diagonal: **P stretch**.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same words describe the second and the third row. P moves each corner in any direction, and digits are shifted out of place. P stretch moves each corner along its diagonal, and the centre stays where it was.", "name": "fig-13-readings"}, "image": {"alt": "Three rows of six handwritten digits on black. First as they were written. Then P: strongly skewed, some cut off at an edge. Then P stretch: the same digits, distorted more mildly and centred."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same words describe the second and the third row. P also shifts digits out of place; P stretch leaves the centre where it was.", "name": "fig-13-readings"}, "image": {"alt": "Three rows of six handwritten digits on black. First as they were written. Then P: strongly skewed, some cut off at an edge. Then P stretch: the same digits, distorted more mildly and centred."}}
 both = [digits.x_test[:6]]
 for name, experiment in (("P", "paper"), ("P_stretch", "stretch")):
     (run,) = runs.select(experiment, "fcn", distortion=name, dataset="uci")
@@ -319,7 +316,7 @@ for name in ("clutter", "addition"):
 head = "Test set", "Network", "Epochs", "Our error, %", "Paper's"
 (one_kind, one), (two_kind, two) = published.ADDITION_BEST.values()
 Markdown(plotting.markdown_table(head, lines, words=2)
-         + f"\n\nAll transformers are affine, in the paper's column too (~: from memory). "
+         + f"\n\nAll transformers are affine, in both columns (~: from memory). "
          f"Its best on the addition: {one}% with one ({one_kind}), {two}% with two ({two_kind}).")
 
 # %% tags=["claim"]
@@ -344,12 +341,12 @@ assert abs(curve[-6] - curve[-1]) < 2 < curve[0] - curve[-6] and curve[-1] < den
 # %% [markdown]
 # ## Where we differ from the paper
 #
-# The paper trains by plain gradient descent (SGD) for 150,000 steps and averages three seeds. We trained with Adam, most
-# networks for 3% or 13% of those steps and with one seed, and our CNNs have batch normalization and one more dense layer. We did
+# The paper trains by plain gradient descent (SGD) for 150,000 steps and averages three seeds. We trained with Adam,
+# mostly for 3% or 13% of those steps and with one seed, and our CNNs have batch normalization and one more dense layer. We did
 # not measure what each of these does.
 #
-# Further runs train the dense networks, FCN and affine ST-FCN, as the paper did and for as many images. Our error in %, *the
-# paper's in italics*, with the marks of the table above:
+# Further runs train the dense networks, FCN and affine ST-FCN, as the paper did and for as many images. Errors in %,
+# with the marks of the table above:
 
 # %% tags=["hide-input"]
 Markdown(report.protocol_text())

@@ -11,7 +11,7 @@
 #
 # Train again with another seed and the error changes; {numref}`fig-compare-seeds` shows by how much. This appendix
 # explains when this book calls a difference *clear*, and the sharper test for when you know which images each network
-# got wrong.
+# got wrong. What has to be equal before you compare is in {doc}`chapter 13 <13_paper>`.
 
 # %% tags=["hide-input"]
 import shlex
@@ -35,14 +35,14 @@ plotting.use_style()
 SEED, EPOCHS = 0, 10
 FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its results
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where two grey bars do not overlap, the difference is larger than chance explains. Each network of the article was trained with three seeds; a dot is the test error of one training. Other seeds and other test images would probably give a mean inside the bar. STN+CNN stands clear of all others. Overlap doesn't mean unclear: the rule below is less strict, and calls STN+FCN and CNN different.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "STN+CNN stands clear of all others, whose errors lie close together. Chapter 13's networks for the article's digits, without the two FCNs, whose errors are far higher; a dot is the test error of one training. Other seeds and other test images would probably give a mean inside the grey bar. Two means can differ clearly although their bars overlap a little, as those of STN+FCN and CNN do.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
 rows = [row for row in table.pick("article", "article") if row["model"] not in ("fcn_clean", "fcn_mixed")]
 rows.sort(key=lambda row: row["mean"])
 figure, ax = plt.subplots(figsize=(6, 2.9), layout="constrained")
 for height, row in enumerate(rows):
     finals = [run[-1] for run in row["error_per_epoch"]]
     ax.barh(height, 4 * compare.standard_error(row), 0.5, row["mean"] - 2 * compare.standard_error(row), color="#cccccc")
-    ax.plot(finals, [height] * len(finals), ls="", marker="o", ms=5, color=plotting.COLORS["input"])
+    ax.plot(finals, height + np.linspace(-0.12, 0.12, len(finals)), ls="", marker="o", ms=5, color=plotting.COLORS["input"])
 right = rows[0]["mean"] + 2 * compare.standard_error(rows[0])
 ax.text(right + 0.15, 0, "dots: one seed each\nbar: mean ± 2 standard errors", va="center", fontsize="small")
 ax.set(yticks=range(len(rows)), yticklabels=[table.network(row) for row in rows], ylim=(len(rows) - 0.5, -0.5))
@@ -56,29 +56,14 @@ assert ends[1] < ends[2] and all(above > below for above, below in zip(ends[3::2
 # %% [markdown]
 # After this appendix you can
 #
-# - list what has to be equal before you compare two networks;
 # - repeat a run with one command and get the same number;
 # - compute the standard error of a test error, from images and from seeds;
 # - compare two networks on the same test images with a paired test.
 #
-# ## What has to be equal
-#
-# | | How this book holds it equal |
-# |---|---|
-# | data | the same training digits and the same recipe of distortions; one test set, fixed by a seed |
-# | steps | the same number of epochs, the same batches, the same schedule of the learning rate |
-# | size | a function chooses the widths so that the paper's networks have 400,000 parameters, within a tenth |
-# | seeds | several where possible; then mean and standard deviation |
-#
-# Where size and time can't both be matched, we add a control network for each. The article's STN+CNN has more
-# parameters than its CNN and takes longer, so there is a *wide* CNN with as many parameters and a *long* one that
-# trains for more epochs.
-#
 # ## The same command, the same number
 #
-# Each record holds the command that made it. We train a small FCN, ten epochs on scikit-learn's 1,437 digits (so few
-# that its error stays high), then run the command in its record. Every epoch has the same error and loss, to the last
-# digit.
+# Each record holds the command that made it. We train the paper's FCN for ten epochs on scikit-learn's 1,437 digits (so few that
+# its error stays high), then run the command in its record. Every epoch has the same error and loss, to the last digit.
 
 # %% tags=["hide-input"]
 digits = datasets.load("uci")
@@ -104,7 +89,8 @@ assert (len(digits.y_train), EPOCHS) == (1_437, 10)
 
 # %% [markdown]
 # All randomness is a function of seed, epoch and step: the order of the digits, their distortion, the initial weights.
-# Another kind of processor rounds differently, and that grows; expect no more agreement there than between two seeds.
+# Rounding differences between kinds of processor grow during training: on another kind, expect no more agreement than
+# between two seeds.
 #
 # ## The standard error of a test error
 #
@@ -144,8 +130,9 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
 
 # %% [markdown]
-# The ratios differ a lot: near the limit, train with more seeds. The library's function, with $\sigma$ as `binomial_sd`
-# and that root mean square as `seed_ratio`:
+# The ratios differ a lot: near the limit, train with more seeds. In the library's function $\sigma$ is `binomial_sd`, that
+# root mean square is `seed_ratio`, and `row | {"test_images": MEASURED_ON}` is the row as if tested on 10,000 images,
+# however many there were: seeds don't become more alike when the test set grows.
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
@@ -221,11 +208,11 @@ for seed in range(3):
     only_st = np.sum(fcn_wrong & ~st_wrong)
     p_value = binomtest(only_st, only_st + only_fcn).pvalue
     print(f"seed {seed}: only ST-FCN right {only_st}, only FCN right {only_fcn},"
-          f" p = {p_value:.0e}")
+          f" p-value {p_value:.0e}")
 
 # %% [markdown]
 # In the library this is one call, `compare.mcnemar(st_wrong, fcn_wrong)`. The standard error of the difference shows
-# what pairing is worth. For the last seed:
+# how much pairing helps. For the last seed:
 
 # %%
 n = len(st_wrong)
@@ -251,9 +238,10 @@ assert paired < alone and n == 10_000
 # `compare.verdict` calls a difference clear by the first of these that applies:
 #
 # 1. **Paired**: both are single runs on the same test set, and both recorded which images were wrong. Then McNemar's
-#    test decides, at $p < 0.05$.
-# 2. **Unpaired**: anything else, such as several seeds, older runs or a published figure. Then the difference has to
-#    exceed twice its standard error.
+#    test decides: clear if the p-value is below 0.05.
+# 2. **Unpaired**: anything else, such as older runs or a published figure. Then the difference has to exceed twice its
+#    standard error. So it is with several seeds, even if their wrong images were recorded: McNemar's test compares two
+#    trained networks, and can't average over seeds.
 #
 # The paper's figures count as means of three seeds, the article's as single runs.
 
@@ -263,7 +251,7 @@ cases, published = len(pairs), len(compare.with_published(pairs))
 rules = Counter(compare.rule(*by_epochs[max(by_epochs)]) for by_epochs in pairs.values())
 Markdown(f"This book compares {cases} networks that have a transformer with the same network without one ({published} of "
          f"them, those of chapter 13, with a published counterpart). The paired rule decides {rules['paired']} of them: most "
-         "runs have no record of wrong images.")
+         "were measured before we recorded the wrong images.")
 
 # %% tags=["claim"]
 last = [by_epochs[max(by_epochs)] for by_epochs in pairs.values()]
@@ -330,7 +318,7 @@ columns = ("*Ours is* compares with the published figure, and *visible from* is 
 Markdown(fold.format(f"All {len(lines)} networks that we measured",
                      columns + "\n\n" + plotting.markdown_table(head, lines, words=3)))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "After five epochs the CNN's error still falls, those with a transformer hardly or not: the article's table also compares how fast networks learn. Test error on distorted digits: mean of three seeds, in a band from the best seed to the worst.", "name": "fig-compare-curves"}, "image": {"alt": "Learning curves of CNN, STN+FCN and STN+CNN, test error against the epoch, from 0 to 20 percent. They fall, steeply at first. STN+CNN is far below the others in every epoch; CNN is highest."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In the last of five epochs the CNN's error still falls, those with a transformer barely, if at all: the article's table also compares how fast networks learn. Test error on distorted digits: mean of three seeds, in a band from the best seed to the worst (where you see no band, they nearly agree).", "name": "fig-compare-curves"}, "image": {"alt": "Learning curves of CNN, STN+FCN and STN+CNN, test error against the epoch, from 0 to 20 percent. They fall, steeply at first. STN+CNN is far below the others in every epoch; CNN is highest."}}
 drawn = [r for r in table.pick("article", "article") if r["model"] in ("cnn", "stn_fcn", "stn_cnn")]
 figure = report.curves_figure({"distorted digits": drawn})
 figure.axes[0].set(yscale="linear", ylim=(0, None), title="")
@@ -339,18 +327,17 @@ plt.show()
 # %% [markdown]
 # ## Recap
 #
-# 1. **Equal**: data, steps, size, seeds; a control network where size and time can't both be.
-# 2. **Repeat**: runs are deterministic, so one command gives the same number.
-# 3. **Standard error**: on 10,000 images, single runs with errors near 1% must differ by about 0.4 points.
-# 4. **Paired**: when both networks see the same images, count only those on which they disagree.
+# 1. **Repeat**: runs are deterministic, so one command gives the same number on the same kind of processor.
+# 2. **Standard error**: on 10,000 images, single runs with errors near 1% must differ by about 0.4 points.
+# 3. **Paired**: when both networks see the same images, count only those on which they disagree.
 #
 # ## Exercises
 #
 # :::{exercise} Is it luck?
 # :label: ex-compare-luck
 #
-# Rank the article's networks by their error on distorted digits. Is each better than the next with *every* seed, or do
-# the seeds overlap? And how much would it mean if they didn't?
+# Rank the article's networks by their error on distorted digits. Is each better than the next with *every* seed, or do the
+# seeds overlap? If they don't, is that evidence?
 # :::
 #
 # :::{solution-start} ex-compare-luck
@@ -379,7 +366,7 @@ print(f"by luck alone, three against three: {2 / comb(6, 3):.0%}")
 # :::{exercise} The same test?
 # :label: ex-compare-checksum
 #
-# Two people report errors on "RTS". Did they use the same test set? Compute the checksum of the small FCN's, compare
+# Two people report errors on "RTS". Did they use the same test set? Compute the checksum of the one above, compare
 # it with the one in its record, then change a single test label and look again.
 # :::
 #

@@ -78,7 +78,7 @@ def compare(image, sampler, theta=identity, notes=("", "")):
     """Draw an image, what a correct sampler makes of it, and what this one makes of it, with a note on each."""
     image = tf.constant(image)
     results = [np.asarray(one) for one in (image, correct(image, theta), sampler(image, theta))]
-    titles = ["input", *map(str.__add__, ("correct", "this sampler"), notes)]
+    titles = ["input", "correct" + notes[0], "this sampler" + notes[1]]
     return plotting.strip(results, titles, size=1.8, frame=True)
 
 
@@ -460,11 +460,11 @@ def slope_on_ramp(sampler):
 
 found = [slope_on_ramp(sampler) for sampler in (sampler_1, sampler_2, sampler_3, sampler_4, correct)]
 Markdown("Of the five, the digit catches sampler 1 only; the slope test catches four, the 1,000-pixel test the fifth. So write at "
-         "least those two, and check the value of the slope, not just that it isn't zero: where 1 is right, samplers 1 to 3 have "
-         f"{found[0]:.2f}, {found[1]:.2f} and {found[2]:.2f}.")
+         "least those two, and check the slope's value, not just that it isn't zero: where 1 is right, samplers 1 to 3 have "
+         f"{found[0]:.2f}, {found[1]:.2f} and {found[2]:.2f}.".replace("-0", "−0"))
 
 # %% tags=["claim"]
-assert all(0.004 < abs(slope) and abs(slope - 1) > 0.05 for slope in found[:3])
+assert all(abs(slope) > 0.05 and abs(slope - 1) > 0.05 for slope in found[:3])
 assert found[3] == 0 and np.isclose(found[4], 1)
 
 # %% [markdown]

@@ -37,9 +37,18 @@ class TestFeatureMaps:
     def test_the_filter_is_drawn_and_the_two_maps_to_compare_are_framed(self):
         from site_maps import VERTICAL, drawing
 
-        words = re.sub(r"<[^>]+>", " ", drawing()).replace("−", "-").split("→")[0].split()
-        assert [int(word) for word in words[2:]] == list((4 * VERTICAL).ravel())
+        words = re.sub(r"<[^>]+>", " ", drawing()).replace("−", "-").split()
+        assert [int(word) for word in words[:9]] == list((4 * VERTICAL).ravel())
         assert drawing().count("outline") == 2
+
+    def test_the_filter_stands_above_two_rows_whose_columns_match(self):
+        from site_maps import drawing
+
+        notes = re.findall(r"<p [^>]*>([^<]*)</p>", drawing())
+        assert notes[0].startswith("A filter for vertical edges") and len(notes) == 7
+        assert [notes[1], notes[4]] == ["the digit →", "rotated by 90° →"]
+        assert [notes[2], notes[5]] == ["its response", "its response →"]
+        assert notes[3].startswith("The framed maps correlate") and notes[6] == "rotated back by 90°"
 
     def test_a_filter_is_slid_over_the_image(self):
         from scipy.ndimage import correlate

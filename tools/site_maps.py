@@ -56,27 +56,31 @@ def kernel_drawing(kernel=VERTICAL):
     """The filter as a square of numbers, in quarters."""
     cell = '<span style="border:1px solid currentColor;display:grid;place-items:center">{}</span>'
     numbers = "".join(cell.format(f"{value:.0f}".replace("-", "−")) for value in (4 * kernel).ravel())
-    style = "display:grid;grid-template-columns:repeat(3,1fr);width:60%;aspect-ratio:1;margin:20%"
+    square = "display:grid;grid-template-columns:repeat(3,2rem);grid-auto-rows:2rem"
+    row = "grid-column:1/-1;display:flex;gap:0.9rem;align-items:center"
     return (
-        f'<div><div style="{style}" role="img" aria-label="A filter of three by three numbers.">{numbers}</div>'
-        f'<p style="{NOTE}">→ a filter for vertical edges (numbers&nbsp;/&nbsp;4) →</p></div>'
+        f'<div style="{row}"><div style="{square}" role="img" aria-label="A filter of three by three numbers.">'
+        f'{numbers}</div><p style="{NOTE}">A filter for vertical edges (numbers&nbsp;/&nbsp;4) turns each picture '
+        "on the left into the one beside it.</p></div>"
     )
 
 
 def drawing():
-    """The pictures in two rows of three, what should be equal one below the other."""
+    """The filter above two rows: picture, response, and in the last column what rotating back leaves of it."""
     digit, upright, rotated, sideways, back = maps()
     alike = np.corrcoef(upright.ravel(), back.ravel())[0, 1]
+    compared = f"The framed maps correlate with r = {alike:.2f} (equal maps: 1).".replace("-", "−")
     cells = [
-        picture(digit, f"A handwritten {DIGIT}.", "the digit"),
         kernel_drawing(),
-        picture(upright, "Bright along the vertical edges of the digit.", "response, absolute value", framed=True),
-        picture(rotated, f"The same {DIGIT}, lying on its side.", "rotated by 90° counter-clockwise →"),
+        picture(digit, f"A handwritten {DIGIT}.", "the digit →"),
+        picture(upright, "Bright along the vertical edges of the digit.", "its response", framed=True),
+        f'<p style="{NOTE};align-self:center">{compared}</p>',
+        picture(rotated, f"The same {DIGIT}, lying on its side.", "rotated by 90° →"),
         picture(sideways, "Bright along what are now vertical edges.", "its response →"),
         picture(
             back,
-            "The last picture rotated back: bright along horizontal edges, unlike the picture above.",
-            f"rotated back by 90°: correlation with the map above r = {alike:.2f} (equal maps: 1)".replace("-", "−"),
+            "The last picture rotated back: bright along horizontal edges, unlike the response to the upright digit.",
+            "rotated back by 90°",
             framed=True,
         ),
     ]

@@ -12,8 +12,8 @@
 # Each of these samplers has a bug that shipped in a library or was reported by users: of TensorFlow's models, kornia,
 # VoxelMorph, JAX, PyTorch and others.
 # The solutions link to each. On a digit most bugs don't show, and a network that learns $\theta$ works around some of
-# them, so they can go unnoticed for years. The test images below make them visible. Find each bug, then unfold the solution. The last
-# section has a check for your own project.
+# them, so they can go unnoticed for years. The test images below make them visible. Find each bug, then unfold the
+# solution. The last section has a check for your own project.
 #
 # After this page you can
 #
@@ -78,8 +78,7 @@ def compare(image, sampler, theta=identity, notes=("", "")):
     """Draw an image, what a correct sampler makes of it, and what this one makes of it, with a note on each."""
     image = tf.constant(image)
     results = [np.asarray(one) for one in (image, correct(image, theta), sampler(image, theta))]
-    titles = ["input", "correct" + notes[0], "this sampler" + notes[1]]
-    return plotting.strip(results, titles, size=1.8, frame=True)
+    return plotting.strip(results, ["input", "correct" + notes[0], "this sampler" + notes[1]], size=1.8, frame=True)
 
 
 def slopes(sampler, row):
@@ -138,10 +137,11 @@ for span in (4, 5, 3):
 # %% [markdown]
 # Only the first line, $W - 1$, is right. $W$ [shipped in TensorFlow's
 # models](https://github.com/tensorflow/models/issues/2016); $W - 2$ [shipped in
-# spatial-transformer-network](https://github.com/kevinzakka/spatial-transformer-network/issues/13), where the last column is never read and the
-# rest is stretched to fill its place. With `align_corners=False` the factor *is* $W$, but then half a pixel has to be
-# subtracted: $((x + 1) W - 1) / 2$. The same bug appears when grids are made with one convention and sampled with the
-# other, as in [kornia](https://github.com/kornia/kornia/issues/3904); chapter 4's last exercise measures it.
+# spatial-transformer-network](https://github.com/kevinzakka/spatial-transformer-network/issues/13), where the last
+# column is never read and the rest is stretched to fill its place. With `align_corners=False` the factor *is* $W$, but
+# then half a pixel has to be subtracted: $((x + 1) W - 1) / 2$. The same bug appears when grids are made with one
+# convention and sampled with the other, as in [kornia](https://github.com/kornia/kornia/issues/3904); chapter 4's last
+# exercise measures it.
 #
 # **Fix**: one function for the way to pixels, as in `stnlib.sampling.to_pixels`, and one `align_corners` for grid and
 # sampler.
@@ -156,8 +156,8 @@ for span in (4, 5, 3):
 # :::{exercise} Sampler 2
 # :label: ex-bugs-edge
 #
-# To stay inside the image, this sampler clips the indices of the four neighbours. {numref}`fig-bugs-edge` shows it on an
-# image that is **white** all over; if the weights sum to 1, the output is white, too. What is wrong?
+# To stay inside the image, this sampler clips the indices of the four neighbours. {numref}`fig-bugs-edge` shows it on
+# an image that is **white** all over; if the weights sum to 1, the output is white, too. What is wrong?
 # :::
 
 
@@ -200,8 +200,8 @@ compare(np.ones((4, 5)), sampler_2);
 # :::{exercise} Sampler 3
 # :label: ex-bugs-axes
 #
-# This sampler gives back the ramp and the white image. {numref}`fig-bugs-axes` shifts the grid by one pixel to the right,
-# so the picture should move one pixel to the left. What is wrong?
+# This sampler gives back the ramp and the white image. {numref}`fig-bugs-axes` shifts the grid by one pixel to the
+# right, so the picture should move one pixel to the left. What is wrong?
 # :::
 
 
@@ -224,16 +224,17 @@ compare(letter, sampler_3, one_right, (":\n1 pixel left", ":\n¾ pixel up"));
 # :class: dropdown
 # :::
 #
-# x and y are swapped **twice**: `first` runs down the rows but is multiplied as x, and the first coordinate of the result
-# is then taken for y. Two swaps cancel under the identity. Here the picture moves up by three quarters of a pixel, because
-# half a unit is one pixel of five columns but three quarters of a pixel of four rows; the greys mix two rows. A single swap transposes even the identity; it was in
-# [deformable-attention](https://github.com/lucidrains/deformable-attention/pull/7), in the order of `meshgrid`, and in the
-# identity grid of [VoxelMorph](https://github.com/voxelmorph/voxelmorph/pull/652). The double swap hides better, since a
-# network that learns $\theta$ can learn the swapped numbers. You notice when you read $\theta$, set it by hand, or load
-# someone else's weights.
+# x and y are swapped **twice**: `first` runs down the rows but is multiplied as x, and the first coordinate of the
+# result is then taken for y. Two swaps cancel under the identity. Here the picture moves up by three quarters of a
+# pixel, because half a unit is one pixel of five columns but three quarters of a pixel of four rows; the greys mix two
+# rows. A single swap transposes even the identity; it was in
+# [deformable-attention](https://github.com/lucidrains/deformable-attention/pull/7), in the order of `meshgrid`, and in
+# the identity grid of [VoxelMorph](https://github.com/voxelmorph/voxelmorph/pull/652). The double swap hides better,
+# since a network that learns $\theta$ can learn the swapped numbers. You notice when you read $\theta$, set it by hand,
+# or load someone else's weights.
 #
-# **Fix**: `np.meshgrid(x_axis, y_axis)` with its default indexing gives x first, and both arrays have the shape `(H, W)`.
-# Test with a shift along x, on a picture that is neither square nor symmetric.
+# **Fix**: `np.meshgrid(x_axis, y_axis)` with its default indexing gives x first, and both arrays have the shape
+# `(H, W)`. Test with a shift along x, on a picture that is neither square nor symmetric.
 #
 # :::{solution-end}
 # :::
@@ -245,8 +246,8 @@ compare(letter, sampler_3, one_right, (":\n1 pixel left", ":\n¾ pixel up"));
 # :::{exercise} Sampler 4
 # :label: ex-bugs-gradient
 #
-# This sampler gives correct values everywhere inside the image. {numref}`fig-bugs-gradient` shows its gradient under the
-# identity, where a transformer usually starts. What is wrong?
+# This sampler gives correct values everywhere inside the image. {numref}`fig-bugs-gradient` shows its gradient under
+# the identity, where a transformer usually starts. What is wrong?
 # :::
 
 
@@ -282,17 +283,17 @@ assert not np.any(wrong_slopes) and np.allclose(right_slopes[:-1], np.diff(middl
 # :class: dropdown
 # :::
 #
-# At a whole number `floor(x)` and `ceil(x)` are the same pixel. The value is right, but the slope, the difference of the two
-# neighbours, is 0. A transformer that starts as the identity, with an output as large as its input, has all its points
-# there, so it gets no gradient except where rounding moves a point off its pixel. (On 5 or 17 pixels the coordinates
-# are exact.) [JAX had this bug](https://github.com/jax-ml/jax/issues/3024), and
+# At a whole number `floor(x)` and `ceil(x)` are the same pixel. The value is right, but the slope, the difference of
+# the two neighbours, is 0. A transformer that starts as the identity, with an output as large as its input, has all its
+# points there, so it gets no gradient except where rounding moves a point off its pixel. (On 5 or 17 pixels the
+# coordinates are exact.) [JAX had this bug](https://github.com/jax-ml/jax/issues/3024), and
 # it took a user whose images were shifted by whole pixels to find it.
 #
 # **Fix**: `right = left + 1`. At a whole number bilinear sampling has a kink, with one slope from the left and another
-# from the right. `floor(x)` and `floor(x) + 1` give the one from the right. Either is good enough to learn from: the two
-# disagree on the direction only on a peak or in a valley. Equation (7) of the paper, read to the letter, gives neither:
-# at a whole number both neighbours are at distance 1 and drop out, the pixel itself counts with +1, and what is left is
-# the value of the image instead of its slope.
+# from the right. `floor(x)` and `floor(x) + 1` give the one from the right. Either is good enough to learn from: the
+# two disagree on the direction only on a peak or in a valley. Equation (7) of the paper, read to the letter, gives
+# neither: at a whole number both neighbours are at distance 1 and drop out, the pixel itself counts with +1, and what
+# is left is the value of the image instead of its slope.
 #
 # :::{solution-end}
 # :::
@@ -333,13 +334,13 @@ assert np.abs(errors[:60]).max() > 0.1 and np.abs(errors).max() <= 0.125
 # :class: dropdown
 # :::
 #
-# A float16 has 11 binary digits. Between 0.5 and 1 neighbouring numbers are $2^{-11}$ apart, which on 1,000 pixels is about a
-# quarter of a pixel. So coordinates are rounded to quarters of a pixel, the image is resampled where it should be copied,
-# and small changes of $\theta$ do nothing. PyTorch's users [met it on half-precision
+# A float16 has 11 binary digits. Between 0.5 and 1 neighbouring numbers are $2^{-11}$ apart, which on 1,000 pixels is
+# about a quarter of a pixel. So coordinates are rounded to quarters of a pixel, the image is resampled where it should
+# be copied, and small changes of $\theta$ do nothing. PyTorch's users [met it on half-precision
 # grids](https://github.com/pytorch/pytorch/issues/96429). The images may be float16; the grid must not be.
 #
-# **Fix**: compute $\theta$, grid and weights in float32, as `SpatialTransformer` does under `mixed_float16`. How exact is
-# the identity then? Noise shows every error; this is the largest one, in grey levels from 0 to 1.
+# **Fix**: compute $\theta$, grid and weights in float32, as `SpatialTransformer` does under `mixed_float16`. How exact
+# is the identity then? Noise shows every error; this is the largest one, in grey levels from 0 to 1.
 
 # %%
 largest = {}
@@ -359,9 +360,9 @@ cells = [(f"{n} × {n}", *(f"{largest[n, corners]:.0e}" for corners in (False, T
 Markdown(plotting.markdown_table(head, cells))
 
 # %% [markdown]
-# Not zero, because most normalised coordinates cannot be stored exactly, and growing with the size, since the same rounding
-# of a coordinate is a larger part of a pixel. But far below one grey level of 255. stnlib promises an error of at most a
-# millionth for each pixel along the axis, and its tests hold it to that.
+# Not zero, because most normalised coordinates cannot be stored exactly, and growing with the size, since the same
+# rounding of a coordinate is a larger part of a pixel. But far below one grey level of 255. stnlib promises an error of
+# at most a millionth for each pixel along the axis, and its tests hold it to that.
 #
 # :::{solution-end}
 # :::
@@ -369,10 +370,10 @@ Markdown(plotting.markdown_table(head, cells))
 # ## The tests that find them
 #
 # Paste this into your project. `check_sampler` takes any sampler of the form above, in TensorFlow. (In PyTorch,
-# `theta` is `torch.tensor(identity, requires_grad=True)` and its gradient `torch.autograd.grad(inner, theta)[0]`; the other
-# functions are called `tensor`, `mean` and `ones_like`.) Each check aims at one bug: the identity
-# returns a *ramp* (sampler 1) and *white* (2), a *shift* along x moves noise (3), the gradient in $\theta$ is the *slope*
-# of the ramp (4), and the identity returns noise that is *1,000 pixels* wide (5).
+# `theta` is `torch.tensor(identity, requires_grad=True)` and its gradient `torch.autograd.grad(inner, theta)[0]`; the
+# other functions are called `tensor`, `mean` and `ones_like`.) Each check aims at one bug: the identity
+# returns a *ramp* (sampler 1) and *white* (2), a *shift* along x moves noise (3), the gradient in $\theta$ is the
+# *slope* of the ramp (4), and the identity returns noise that is *1,000 pixels* wide (5).
 
 # %%
 import numpy as np
@@ -403,8 +404,8 @@ def check_sampler(sampler, align_corners):
 
 
 # %% [markdown]
-# Real samplers take batches of float32 images, so wrap yours. Here is the wrapper for stnlib's sampler, and the test that
-# pytest collects:
+# Real samplers take batches of float32 images, so wrap yours. Here is the wrapper for stnlib's sampler, and the test
+# that pytest collects:
 
 
 # %%
@@ -470,7 +471,9 @@ assert found[3] == 0 and np.isclose(found[4], 1)
 # %% [markdown]
 # ## Recap
 #
-# - **Recognise**: a squeezed ramp, a black last row, a shift along the wrong axis, a gradient of zero, quantised positions.
-# - **Fix**: scale by $(W - 1)/2$; with a grid for `align_corners=False`, by $W/2$, and subtract half a pixel (sampler 1). Compute the weights before you clip (2).
-#   Put x first everywhere (3). Take `floor(x) + 1` for the right neighbour (4). Compute grids in float32 (5).
+# - **Recognise**: a squeezed ramp, a black last row, a shift along the wrong axis, a gradient of zero, quantised
+#   positions.
+# - **Fix**: scale by $(W - 1)/2$; with a grid for `align_corners=False`, by $W/2$, and subtract half a pixel
+#   (sampler 1). Compute the weights before you clip (2). Put x first everywhere (3). Take `floor(x) + 1` for the right
+#   neighbour (4). Compute grids in float32 (5).
 # - **Test**: ramp, white, shift along x, the slope at a pixel centre, the identity on 1,000 pixels.

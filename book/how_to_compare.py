@@ -62,8 +62,9 @@ assert ends[1] < ends[2] and all(above > below for above, below in zip(ends[3::2
 #
 # ## The same command, the same number
 #
-# Each record holds the command that made it. We train the paper's FCN for ten epochs on scikit-learn's 1,437 digits (so few that
-# its error stays high), then run the command in its record. Every epoch has the same error and loss, to the last digit.
+# Each record holds the command that made it. We train the paper's FCN for ten epochs on scikit-learn's 1,437 digits (so
+# few that its error stays high), then run the command in its record. Every epoch has the same error and loss, to the
+# last digit.
 
 # %% tags=["hide-input"]
 digits = datasets.load("uci")
@@ -130,9 +131,9 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
 
 # %% [markdown]
-# The ratios differ a lot: near the limit, train with more seeds. In the library's function $\sigma$ is `binomial_sd`, that
-# root mean square is `seed_ratio`, and `row | {"test_images": MEASURED_ON}` is the row as if tested on 10,000 images,
-# however many there were: seeds don't become more alike when the test set grows.
+# The ratios differ a lot: near the limit, train with more seeds. In the library's function $\sigma$ is `binomial_sd`,
+# that root mean square is `seed_ratio`, and `row | {"test_images": MEASURED_ON}` is the row as if tested on 10,000
+# images, however many there were: seeds don't become more alike when the test set grows.
 
 # %% tags=["listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
@@ -336,8 +337,8 @@ plt.show()
 # :::{exercise} Is it luck?
 # :label: ex-compare-luck
 #
-# Rank the article's networks by their error on distorted digits. Is each better than the next with *every* seed, or do the
-# seeds overlap? If they don't, is that evidence?
+# Rank the article's networks by their error on distorted digits. Is each better than the next with *every* seed, or do
+# the seeds overlap? If they don't, is that evidence?
 # :::
 #
 # :::{solution-start} ex-compare-luck

@@ -16,7 +16,7 @@
 # If you came for the code, start here: data, a model with the layer, training, and what the layer has learned to do.
 # The cell takes about a minute on two processor cores.
 
-# %% mystnb={"image": {"alt": "Two rows of six digits. Top: distorted test digits, many small, off-centre or rotated. Bottom: the same digits as the layer passes them on, mostly larger and centred, not all of them upright."}, "figure": {"caption": "The transformer mostly centres and enlarges. Top: distorted test digits. Bottom: what it passes on to the classifier. It is trained only to help the classifier, so digits needn't come out upright.", "name": "fig-quickstart"}}
+# %% mystnb={"image": {"alt": "Two rows of six digits. Top: distorted test digits, many small, off-centre or rotated. Bottom: the same digits as the layer passes them on, mostly larger and centred, not all of them upright."}, "figure": {"caption": "The transformer mostly centres and enlarges. Top: distorted test digits. Bottom: the same digits, transformed, as the classifier sees them. The layer is trained only to help the classifier, so not all come out upright.", "name": "fig-quickstart"}}
 from keras import Input, Sequential, layers
 
 from stnlib import SpatialTransformer, datasets, distortions, plotting, training
@@ -28,7 +28,7 @@ test = distortions.distort(digits.x_test[:1000], seed=1).images
 training.set_seed(0)
 localization = Sequential([
     layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(64, "relu")])
-transformer = SpatialTransformer(localization)
+transformer = SpatialTransformer(localization)  # adds the six outputs
 for name, front in {"without": [], "with": [transformer]}.items():
     model = Sequential([
         Input((28, 28, 1)), *front, layers.Flatten(),

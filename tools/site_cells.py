@@ -7,8 +7,9 @@ The directive `cells` shows a notebook's code cells, with their outputs, on anot
 
 They are the notebook's own, so the two pages cannot differ. A button below them opens the notebook in Colab.
 
-The role {chapters}`hours` says how many hours the chapters take to read, as the lines below their titles add up, and
-{repository}`text` links to the book's repository, which _config.yml alone names.
+The role {chapters}`hours` says how many hours the chapters take to read, as the lines below their titles add up,
+{accuracy}`model` what the recorded runs say of one of the article's networks, and {repository}`text` links to the
+book's repository, which _config.yml alone names.
 """
 
 from pathlib import Path
@@ -48,6 +49,18 @@ class Chapters(SphinxRole):
         return [nodes.Text(hours(reading.minutes(nbformat.read(path, as_version=4).cells[1:]) for path in paths))], []
 
 
+class Accuracy(SphinxRole):
+    """The accuracy of one of the article's networks on distorted digits, by its recorded runs on all of MNIST."""
+
+    def run(self):
+        """Return the accuracy as text; the page is read again when the runs change."""
+        from stnlib.experiments import files
+
+        for path in sorted(files.results_folder().glob("article-article-*.json")):
+            self.env.note_dependency(str(path))
+        return [nodes.Text(accuracy(self.text))], []
+
+
 class Repository(SphinxRole):
     """A link to the book's repository."""
 
@@ -63,6 +76,17 @@ def hours(minutes):
     ('2.5', '2')
     """
     return f"{round(sum(minutes) / 30) / 2:g}"
+
+
+def accuracy(model):
+    """The mean accuracy of a model's recorded runs, as text.
+
+    >>> float(accuracy("cnn")) < float(accuracy("cnn_wide")) < float(accuracy("stn_cnn")) < 1
+    True
+    """
+    from stnlib.experiments import table
+
+    return f"{1 - table.by_model(table.pick('article', 'article', 'distorted'))[model]['mean'] / 100:.3f}"
 
 
 def colab_button(options, docname):
@@ -89,6 +113,7 @@ def setup(app):
     """Register the directive and the roles, and see to it that what they show is there."""
     app.add_directive("cells", Cells)
     app.add_role("chapters", Chapters())
+    app.add_role("accuracy", Accuracy())
     app.add_role("repository", Repository())
     app.connect("env-before-read-docs", notebooks_first)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,6 +1,9 @@
 """The introduction: where it leads."""
 
+import re
+
 import pytest
+import site_cells
 import yaml
 from bs4 import BeautifulSoup
 
@@ -31,3 +34,14 @@ def test_it_prints_how_many_parameters_the_layer_adds(intro):
     for name in ("without", "with"):
         line = next(line for line in shown.splitlines() if f"accuracy {name} a transformer" in line)
         assert line.endswith(" parameters)")
+
+
+def test_it_shows_the_parts_before_the_code_that_uses_them(intro):
+    article = str(intro.select_one("article"))
+    assert article.index('id="fig-pipeline"') < article.index("cell_input")
+
+
+def test_it_says_what_the_layer_adds_to_a_cnn(intro):
+    text = " ".join(intro.select_one("article").get_text().split())
+    told = re.search(r"it’s (\S+) accurate on distorted digits without the layer, (\S+) with it", text).groups()
+    assert list(told) == [site_cells.accuracy(model) for model in ("cnn_wide", "stn_cnn")]

@@ -15,7 +15,7 @@
 #
 # Tilt your head and this page stays readable. Rotate a digit, and a network that classifies upright digits well
 # predicts something else, often with high confidence. Here are two networks, one fully connected (FCN) and one
-# convolutional (CNN). They were even trained on digits rotated by up to 75 degrees, shaded in the chart. **Rotate the digit
+# convolutional (CNN). They were even trained on digits rotated by up to 75 degrees (shaded in the chart), scaled and shifted. **Rotate the digit
 # until both get it wrong:** drag the small square, or type an angle (positive is counter-clockwise). The dot shifts it.
 
 # %% tags=["hide-input"]
@@ -42,15 +42,16 @@ DigitReader(networks=["FCN", "CNN"], angle=0)
 in_page = {name: networks.packaged()[name] | networks.measured(degrees=45)[name] for name in ("FCN", "CNN")}
 display(
     Markdown(f"""
-On this 2, the CNN fails only beyond the shaded range. The FCN fails well inside it: having seen such rotations in training
-wasn't enough. Over all MNIST test digits rotated by 45 degrees, it's {in_page["FCN"]["accuracy"]:.0%}
-accurate, and no better on its own training digits: it can't fit them all. The CNN is {in_page["CNN"]["accuracy"]:.0%}
-accurate, with {in_page["CNN"]["parameters"]:,} weights instead of {in_page["FCN"]["parameters"]:,}.""")
+On this 2, the CNN fails only beyond the shaded range. The FCN fails well inside it, counter-clockwise: having seen such
+rotations in training wasn't enough. With MNIST's digits rotated by 45 degrees, it's {in_page["FCN"]["accuracy"]:.0%}
+accurate, on test and training digits alike: it can't fit them all. The CNN is {in_page["CNN"]["accuracy"]:.0%}
+accurate, with {in_page["CNN"]["parameters"]:,} parameters instead of {in_page["FCN"]["parameters"]:,}, but that's
+rotation alone.""")
 )
 
 # %% [markdown]
-# {doc}`Chapter 2 <02_baselines>` trains such networks. In this chapter you train another FCN, on upright digits only,
-# measure how much distortion it can handle, and explain why by comparing pixels.
+# {doc}`Chapter 2 <02_baselines>` trains such networks, and other distortions are hard for its CNN, too. In this chapter you
+# train another FCN, on upright digits only, measure how much distortion it can handle, and explain why by comparing pixels.
 #
 # After this chapter you can
 #
@@ -70,7 +71,7 @@ x_train, y_train = digits.x_train[:TRAIN_SIZE], digits.y_train[:TRAIN_SIZE]
 x_test, y_test = digits.x_test[:TEST_SIZE], digits.y_test[:TEST_SIZE]
 print(f"{digits.name}: train {x_train.shape}, test {x_test.shape}")
 
-# %% mystnb={"figure": {"caption": "Every digit is centred, about the same size, and upright but for the writer's slant. One test digit of each class. MNIST was centred and size-normalised beforehand; the smaller set is brought to the same form.", "name": "fig-01-digits"}, "image": {"alt": "Ten handwritten digits, one of each class from 0 to 9, upright, centred and white on black."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Every digit is centred, about the same size, and upright apart from the writer's slant. One test digit of each class. MNIST was centred and size-normalised beforehand; the smaller set is brought to the same form.", "name": "fig-01-digits"}, "image": {"alt": "Ten handwritten digits, one of each class from 0 to 9, upright, centred and white on black."}} tags=["hide-input"]
 first_of_each = [np.flatnonzero(y_test == label)[0] for label in range(10)]
 plotting.strip(x_test[first_of_each], columns=5)
 plt.show()
@@ -137,17 +138,21 @@ rotating_two = np.concatenate([rotated(two, degrees) for degrees in ANGLES])
 p = training.probabilities(fcn, rotating_two)
 prediction, confidence = p.argmax(-1), p.max(-1)
 
-# %% mystnb={"figure": {"caption": "The 2 is misclassified long before you stop seeing a 2. The widget's 2, rotated from 80 degrees clockwise to 80 degrees counter-clockwise. Above each: the angle, the prediction, and its confidence.", "name": "fig-01-rotated"}, "image": {"alt": "Nine pictures of the same handwritten 2, rotated from -80 to 80 degrees. Above each stand the angle, the network's prediction and its confidence: 2 in the middle, other digits towards both ends."}} tags=["hide-input"]
+# %% tags=["remove-cell"]
+wrong = prediction != 2
+surest = np.argmax(np.where(wrong, confidence, 0))
+counter = np.argmax(wrong & (ANGLES > 0))  # the first angle that is misclassified
+clock = len(ANGLES) - 1 - np.argmax((wrong & (ANGLES < 0))[::-1])
+
+# %% mystnb={"figure": {"caption": "The 2 is misclassified long before you stop seeing a 2. The widget's 2, rotated clockwise (negative angles) and counter-clockwise. Above each: the angle, the prediction, and its confidence.", "name": "fig-01-rotated"}, "image": {"alt": "Nine pictures of the same handwritten 2, from far clockwise to far counter-clockwise. Above each stand the angle, the network's prediction and its confidence: 2 in the middle, other digits towards both ends."}} tags=["hide-input"]
 shown = np.flatnonzero(ANGLES % 20 == 0)
+for quoted in (surest, counter, clock):  # the text below names these
+    shown[abs(shown - quoted).argmin()] = quoted
 titles = [f"{ANGLES[i]}°: {prediction[i]} ({100 * confidence[i]:.0f}%)" for i in shown]
 plotting.strip(rotating_two[shown], titles=titles, columns=3, size=1.5)
 plt.show()
 
 # %% tags=["remove-input"]
-wrong = prediction != 2
-surest = np.argmax(np.where(wrong, confidence, 0))
-counter = np.argmax(wrong & (ANGLES > 0))  # the first angle that is misclassified
-clock = len(ANGLES) - 1 - np.argmax((wrong & (ANGLES < 0))[::-1])
 display(
     Markdown(f"""
 Rotated counter-clockwise, this 2 is first misclassified at **{ANGLES[counter]}°**, as a **{prediction[counter]}**;
@@ -159,6 +164,7 @@ wrong prediction at {ANGLES[surest]:+d}°, where it gives **{prediction[surest]}
 # %% tags=["claim"]
 assert not wrong[ANGLES == 0].any() and wrong[ANGLES > 0].any() and wrong[ANGLES < 0].any()
 assert confidence[surest] > 0.8
+assert {surest, counter, clock} <= set(shown) and len(set(shown)) == 9 and (np.diff(shown) > 0).all()
 
 # %% [markdown]
 # A confident prediction can be wrong. Softmax compares ten scores with each other, and none of the ten means "I have never
@@ -166,8 +172,8 @@ assert confidence[surest] > 0.8
 #
 # ## Is it only this 2?
 #
-# No. Rotated by more than 60 degrees, few twos are still classified as a 2. The wrong prediction depends on the angle
-# ({numref}`fig-01-twos`).
+# No. Rotated by more than 60 degrees, few twos are still classified as a 2. The wrong prediction depends on the
+# angle and its direction ({numref}`fig-01-twos`): a 2 has no mirror symmetry.
 
 
 # %% tags=["hide-input"]
@@ -202,7 +208,7 @@ assert len({np.argmax(share) for share in shares[abs(ANGLES) >= 45]} - {2}) > 1
 # %% [markdown]
 # ## How much distortion can the network handle?
 #
-# Little. We rotate, scale or shift the whole test set, all classes, and measure the accuracy ({numref}`fig-01-sweeps`).
+# Not much. We rotate, scale or shift the whole test set, all classes, and measure the accuracy ({numref}`fig-01-sweeps`).
 
 # %% tags=["hide-input"]
 SCALES = np.round(np.arange(0.4, 1.65, 0.1), 1)  # 1 is the original size
@@ -219,7 +225,7 @@ by_angle = accuracies(rotations[::3])
 by_scale = accuracies([{"scale": (1 / s, 1 / s)} for s in SCALES])
 by_shift = accuracies([{"translation": (-pixels * PIXEL, 0)} for pixels in SHIFTS])
 
-# %% mystnb={"figure": {"caption": "Each curve is a narrow peak around the one pose that the training digits have. Accuracy over the whole test set, rotated, scaled and shifted; the dotted line is guessing. Below it, most strokes lie where other digits have theirs. Large shifts cut off strokes, but a smaller digit loses none and is misclassified too.", "name": "fig-01-sweeps"}, "image": {"alt": "Three charts of accuracy, against rotation, scale and horizontal shift. In each the curve peaks at the original pose and falls steeply on both sides, mostly to about the level of guessing."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Each curve is a narrow peak around the one pose that the training digits have. Accuracy over the whole test set, rotated, scaled and shifted; the dotted line is guessing. Accuracy can drop below it where shifted strokes overlap other digits' strokes. Large shifts cut off strokes, but a smaller digit loses none and is misclassified too.", "name": "fig-01-sweeps"}, "image": {"alt": "Three charts of accuracy, against rotation, scale and horizontal shift. In each the curve peaks at the original pose and falls steeply on both sides, mostly to about the level of guessing."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(7.8, 3.2), sharey=True)
 sweeps = [
     (ANGLES[::3], by_angle, "degrees counter-clockwise"),
@@ -244,10 +250,12 @@ def half_gone(values, accuracy, centre):
 
 angles, pixels = half_gone(ANGLES[::3], by_angle, 0), half_gone(SHIFTS, by_shift, 0)
 sizes = half_gone(SCALES, by_scale, 1.0)
+turn = f"**{-angles[0]}°** clockwise or **{angles[1]}°** counter-clockwise"
+if -angles[0] == angles[1]:
+    turn = f"**{angles[1]}°** in either direction"
 display(
     Markdown(f"""
-Half of the accuracy is gone after a rotation by **{-angles[0]}°** clockwise or **{angles[1]}°** counter-clockwise (in
-steps of 15°), after a shift by **{-pixels[0]}** pixels to the left or **{pixels[1]}** to the right, and at
+Half of the accuracy is gone after a rotation by {turn} (in steps of 15°), after a shift by **{-pixels[0]}** pixels to the left or **{pixels[1]}** to the right, and at
 **{sizes[0]}** or **{sizes[1]}** times the size.""")
 )
 
@@ -280,7 +288,7 @@ inputs = {
 }
 scores = {name: (weights * image).sum() for name, image in inputs.items()}
 
-# %% mystnb={"figure": {"caption": "Shifted by one pixel, the stroke scores no higher than an empty image. Left: the unit's nine weights. Right: the pixels of four images, and the weighted sum of each. With weights of 0 in place of -1, the shifted stroke and the empty image would score the same.", "name": "fig-01-nine"}, "image": {"alt": "Five pictures of 3 by 3 pixels. The weights: plus one in the middle column, minus one elsewhere. Then a vertical stroke in the middle, which scores 3; the stroke one pixel to the right, -3; a horizontal stroke, -1; and an empty image, 0."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Shifted by one pixel, the stroke scores lower than an empty image. Left: the unit's nine weights. Right: the pixels of four images, and the weighted sum of each.", "name": "fig-01-nine"}, "image": {"alt": "Five pictures of 3 by 3 pixels. The weights: plus one in the middle column, minus one elsewhere. Then a vertical stroke in the middle, which scores 3; the stroke one pixel to the right, -3; a horizontal stroke, -1; and an empty image, 0."}} tags=["hide-input"]
 titles = ["weights", *(f"{name}: {score}" for name, score in scores.items())]
 fig = plotting.strip([stroke, *inputs.values()], titles, size=1.2, frame=True)
 for ax, numbers, sign in zip(fig.axes, [weights, *inputs.values()], ["+", "", "", "", ""], strict=True):
@@ -295,9 +303,8 @@ plt.show()
 #
 # ## How far are rotated digits from the training data?
 #
-# Rotated by 90 degrees in either direction, most twos are unlike all training digits. Rotated less, some are no farther
-# than upright digits, and misclassified all the same. Ignore the network for a moment and compare the images directly. An
-# image is a point in a space with 784 axes, and similar images are near each other:
+# Rotated by 90 degrees in either direction, most twos are unlike all training digits ({numref}`fig-01-distance`). To see
+# this without the network, take an image as a point in a space with 784 axes. Similar images are near each other:
 #
 # $$
 # d(u, v) = \sqrt{\textstyle\sum_i (u_i - v_i)^2} .
@@ -315,12 +322,13 @@ def nearest(images):
 usual = np.quantile(nearest(x_test)[0], 0.95)
 distance, label = map(np.stack, zip(*(nearest(rotated(twos, degrees)) for degrees in ANGLES[::3]), strict=True))
 
-# %% mystnb={"figure": {"caption": "Rotated far enough, a 2 is farther from every training digit than upright digits are. Mean distance of rotated test twos to the nearest training digit of any class. 95% of the upright test digits, of all classes, have a training digit within the grey band.", "name": "fig-01-distance"}, "image": {"alt": "A curve of distance in pixel space against the angle. It is lowest near zero degrees, inside a grey band, rises on both sides and leaves the band well before 90 degrees."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Rotated far enough, twos are on average farther from every training digit than nearly all upright digits are. Mean distance of rotated test twos to the nearest training digit of any class. The grey band goes down to 0: 95% of the upright test digits, of all classes, lie in it.", "name": "fig-01-distance"}, "image": {"alt": "A curve of distance in pixel space against the angle. It is lowest near zero degrees, inside a grey band, rises on both sides and leaves the band well before 90 degrees."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6, 3.4))
-ax.axhspan(0, usual, color="#999999", alpha=0.2, lw=0)
-ax.annotate("95% of upright digits lie within", (0, 0), (0, 8), textcoords="offset points", ha="center")
+floor = 0.8 * distance.mean(axis=1).min()
+ax.axhspan(floor, usual, color="#999999", alpha=0.2, lw=0)
+ax.annotate("95% of upright digits lie below the edge", (0, floor), (0, 8), textcoords="offset points", ha="center")
 plotting.curve(ax, ANGLES[::3], distance.mean(axis=1), "rotated twos", color=plotting.COLORS["input"])
-ax.set(xlabel="rotated, degrees counter-clockwise", ylabel="distance to nearest training digit", xticks=ANGLES[::6], ylim=(0, None))
+ax.set(xlabel="rotated, degrees counter-clockwise", ylabel="distance to nearest training digit", xticks=ANGLES[::6], ylim=(floor, None))
 plt.show()
 
 # %% tags=["remove-input"]
@@ -330,9 +338,9 @@ near, missed = distance[slightly] <= usual, two_as[::3][slightly] != 2
 display(
     Markdown(f"""
 Rotated by 90 degrees, **{outside:.0%}** of the twos lie outside that band, and for only {is_two:.0%} of all twos the
-nearest training digit is a 2. But distance is only part of the reason: rotated by 15 or 30 degrees, **{near.mean():.0%}**
+nearest training digit is a 2. Distance isn't the only reason: rotated by 15 or 30 degrees, **{near.mean():.0%}**
 lie inside, and the network misclassifies **{missed[near].mean():.0%}** of those. It doesn't measure this distance, and its
-weighted sums can differ much between images that are near each other.""")
+weighted sums can differ a lot between images that are near each other.""")
 )
 
 # %% tags=["claim"]

@@ -303,8 +303,8 @@ plt.show()
 #
 # ## How far are rotated digits from the training data?
 #
-# Rotated by 90 degrees in either direction, most twos are unlike all training digits ({numref}`fig-01-distance`). To see
-# this without the network, take an image as a point in a space with 784 axes. Similar images are near each other:
+# Rotated by 90 degrees in either direction, most twos are unlike all training digits ({numref}`fig-01-distance`). An
+# image is a point in a space with 784 axes, and similar images are near each other:
 #
 # $$
 # d(u, v) = \sqrt{\textstyle\sum_i (u_i - v_i)^2} .
@@ -326,7 +326,7 @@ distance, label = map(np.stack, zip(*(nearest(rotated(twos, degrees)) for degree
 fig, ax = plt.subplots(figsize=(6, 3.4))
 floor = 0.8 * distance.mean(axis=1).min()
 ax.axhspan(floor, usual, color="#999999", alpha=0.2, lw=0)
-ax.annotate("95% of upright digits lie below the edge", (0, floor), (0, 8), textcoords="offset points", ha="center")
+ax.annotate("95% of upright digits", (-90, floor), (0, 8), textcoords="offset points")
 plotting.curve(ax, ANGLES[::3], distance.mean(axis=1), "rotated twos", color=plotting.COLORS["input"])
 ax.set(xlabel="rotated, degrees counter-clockwise", ylabel="distance to nearest training digit", xticks=ANGLES[::6], ylim=(floor, None))
 plt.show()

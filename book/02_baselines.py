@@ -136,7 +136,7 @@ networks = {
 #
 # image `(H, W)`, window `(3, 3)` → responses `(H - 2, W - 2)`, with $i, j = 0, 1, 2$
 #
-# Slide a stroke detector over an image with one vertical stroke, then move the stroke (`slide` is folded):
+# Slide a stroke detector over an image with one vertical stroke, then move the stroke:
 
 
 # %% tags=["hide-input"]
@@ -219,8 +219,8 @@ PoolingProbe(image=two[0], name="the 2 above", shift=(1, 0))
 
 # %% [markdown]
 # Edges are thin, so they change sooner than raw pixels. The 2×2 pool makes up for about that, and still most of its cells
-# change. Of the 4×4 pool's cells most stay at one pixel, but fewer than half at two, and it loses the position of strokes:
-# the last exercise measures how much that costs. The first tries another fix.
+# change. Of the 4×4 pool's cells most stay at one pixel, but fewer than half at two, and it loses the position of strokes
+# (last exercise). The first exercise tries another fix.
 
 # %% tags=["claim"]
 def layers_of(image):

@@ -159,6 +159,15 @@ class TestSizes:
     def test_all_but_the_first_come_when_they_are_needed(self, page):
         assert [tag.count('loading="lazy"') for tag in re.findall("<img[^>]*>", page)] == [0, 1, 1]
 
+    @pytest.mark.parametrize("before", ["stn-pipeline", "stn-widget"])
+    def test_one_below_a_drawing_of_the_page_waits_too(self, tmp_path, before):
+        (tmp_path / "_images").mkdir()
+        Image.new("RGB", (30, 20)).save(tmp_path / "_images" / "c.png")
+        page = tmp_path / "page.html"
+        page.write_text(f'<div class="{before}"></div><img alt="x" src="_images/c.png" />')
+        site_figures.finish_page(page, {})
+        assert 'loading="lazy"' in page.read_text()
+
     def test_a_figure_with_small_letters_is_as_wide_as_they_need(self, page):
         """5 points are 6.67 px, so that 900 px would have to become 1,215."""
         assert re.findall(r'<span class="wide-figure"><img style="--legible: (\d+)px"', page) == ["1215"]

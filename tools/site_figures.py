@@ -18,6 +18,7 @@ from PIL import Image
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*_images/[^"]+)"[^>]*>')
+DRAWN_IN_PLACE = re.compile(r'class="stn-(?:pipeline|widget)\b')
 SENTENCE_END = re.compile(r"[.?!](?=\s)")
 SIZE = re.compile(r'<svg\b[^>]*?\b(width|height)="([\d.]+)pt"[^>]*?\b(?:width|height)="([\d.]+)pt"')
 LETTERS = re.compile(r'<g\b[^>]*\btransform="[^"]*scale\(([\d.]+) -\1\)')
@@ -118,19 +119,23 @@ def sized(tag, width, height, legible=0, lazy=True):
 
 
 def finish_page(page, known):
-    """Give the pictures of a built page their sizes; `known` keeps what was measured."""
+    """Give the pictures of a built page their sizes; `known` keeps what was measured.
+
+    The first comes at once, unless a drawing or a widget stands before it: then it is not on the first screen.
+    """
 
     def finished(match):
         path = (page.parent / match[1]).resolve()
         if path not in known:
             known[path] = measures(path)
-        first = match.start() == start
-        return sized(match[0], *known[path], lazy=not first) if known[path][0] else match[0]
+        at_once = match.start() == start and not beneath
+        return sized(match[0], *known[path], lazy=not at_once) if known[path][0] else match[0]
 
     text = page.read_text(encoding="utf-8")
     found = PICTURE.search(text)
     if found:
         start = found.start()
+        beneath = DRAWN_IN_PLACE.search(text, 0, start)
         page.write_text(PICTURE.sub(finished, text), encoding="utf-8")
 
 

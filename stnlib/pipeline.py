@@ -234,7 +234,7 @@ def _matrix(values, top, step, style):
         x, y = 56 + 46 * (place % 3), top + step * (place // 3)
         numbers += f'<text class="number {style}" x="{x}" y="{y}">{_number(value)}</text>'
     upper, lower = top - 15, top + step + 6
-    brackets = f"M18 {upper}h-5V{lower}h5M{CARD - 18} {upper}h5V{lower}h-5"
+    brackets = f"M15 {upper}h-5V{lower}h5M{CARD - 15} {upper}h5V{lower}h-5"
     return numbers + f'<path class="ink-line" d="{brackets}"/>'
 
 

@@ -325,6 +325,7 @@ def snapshots(theta=6, side=28, labels=None):
 def test_a_replay_shows_ones_own_training():
     state = TrainingReplay(snapshots(), show=range(6)).state()["recording"]
     assert state["labels"] == [0, 1, 2, 3, 4, 5] and [moment["step"] for moment in state["moments"]] == [0, 7]
+    assert state["count"] == 20
     assert state["moments"][0]["accuracy"] == 0.55  # the ten with a one, and the first of the rest
     logits = np.eye(20, 10)
     expected = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(20), np.arange(20) % 10])

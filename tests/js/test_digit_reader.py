@@ -13,7 +13,7 @@ from stnlib.experiments import page as recipes
 from stnlib.widgets import DigitReader
 from stnlib.widgets.core import images
 from stnlib.widgets.reader import networks
-from tests.js.acts import get, mouse_drag, picture, put, settle, text
+from tests.js.acts import centre, get, mouse_drag, picture, put, settle, text
 from tests.packed import unpack
 from tests.tabs import listen
 
@@ -385,7 +385,8 @@ def test_the_switch_shows_a_classifier_that_relieves_its_transformer_and_says_wh
     assert "leaves its transformer less to correct" in after[0]
     for words, name in ((before[0], "STN+CNN"), (after[0], AT_ONCE)):
         words = words.replace("\u00a0", " ")
-        assert f"corrects {max(100 * measured[name]['corrected'], 0):.0f}% of a 60° rotation" in words
+        assert "rotated by 60°" in words
+        assert f"corrects {max(100 * measured[name]['corrected'], 0):.0f}% of the rotation" in words
         assert f"{100 * measured[name]['accuracy']:.1f}% accurate" in words
         assert f"CNN alone {100 * measured['CNN']['accuracy']:.1f}%" in words
     page.get_by_label("pose first", exact=True).check()
@@ -429,3 +430,22 @@ def test_what_the_page_cannot_run_is_refused_on_one_line(build, message):
     with pytest.raises(ValueError, match=message) as caught:
         DigitReader(networks={"mine": build()})
     assert "\n" not in str(caught.value) and "expected" in str(caught.value)
+
+
+def test_a_line_ties_the_square_handle_to_the_digit(open_widget):
+    """Half-way between the two handles the canvas has the handles' colour, whatever the pose."""
+    page = with_networks(open_widget)
+    put(page, "angle", 45)
+    finished(page)
+    (x0, y0), (x1, y1) = (centre(page, handle) for handle in (CENTRE, CORNER))
+    stroke = page.evaluate(
+        """([x, y]) => {
+          const canvas = document.querySelector("[data-ref=inputCanvas]");
+          const box = canvas.getBoundingClientRect();
+          const place = [x - box.left, y - box.top].map((v) => Math.round((v * canvas.width) / box.width));
+          return [...canvas.getContext("2d").getImageData(...place, 1, 1).data];
+        }""",
+        [x0 + 0.5 * (x1 - x0), y0 + 0.5 * (y1 - y0)],
+    )
+    red, green, blue, _ = stroke
+    assert red > green > blue + 40

@@ -49,3 +49,22 @@ def test_python_moves_the_window(open_widget):
     before = picture(page, "outputCanvas")
     put(page, "pose", [0.5, 0.1, 0])
     assert picture(page, "outputCanvas") != before and text(page, "pose0") == "29\u00b0"
+
+
+def test_the_rotation_has_a_direction_and_the_key_stands_under_its_picture(open_widget):
+    page = open_widget(PoseGradient())
+    assert "clockwise" in page.locator(".stn-sliders label").inner_text()
+    key, wants = (page.locator(name).first.bounding_box() for name in (".stn-way-darker", "[data-ref=wantsCanvas]"))
+    assert wants["x"] <= key["x"] <= wants["x"] + wants["width"] and key["y"] >= wants["y"] + wants["height"]
+
+
+def test_the_longest_pull_is_as_long_as_a_stroke_is_wide(open_widget):
+    page = open_widget(PoseGradient())
+    longest = page.evaluate("""() => {
+      const widget = document.querySelector(".stn-widget").instrument;
+      const lengths = [];
+      widget.paintArrow = (context, view, point, dx, dy) => lengths.push(Math.hypot(dx, dy));
+      for (const stage of widget.stages) stage.paint();
+      return Math.max(...lengths);
+    }""")
+    assert longest >= 4

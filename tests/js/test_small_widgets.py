@@ -266,3 +266,21 @@ def test_where_a_curve_jumps_one_of_its_two_ends_is_hollow(open_widget, mode, ju
     assert len(ends) == 2 * jumps
     hollow, filled = (ends.count(fill) for fill in (max(ends, default=""), min(ends, default="")))
     assert hollow == filled == jumps
+
+
+def test_the_box_leaves_the_values_that_it_weights_legible(open_widget):
+    """It covers the lower part of the upper pixels, so their values stand above it."""
+    page = open_widget(SamplerMicroscope(point=(1.75, 2.75)))
+    heights = page.evaluate("""() => {
+      const [widget, heights] = [document.querySelector(".stn-widget").instrument, []];
+      const top = widget.view.place(1.75, 2.75)[1] - widget.view.scale / 2;
+      const write = CanvasRenderingContext2D.prototype.strokeText;
+      CanvasRenderingContext2D.prototype.strokeText = function (text, x, y) {
+        heights.push([y - top, this.textBaseline, parseFloat(this.font)]);
+      };
+      widget.stage.paint();
+      CanvasRenderingContext2D.prototype.strokeText = write;
+      return heights;
+    }""")
+    upper = [high for high, baseline, letters in heights if (high + letters if baseline == "top" else high) <= 0]
+    assert len(heights) == 4 and len(upper) == 2

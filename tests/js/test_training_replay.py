@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stnlib import datasets
 from stnlib.widgets import TrainingReplay
 from stnlib.widgets.training_replay import recorded
 from tests.js.acts import get, picture, settle, text
@@ -65,3 +66,18 @@ def test_the_recording_learns():
     accuracies = [moment["accuracy"] for moment in recorded()["moments"]]
     assert accuracies[-1] > 0.8 > 0.2 > accuracies[0]
     assert np.allclose(recorded()["moments"][0]["thetas"], [1, 0, 0, 0, 1, 0])
+
+
+def test_the_accuracy_says_how_many_digits_it_is_about(open_widget):
+    page = open_widget(TrainingReplay())
+    assert recorded()["count"] == len(datasets.load("uci").y_test)
+    assert f"on all {recorded()['count']} digits" in text(page, "status").replace("\u00a0", " ")
+
+
+def test_the_numbers_of_theta_keep_off_the_brackets(open_widget):
+    """The book's style sheet takes the space right of a table's last column."""
+    page = open_widget(TrainingReplay())
+    page.locator("main").evaluate("(one) => one.classList.add('bd-article')")
+    page.add_style_tag(content=".bd-article table :is(th, td):last-child { padding-right: 0 }")
+    space = page.locator("[data-ref=theta2]").evaluate("(one) => parseFloat(getComputedStyle(one).paddingRight)")
+    assert space >= 4

@@ -202,16 +202,20 @@ class Microscope extends Instrument {
     const { view, patch } = this;
     context.font = `${clamp(view.scale / 4, 9, 17)}px system-ui, sans-serif`;
     context.textAlign = "center";
-    context.textBaseline = "bottom";
     context.lineWidth = 3;
+    const above = Math.floor(this.reading.at[1]); // the box covers the lower part of this row, so its values stand at the top
     patch.data.forEach((v, i) => {
       const [m, n] = [i % patch.width, Math.floor(i / patch.width)];
       const [x, y] = view.place(m, n);
       const bright = (v - patch.low) / (patch.high - patch.low) > 0.5;
       context.fillStyle = bright ? "#000" : "#fff";
       context.strokeStyle = bright ? "#fffc" : "#000c"; // legible on the orange box, too
-      if (this.reading.terms.some(({ row, column }) => row === n && column === m)) context.strokeText(format(v), x, y + view.scale * 0.46);
-      context.fillText(format(v), x, y + view.scale * 0.46);
+      const read = this.reading.terms.some(({ row, column }) => row === n && column === m);
+      const high = read && this.mode === "bilinear" && n === above;
+      context.textBaseline = high ? "top" : "bottom";
+      const level = y + view.scale * (high ? -0.44 : 0.46);
+      if (read) context.strokeText(format(v), x, level);
+      context.fillText(format(v), x, level);
       context.fillRect(x - 1.5, y - 1.5, 3, 3);
     });
   }
@@ -241,7 +245,7 @@ class Microscope extends Instrument {
     const [x, y] = view.place(atX, atY);
     const side = view.scale;
     context.fillStyle = colours.grid;
-    context.globalAlpha = 0.45;
+    context.globalAlpha = 0.3;
     context.fillRect(x - side / 2, y - side / 2, side, side);
     context.globalAlpha = 1;
     const [left, right, top, bottom] = [x - side / 2, x + side / 2, y - side / 2, y + side / 2];

@@ -14,7 +14,8 @@ const DEGREE = Math.PI / 180;
 const MARGIN = 1.3; // of the input's panel, so that the window stays in sight
 const STEPS = 240; // of a run, at most
 const REST = 0.03; // the pull at which a run ends
-const LONGEST_ARROW = 3.2; // pixels of the image
+const LONGEST_ARROW = 7; // pixels of the image
+const LEAST_ARROW = 8; // px: a shorter one would be all head
 const EVERY = 2; // of the sampling points in each direction has an arrow
 
 class PoseGradient extends Instrument {
@@ -151,7 +152,7 @@ class PoseGradient extends Instrument {
     context.fillStyle = this.colours.grid;
     context.fillRect(from[0] - 1, from[1] - 1, 2, 2);
     const long = Math.hypot(to[0] - from[0], to[1] - from[1]);
-    if (long < 2) return;
+    if (long < LEAST_ARROW) return;
     strokeCased(context, [from, to], this.colours.gradient, 2);
     const [ux, uy] = [(to[0] - from[0]) / long, (to[1] - from[1]) / long];
     const back = (side) => [to[0] - 4 * ux - side * 3 * uy, to[1] - 4 * uy + side * 3 * ux];

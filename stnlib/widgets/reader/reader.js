@@ -133,8 +133,8 @@ class Reader extends Instrument {
     const percent = (share, digits) => `${format(100 * share, digits)}%`;
     const right = ({ accuracy }) => percent((accuracy[TOLD] + accuracy[-TOLD]) / 2, 1);
     const corrected = Math.min(measured.corrected[TOLD], measured.corrected[-TOLD]);
-    return `${LESSONS[this.model.get("relieved")]} On MNIST's test set ${name} corrects ${percent(Math.max(corrected, 0), 0)} of a ${TOLD}\u00b0 `
-      + `rotation (median) and is ${right(measured)} accurate${rival ? `, ${rival.name} alone ${right(rival.measured)}` : ""}.`;
+    return `${LESSONS[this.model.get("relieved")]} On MNIST's test digits, rotated by ${TOLD}\u00b0, ${name} corrects `
+      + `${percent(Math.max(corrected, 0), 0)} of the rotation (median) and is ${right(measured)} accurate${rival ? `, ${rival.name} alone ${right(rival.measured)}` : ""}.`;
   }
 
   setPose(change) {
@@ -287,6 +287,7 @@ class Reader extends Instrument {
 
   paintInput(context) {
     paintBackdrop(context, makeBackdrop(this.shown, "zeros"), this.view, this.input, this.colours);
+    strokeCased(context, this.handles(), this.colours.grid, 1.5);
     const { theta } = this.seen() || {};
     if (!theta) return;
     const half = PIXELS / 2;
@@ -298,16 +299,21 @@ class Reader extends Instrument {
     strokeCased(context, corners.slice(0, 2), this.colours.grid, 5);
   }
 
-  placeHandles() {
+  // Where the two handles are: the digit's middle and its corner.
+  handles() {
     const { angle, size, shift: [x, y] } = this.pose;
     const corner = ((angle + 45) * Math.PI) / 180;
     const reach = size * HALF_BOX * Math.SQRT2;
-    const put = (handle, at) => {
-      const [left, top] = this.view.keepInside(...at, 6);
+    const places = [[x, y], [x + reach * Math.cos(corner), y - reach * Math.sin(corner)]];
+    return places.map((at) => this.view.keepInside(...this.place(...at), 6));
+  }
+
+  placeHandles() {
+    const { centre, corner } = this.refs;
+    [centre, corner].forEach((handle, i) => {
+      const [left, top] = this.handles()[i];
       handle.style.transform = `translate(${left}px, ${top}px)`;
-    };
-    put(this.refs.centre, this.place(x, y));
-    put(this.refs.corner, this.place(x + reach * Math.cos(corner), y - reach * Math.sin(corner)));
+    });
   }
 
   // The probability that each network gives one digit, against the angle; the angles of the training data are shaded.

@@ -44,6 +44,7 @@ def recording(snapshots, show=None):
         "inputs": _packed(inputs[show]),
         "labels": labels[show].tolist(),
         "meanInputs": _packed(_means(inputs, labels)),
+        "count": len(labels),
         "moments": [_moment(moment, labels, show) for moment in snapshots.moments],
     }
 

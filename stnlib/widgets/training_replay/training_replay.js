@@ -62,7 +62,8 @@ class Replay extends Instrument {
     this.request();
   }
 
-  unpack({ inputs, labels, meanInputs, moments }) {
+  unpack({ inputs, labels, meanInputs, count, moments }) {
+    this.count = count;
     this.scene = { inputs: bytes(inputs), labels, meanInputs: bytes(meanInputs) };
     this.moments = moments.map((moment) => ({ ...moment, seen: bytes(moment.seen), meanOutputs: bytes(moment.meanOutputs) }));
     this.refs.moment.max = moments.length - 1;
@@ -157,7 +158,7 @@ class Replay extends Instrument {
     const { step, accuracy, loss } = this.moments[this.position];
     const gain = `${percent(NEARLY)} of the gain was there after ${thousands(this.nearly.step)} steps.`;
     const when = step ? `After ${thousands(step)} steps` : "Before training";
-    return `${when}: accuracy ${percent(accuracy)} on the distorted test digits, loss ${format(loss, 2)}. ${gain}`;
+    return `${when}: accuracy ${percent(accuracy)} on all ${thousands(this.count)} digits, loss ${format(loss, 2)}. ${gain}`;
   }
 
   // Both curves over the moments, evenly spaced, with the steps named below.

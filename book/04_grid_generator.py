@@ -15,7 +15,7 @@
 #
 # The localization network of {doc}`chapter 3 <03_localization>` outputs six numbers, $\theta$. They map the coordinates of
 # an output pixel to those of the input point that it samples. The **grid generator** applies this map to all output
-# pixels. Direction (from output to input), units and aspect ratio need care.
+# pixels.
 #
 # After this chapter you can
 #
@@ -46,7 +46,7 @@ digit = data.x_train[data.y_train == 2][0]
 # ## The image undergoes the inverse transformation
 #
 # The orange window is the grid: where the output reads the input. Drag a corner to rotate and scale it, the middle to
-# shift it, an edge to stretch or slant it; arrow keys work, too. The filled corner is what the top left of the output
+# shift it, an edge to stretch or slant it. The filled corner is what the top left of the output
 # reads. Guess first:
 #
 # 1. Rotate the window clockwise. Which way does the 2 rotate?
@@ -95,14 +95,16 @@ for column, (name, theta) in zip(axes.T, FIVE.items()):
 fig.tight_layout(pad=0.3)
 
 # %% [markdown]
-# Coordinates run from -1, at the left and top edges, to 1, at the right and bottom. Outside, an input reads as 0, black,
+# **Why the inverse?** $\theta$ takes a point of the output to the input point that it reads. What is there in the input
+# appears back at the output's point: the content goes the other way.
+#
+# Coordinates run from -1, at the left and top edges, to 1, at the right and bottom. Points outside the input read 0 (black)
 # unless you choose otherwise ({doc}`chapter 5 <05_sampler>`).
 #
-# - **Rotate** by 30°: the grid rotates clockwise, the digit counter-clockwise.
 # - **Scale** by 0.6: the output's point $(1, 0.5)$ reads the input at $(0.6, 0.3)$. A smaller region fills the same number
 #   of pixels, so the digit grows.
-# - **Shift** by 0.4: the grid goes right, so the digit goes left, by 0.4 of *half* the picture.
-# - **Shear**: lower rows read further right, so the bottom of the digit moves left. The opposite shear puts slanted writing upright.
+# - **Shift** by 0.4: the digit goes left, by 0.4 of *half* the picture.
+# - **Shear**: lower rows read further right. The opposite shear puts slanted writing upright.
 # - **Mirror**: the grid covers the same points in another order. The determinant
 #   $\theta_{11}\theta_{22} - \theta_{12}\theta_{21}$ is negative if and only if the picture is mirrored.
 #
@@ -122,7 +124,7 @@ fig.tight_layout(pad=0.3)
 # shapes: `(2, 3) @ (3,)` → `(2,)`
 #
 # This is equation (1) of the paper {cite}`jaderberg2015stn`; $t$ stands for *target*, the output, and $s$ for *source*, the
-# input. In code the matrix is called `theta`, too. For the output's point $(1, 0)$, a 90° rotation and a shift:
+# input. In code it is `theta`. For the output's point $(1, 0)$, a 90° rotation and a shift:
 
 # %%
 theta = np.array([[0, -1, 0.5],
@@ -139,15 +141,24 @@ theta @ [1, 0, 1]
 #
 # $$\begin{pmatrix} 0.5 & 0 & -0.5 \\ 0 & 0.5 & 0.5 \end{pmatrix}$$
 #
-# **To compose transformations**, append the row $(0, 0, 1)$ to each matrix and multiply. The matrix on the right acts first
-# on points, but belongs to the *last* warp: warp an image with $A_1$ and the result with $A_2$, and the final output at
-# $p$ reads the first image at $A_1 A_2\, p$.
+# **To compose** two warps, append the row $(0, 0, 1)$ to each matrix and multiply, the *first* warp's on the left: after
+# $A_1$, then $A_2$, the output at $p$ reads the first output at $A_2\, p$, and that reads the image at $A_1 A_2\, p$.
 
-# %%
-shift = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The order of two warps matters. Both use a grid shifted right by 0.3 and one rotated clockwise by 90°.", "name": "fig-04-order"}, "image": {"alt": "Three pictures: a 2 in the middle; the 2 moved left and then rotated about the centre, so that it lies near the bottom edge; the 2 rotated first and then moved left, so that it lies near the left edge."}}
+shift = np.array([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]])
 rotation = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
-print("centre, shifted then rotated:", (rotation @ shift)[:2, 2])
-print("centre, rotated then shifted:", (shift @ rotation)[:2, 2])
+orders = {"shift, then rotate": shift @ rotation, "rotate, then shift": rotation @ shift}
+warped = [grid_sample(digit[None], affine_grid(A[None, :2].astype("float32"), (28, 28)))[0] for A in orders.values()]
+fig = plotting.strip([digit, *map(np.asarray, warped)], ["input", *orders], size=1.6, frame=True)
+
+# %% tags=["claim"]
+step_by_step = digit[None]
+for one in (shift, rotation):
+    step_by_step = grid_sample(step_by_step, affine_grid(one[None, :2].astype("float32"), (28, 28)))
+rows, columns = np.mgrid[:28, :28]
+middles = [[(np.asarray(one)[..., 0] * way).sum() / np.sum(one) - 13.5 for way in (columns, rows)] for one in warped]
+assert np.mean(np.abs(step_by_step[0] - warped[0])) < 0.02 < np.mean(np.abs(step_by_step[0] - warped[1]))
+assert middles[0][1] > 2 > abs(middles[0][0]) and middles[1][0] < -2 < -abs(middles[1][1])
 
 # %% [markdown]
 # ## Where is -1?
@@ -155,9 +166,8 @@ print("centre, rotated then shifted:", (shift @ rotation)[:2, 2])
 # In pixels, "shift by 14" would mean half of a 28-pixel digit and a sixteenth of a 224-pixel photo. So the axes are
 # **normalised**: from -1 to 1 across the image, with $(0, 0)$ in the middle.
 #
-# But is -1 the outer *edge* of the first pixel, or its *centre*? Both are in use, and mixing them shifts samples by up to
-# half a pixel, most at the edges. The option is called `align_corners`, after PyTorch: `False` puts -1 and 1 on the edges, `True` on
-# the centres of the corner pixels.
+# But is -1 the outer *edge* of the first pixel, or its *centre*? Both are in use. The option is
+# called `align_corners`, after PyTorch: `False` puts -1 and 1 on the edges, `True` on the centres of the corner pixels.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The two conventions put different rulers on the same pixels. The dots are four pixel centres with their coordinates, the orange ruler runs from -1 to 1.", "name": "fig-04-rulers"}, "image": {"alt": "The same four pixels drawn twice with a ruler below. With align_corners False the ruler from -1 to 1 spans the outer edges of the first and last pixel. With True it spans the centres of the first and last pixel, so half a pixel sticks out on each side."}}
 n = 4
@@ -211,15 +221,13 @@ def to_pixels(coordinate, size, align_corners=False):
     return ((coordinate + 1) * size - 1) / 2
 
 
-# %% tags=["remove-input"]
-for made, sampled in [(False, False), (True, True), (True, False)]:
-    pixels = to_pixels(axis_coordinates(4, made), 4, sampled)
-    print(f"grid made with {made!s:5}, sampled with {sampled!s:5}: pixels", np.round(pixels, 2))
+# %%
+to_pixels(axis_coordinates(4, True), 4, False).round(2)  # made True, read False
 
 # %% [markdown]
-# Mixed, in the last line, the edges are half a pixel off. (PyTorch changed
-# its default in version 1.3, after [reports like this one](https://github.com/pytorch/pytorch/issues/20785).) This book
-# uses `False`, which treats a pixel as an area: resizing an image does not change the coordinates of its corners.
+# Mixed, samples are off, by half a pixel at the edges: not 0, 1, 2, 3. (PyTorch changed its default in 1.3, after
+# [such reports](https://github.com/pytorch/pytorch/issues/20785).) This book uses `False`, which treats a pixel as
+# an area: -1 and 1 are the outer edges of the image, however many pixels lie between them.
 #
 # ## Output to input
 #
@@ -227,11 +235,14 @@ for made, sampled in [(False, False), (True, True), (True, False)]:
 #
 # - **Forward warping** goes through the *input* pixels, uses $M$ to compute where each one lands, and writes it there.
 # - **Backward warping** goes through the *output* pixels, uses the inverse of $M$ to compute where each one comes from, and
-#   reads it there.
-#
-# Both round to the nearest pixel here.
+#   reads it there. This inverse is $\theta$.
 
-# %% tags=["hide-input"]
+# %%
+cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
+M = 1.5 * np.array([[cos, -sin], [sin, cos]])
+print("M", M.round(2), "theta", np.linalg.inv(M).round(2), sep="\n")
+
+# %% tags=["hide-input"] mystnb={"code_prompt_show": "Show pixel_centres, forward and backward"}
 def nearest_pixel(point, height, width):
     col = np.floor(to_pixels(point[0], width) + 0.5)
     row = np.floor(to_pixels(point[1], height) + 0.5)
@@ -247,29 +258,29 @@ def pixel_centres(height, width):
 def forward(image, M, height, width):
     output = np.zeros((height, width))
     for i, j, x, y in pixel_centres(*image.shape):
-        target = nearest_pixel(M @ [x, y, 1], height, width)
+        target = nearest_pixel(M @ [x, y], height, width)
         if target:
             output[target] = image[i, j]
     return output
 
 
-def backward(image, M_inverse, height, width):
+def backward(image, theta, height, width):
     output = np.zeros((height, width))
     for i, j, x, y in pixel_centres(height, width):
-        source = nearest_pixel(M_inverse @ [x, y, 1], *image.shape)
+        source = nearest_pixel(theta @ [x, y], *image.shape)
         if source:
             output[i, j] = image[source]
     return output
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forward warping leaves holes, backward warping cannot. Top: a 3 × 3 image, enlarged to 9 × 9 pixels (thin lines) and not rotated; its nine pixels can write at most nine of 81. Bottom: a 2, enlarged and rotated by 30° clockwise, since M moves the image itself, not the grid.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, forward, backward. Forward, the 3 by 3 image writes only nine scattered pixels of 81, and the strokes of the 2 are riddled with black holes. Backward, every pixel has a value and the strokes are solid."}}
-ZOOM = 1.5
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forward warping leaves holes, backward warping cannot. Top: a 3 × 3 image, enlarged to 9 × 9 pixels (thin lines) and not rotated; its nine pixels can write at most nine of 81. Bottom: a 2 moved by the M above, enlarged 1.5 times and rotated by 30° clockwise. Both round to the nearest pixel.", "name": "fig-04-push-pull"}, "image": {"alt": "Two rows of three pictures: input, forward, backward. Forward, the 3 by 3 image writes only nine scattered pixels of 81, and the strokes of the 2 are riddled with black holes. Backward, every pixel has a value and the strokes are solid."}}
 toy = np.array([[0.9, 0.3, 0.6], [0.5, 1.0, 0.4], [0.8, 0.6, 0.2]])
-M = ZOOM * np.array([[cos, -sin, 0], [sin, cos, 0]])
-M_inverse = np.array([[cos, sin, 0], [-sin, cos, 0]]) / ZOOM
-two = digit[..., 0]
-cases = [(toy, np.eye(2, 3), np.eye(2, 3), 9), (two, M, M_inverse, 28)]
-pictures = [one for image, A, B, n in cases for one in (image, forward(image, A, n, n), backward(image, B, n, n))]
+cases = [(toy, np.eye(2), 9), (digit[..., 0], M, 28)]
+pictures = [
+    picture
+    for image, A, n in cases
+    for picture in (image, forward(image, A, n, n), backward(image, np.linalg.inv(A), n, n))
+]
 fig = plotting.strip(pictures, ["input", "forward", "backward"] * 2, columns=3, size=1.6, frame=True)
 for ax, picture in zip(fig.axes, pictures[:3]):
     for border in np.arange(1, len(picture)) - 0.5:
@@ -278,25 +289,25 @@ for ax, picture in zip(fig.axes, pictures[:3]):
 
 # %% tags=["claim"]
 white = np.ones((28, 28))
-reached, wanted = forward(white, M, 28, 28) > 0, backward(white, M_inverse, 28, 28) > 0
+reached, wanted = forward(white, M, 28, 28) > 0, backward(white, np.linalg.inv(M), 28, 28) > 0
 assert np.sum(wanted & ~reached) > 0
-assert np.sum(reached) < 28**2 / ZOOM**2 + 4 * 28 / ZOOM  # the area that lands in the frame, and its rim
+assert np.sum(reached) < 28**2 / 1.5**2 + 4 * 28 / 1.5  # the area that lands in the frame, and its rim
 assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 
 # %% [markdown]
 # When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Backward warping
-# skips pixels then; an exercise of the next chapter fixes that.) Going backward, each output pixel is one sample of the
-# input, which the next chapter makes smooth, so that a gradient can reach the matrix.
+# skips pixels then; an exercise of the next chapter fixes that.) The next chapter makes the samples smooth, so that a
+# gradient can reach the matrix.
 #
 # :::{important}
-# $\theta$ maps **output to input**: it is the inverse of $M$. It takes the position of an output pixel (target) and gives the
-# point of the input to read (source). The image, therefore, undergoes the inverse of $\theta$.
+# $\theta$ maps **output to input**: it takes the position of an output pixel (target) and gives the point of the input to
+# read (source). The image, therefore, undergoes the inverse of $\theta$, which is $M$.
 # :::
 #
-# Must the network then invert a matrix? No. It predicts the map from output to input directly: whichever six numbers make
-# the output easy to classify.
+# The network need not invert a matrix: it predicts the map from output to input directly, whichever six numbers make the
+# output easy to classify.
 #
-# :::{dropdown} Details: other libraries, and one pixel
+# :::{dropdown} Details: other libraries, and images one pixel wide
 # PyTorch's `affine_grid` and Keras's `affine_transform` map in the same direction. Keras's counts in pixels, and on
 # TensorFlow it passes no gradient to the matrix; on JAX it does.
 #
@@ -310,11 +321,10 @@ assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 #
 # shapes: `theta (2, 3)`, output size `(H', W')` → `grid (H', W', 2)`
 #
-# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, rotated by 30°. (`pixel_centres`, from the
-# folded code above, lists row, column and centre of each pixel.)
+# As a loop, for an output of 3 × 3 pixels that reads the middle of the input, rotated by 30°. (`pixel_centres`, hidden
+# above {numref}`fig-04-push-pull`, lists row, column and centre of each pixel.)
 
 # %%
-cos, sin = np.cos(np.deg2rad(30)), np.sin(np.deg2rad(30))
 theta = 0.7 * np.array([[cos, -sin, 0],
                         [sin, cos, 0]])
 looped = np.zeros((3, 3, 2))
@@ -343,7 +353,7 @@ arrow = fig.add_artist(line)
 
 # %% [markdown]
 # For a batch, write out the two rows of the product and let broadcasting do the looping. `theta[:, :, :, None, None]` adds
-# two axes of length 1, so each of its numbers has the shape `(B, 1, 1)`. With a row of $x^t$, `(W',)`, and a column of
+# two axes of length 1, so each entry becomes a tensor of shape `(B, 1, 1)`. With a row of $x^t$, `(W',)`, and a column of
 # $y^t$, `(H', 1)`, these make a whole batch of $x^s$ (`x_in`) and $y^s$ (`y_in`), `(B, H', W')`.
 #
 # shapes: `theta (B, 2, 3)` → `grid (B, H', W', 2)`
@@ -372,8 +382,8 @@ assert difference < 1e-6
 # ## Pictures that are not square
 #
 # Rotate two digits side by side, 28 × 56 pixels, by the same 30° in normalised coordinates, and they come out skewed. One unit of $x$ is 28
-# pixels here, one unit of $y$ is 14, so the same coordinate difference covers different numbers of pixels in $x$ and $y$. **On an image that is not square, a rotation in
-# normalised coordinates is not a rotation in pixels.**
+# pixels here, one unit of $y$ is 14. **On an image that is not square, a rotation in normalised coordinates is not a
+# rotation in pixels.**
 #
 # The fix is to rotate in pixels. Let $D$ scale normalised units to pixels: go to pixels, rotate by the angle $\alpha$
 # (matrix $R$), and come back.
@@ -395,7 +405,7 @@ R, D = np.array([[cos, -sin], [sin, cos]]), np.diag([W / 2, H / 2])
 in_units = np.column_stack([R, [0, 0]])
 in_pixels = np.column_stack([np.linalg.inv(D) @ R @ D, [0, 0]])
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "On a wide image a rotation by 30° in normalised coordinates skews; in pixels it keeps right angles. Top: the grid over the input. Bottom: the output. Corners of a wide picture leave the frame when it rotates.", "name": "fig-04-wide"}, "image": {"alt": "Two columns. Left, the grid over two digits is sheared as well as rotated, and the digits in the output are skewed. Right, the grid is a rotated rectangle with right angles, and both digits are rotated and keep their shape."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "On a wide image a rotation by 30° in normalised coordinates skews; in pixels it keeps right angles. Top: the grid over the input. Bottom: the output.", "name": "fig-04-wide"}, "image": {"alt": "Two columns. Left, the grid over two digits is sheared as well as rotated, and the digits in the output are skewed. Right, the grid is a rotated rectangle with right angles, and both digits are rotated and keep their shape."}}
 fig, axes = plt.subplots(2, 2, figsize=(8, 4.2), height_ratios=[2.04, 1.07])
 for column, (name, matrix) in zip(axes.T, {"normalised rotation": in_units, "rotation in pixels": in_pixels}.items()):
     draw_pair(*column, matrix, wide, name)
@@ -426,7 +436,7 @@ assert abs(pixel_steps(in_units)[0] - 90) > 10
 # - **Grid generator**: `(B, 2, 3)` → `(B, H', W', 2)`, one product for each output pixel.
 # - **Not square**: rotate in pixels, with $D^{-1} R\, D$.
 #
-# The grid says where to read, but almost none of its points is a pixel. {doc}`Chapter 5 <05_sampler>` reads between them.
+# The grid says where to read, but few of its points fall on a pixel centre. {doc}`Chapter 5 <05_sampler>` reads between them.
 #
 # ## Exercises
 #

@@ -409,7 +409,7 @@ Markdown(
     "straightened by their corners.\n"
     f"- **Augmentation** makes the growing distortion reliable: the worst of {len(right['curriculum_augmented'])} seeds gets "
     f"{min(right['curriculum_augmented']):.0f}% right, without it {min(right['curriculum']):.0f}%.\n"
-    "- **On MNIST's digits** poses first beats the CNN alone:\n\n"
+    "- **On MNIST's digits** a growing distortion and poses first both beat the CNN, augmented or not, in every seed:\n\n"
     + report.tasks_table(LABELS, digits)
     + "\n\nImages right, in %, after training on 6,000 digits; in brackets the transformers' states.\n\n"
     + fold.format(report.recipes_table("plates"), "Settings are the last features, the padding, and the transformer's rate "
@@ -423,7 +423,10 @@ assert min(right["pose_augmented"]) > max(right["cnn_augmented"])
 assert abs(np.mean(shares(measured_on("plates", "projective"), "pose_augmented")) - mean["pose_augmented"]) < 1
 assert min(right["curriculum_augmented"]) > max(right["cnn"] + right["cnn_augmented"]) + 5
 assert min(right["curriculum_augmented"]) > min(right["curriculum"]) + 5
-assert all(min(shares(measured_on(task), "pose")) > max(shares(measured_on(task), "cnn")) for task in digits)
+for task in digits:
+    found = measured_on(task)
+    plain = shares(found, "cnn") + shares(found, "cnn_augmented")
+    assert all(min(shares(found, name)) > max(plain) + 5 for name in ("curriculum_augmented", "pose", "pose_augmented"))
 pose = [record["recipe"] for record in records if record["model"] == "pose"]
 assert all(recipe["features"] == "relu" and recipe["padding_mode"] == "zeros" for recipe in pose)
 

@@ -423,10 +423,10 @@ assert min(right["pose_augmented"]) > max(right["cnn_augmented"])
 assert abs(np.mean(shares(measured_on("plates", "projective"), "pose_augmented")) - mean["pose_augmented"]) < 1
 assert min(right["curriculum_augmented"]) > max(right["cnn"] + right["cnn_augmented"]) + 5
 assert min(right["curriculum_augmented"]) > min(right["curriculum"]) + 5
-for task in digits:
-    found = measured_on(task)
-    plain = shares(found, "cnn") + shares(found, "cnn_augmented")
-    assert all(min(shares(found, name)) > max(plain) + 5 for name in ("curriculum_augmented", "pose", "pose_augmented"))
+for distorted in digits:
+    on_it = measured_on(distorted)
+    plain = shares(on_it, "cnn") + shares(on_it, "cnn_augmented")
+    assert all(min(shares(on_it, name)) > max(plain) + 5 for name in ("curriculum_augmented", "pose", "pose_augmented"))
 pose = [record["recipe"] for record in records if record["model"] == "pose"]
 assert all(recipe["features"] == "relu" and recipe["padding_mode"] == "zeros" for recipe in pose)
 

@@ -43,8 +43,8 @@ in_page = {name: networks.packaged()[name] | networks.measured(degrees=45)[name]
 display(
     Markdown(f"""
 On this 2, the CNN fails only beyond the shaded range. The FCN fails well inside it, counter-clockwise: having seen such
-rotations in training wasn't enough. With MNIST's digits rotated by 45 degrees, it's {in_page["FCN"]["accuracy"]:.0%}
-accurate, on test and training digits alike: it can't fit them all. The CNN is {in_page["CNN"]["accuracy"]:.0%}
+rotations in training wasn't enough. With MNIST's digits rotated by 45 degrees, it's only {in_page["FCN"]["accuracy"]:.0%}
+accurate, even on training digits: it underfits. The CNN is {in_page["CNN"]["accuracy"]:.0%}
 accurate, with {in_page["CNN"]["parameters"]:,} parameters instead of {in_page["FCN"]["parameters"]:,}, but that's
 rotation alone.""")
 )
@@ -304,7 +304,7 @@ plt.show()
 # ## How far are rotated digits from the training data?
 #
 # Rotated by 90 degrees in either direction, most twos are unlike all training digits ({numref}`fig-01-distance`). An
-# image is a point in a space with 784 axes, and similar images are near each other:
+# image is a point in a space with 784 axes. The distance between two is
 #
 # $$
 # d(u, v) = \sqrt{\textstyle\sum_i (u_i - v_i)^2} .

@@ -218,9 +218,9 @@ assert not np.array_equal(pooled[1], shift(pooled[:1], 1)[0])
 PoolingProbe(image=two[0], name="the 2 above", shift=(1, 0))
 
 # %% [markdown]
-# Edges are thin, so they change sooner than raw pixels. The 2×2 pool makes up for about that, and still most of its cells
-# change. Of the 4×4 pool's cells most stay at one pixel, but fewer than half at two, and it loses the position of strokes
-# (last exercise). The first exercise tries another fix.
+# Edges are thin, so they change sooner than raw pixels. 2×2 pooling roughly cancels this, yet most of its cells still
+# change. With 4×4, most survive a shift of one pixel, but fewer than half a shift of two, and it loses the position of
+# strokes (last exercise). The first exercise tries another fix.
 
 # %% tags=["claim"]
 def layers_of(image):

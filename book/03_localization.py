@@ -271,7 +271,7 @@ assert median["identity bias"] < accuracy["original"] - 0.1
 # \frac{\partial \mathcal{L}}{\partial h} = W^{\mathsf T}\, \frac{\partial \mathcal{L}}{\partial \theta} .
 # $$
 #
-# The gradient of the *kernel* contains the features, not the kernel, so it's not zero. The gradient for the *features*
+# The gradient for the *kernel* depends on the features, not on the kernel, so it's not zero. The gradient for the *features*
 # contains the kernel, and is zero in the first step only. (If the kernels of two layers in a row started at zero, neither
 # kernel would move.) To check, take one step towards the true inverse poses.
 
@@ -357,9 +357,10 @@ recorded = table.by_model(table.pick("article", "article", "distorted"))
 without, with_one = recorded["cnn_wide"]["mean"] / 100, recorded["stn_cnn"]["mean"] / 100
 display(
     Markdown(f"""
-**This does not beat the plain CNN**, which was told no pose. The gain comes when transformer and classifier
-learn together, from labels alone: after {recorded["stn_cnn"]["epochs"]} epochs on all of MNIST, a CNN with a transformer in
-front is {1 - with_one:.3f} accurate on distorted digits, a larger CNN with as many parameters in all {1 - without:.3f}.""")
+**This does not beat the plain CNN**, which was trained on distorted digits; this classifier has seen undistorted
+ones only. The gain comes when transformer and classifier learn together, from labels alone: after
+{recorded["stn_cnn"]["epochs"]} epochs on all of MNIST, a CNN with a transformer in front is {1 - with_one:.3f} accurate on
+distorted digits, a larger CNN with as many parameters in all {1 - without:.3f}.""")
 )
 
 # %% tags=["claim"]

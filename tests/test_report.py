@@ -113,7 +113,7 @@ def test_of_the_papers_protocol_only_what_was_run_is_shown_and_the_rest_is_named
     _, _, *lines, none, said = report.protocol_text(tmp_path).splitlines()
     assert lines == ["| R | FCN | 3.89 ▲ | *2.1* | 1.73 (80 epochs) |"] and none == ""
     assert said == (
-        "The error is clearly above the paper's for the FCN on R. Not run yet: the ST-FCN on R, the FCN on RTS, the "
+        "The error is clearly above the paper's for the FCN on R. We did not run the ST-FCN on R, the FCN on RTS, the "
         "ST-FCN on RTS, the FCN on P stretch, the ST-FCN on P stretch, the FCN on E and the ST-FCN on E."
     )
 
@@ -136,8 +136,8 @@ def test_more_runs_of_the_papers_protocol_appear_as_they_arrive_and_are_compared
         "The error is clearly above the paper's for the FCN on R and the "
         "ST-FCN on RTS, clearly below the paper's for the FCN on RTS and not distinguishable from the paper's for the "
         "ST-FCN on R. On R the error with a transformer is clearly lower than the one without. On RTS the error with a "
-        "transformer is not clearly different from the one without. Not run yet: the FCN on P stretch, the ST-FCN on P "
-        "stretch, the FCN on E and the ST-FCN on E."
+        "transformer is not clearly different from the one without. We did not run the FCN on P stretch, the ST-FCN on "
+        "P stretch, the FCN on E and the ST-FCN on E."
     )
 
 
@@ -145,7 +145,7 @@ def test_the_whole_protocol_leaves_no_count_of_what_is_missing_and_test_sets_sha
     for _, model, transform, distortion in EXPERIMENTS["protocol"].cells():
         put(tmp_path, model, transform, distortion, 100 if transform else 200)
     said = report.protocol_text(tmp_path)
-    assert "Not run" not in said
+    assert "did not run" not in said
     assert said.endswith(
         " On R, RTS, P stretch and E the error with a transformer is clearly lower than the one without."
     )

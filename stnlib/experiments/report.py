@@ -101,7 +101,7 @@ def protocol_text(folder: Path | None = None) -> str:
     head = ("Test set", "Network", "As the paper trained", "Paper", "Our longest with Adam")
     listed = plotting.markdown_table(head, lines, words=2)
     rest = [_named(row) for row in cells if row not in ran]
-    missing = [f"Not run yet: {_joined(rest)}."] if rest else []
+    missing = [f"We did not run {_joined(rest)}."] if rest else []
     return listed + "\n\n" + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran), *missing])
 
 

@@ -212,10 +212,9 @@ assert min(reached) > 0.75 and abs(reached[1] - reached[0]) < 0.1
 
 # %% tags=["remove-input"]
 recorded = table.by_model(table.pick("addition", "addition"))
-ours, papers = ([recorded[model][key] for model in ("st_fcn", "st2_fcn")] for key in ("mean", "published"))
-Markdown(f"With two transformers in place of one, our error falls from {ours[0]:.1f}% to {ours[1]:.1f}%, the paper's from "
-         f"~{papers[0]:.1f}% to ~{papers[1]:.1f}%. All networks have about 400,000 parameters. We trained on all of MNIST, "
-         "one run each, which takes too long for this page.")
+ours = [recorded[model]["mean"] for model in ("st_fcn", "st2_fcn")]
+Markdown(f"With two transformers in place of one, our error falls from {ours[0]:.1f}% to {ours[1]:.1f}%. All networks have "
+         "about 400,000 parameters. We trained on all of MNIST, one run each, which takes too long for this page.")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "In our runs, two transformers learn faster than one and end with less than half of its error. Test error on the addition task after each of 80 epochs, one run each.", "name": "fig-09-curves"}, "image": {"alt": "Three falling curves of the test error over 80 epochs. The FCN stays above two thirds, ST-FCN ends at about a quarter, two times ST-FCN at about a tenth."}}
 figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
@@ -234,14 +233,16 @@ lines = [(table.network(recorded[model]),
           *(f"{rows[model]['mean']:.1f}" if model in rows else "–" for rows in of_length.values()),
           f"{'~' if recorded[model]['second_hand'] else ''}{recorded[model]['published']:.1f}") for model in MODELS]
 (one_kind, one), (two_kind, two) = published.ADDITION_BEST.values()
+elsewhere, theirs = published.ADDITION_ELSEWHERE
 Markdown(plotting.markdown_table(("Network", "20 epochs", "80 epochs", "Paper"), lines)
          + "\n\nTest error in %. The 20- and 80-epoch columns are separate runs, each with its own decay of the learning rate "
          "to zero. In the short ones it probably decays too early: the curves above are already lower at epoch 20.\n\n"
-         "All these transformers are affine (~: quoted from memory). The paper's best of any kind reach "
-         f"{one}% with one ({one_kind}) and {two}% with two ({two_kind}).")
+         "All these transformers are affine. The paper's best of any kind reach "
+         f"{one}% with one ({one_kind}) and {two}% with two ({two_kind}). We had no copy of the paper to check its affine "
+         f"figures (~); [another implementation]({elsewhere}) reports {theirs}% with two.")
 
 # %% tags=["claim"]
-assert ours[1] < 0.5 * ours[0] and papers[1] < 0.5 * papers[0]
+assert ours[1] < 0.5 * ours[0]
 assert all(400_000 * 0.9 < r["parameters"] < 400_000 * 1.1 for r in recorded.values())
 assert recorded["cnn"]["published"] < one < recorded["st_fcn"]["published"]
 assert all(recorded[model]["epochs"] == 80 for model in ("fcn", "st_fcn", "st2_fcn"))

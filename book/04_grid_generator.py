@@ -222,10 +222,10 @@ def to_pixels(coordinate, size, align_corners=False):
 
 
 # %%
-to_pixels(axis_coordinates(4, True), 4, False).round(2)  # made True, read False
+to_pixels(axis_coordinates(4, True), 4, False).round(2)  # grid made with True, sampled with False
 
 # %% [markdown]
-# Mixed, samples are off, by half a pixel at the edges: not 0, 1, 2, 3. (PyTorch changed its default in 1.3, after
+# Mix the two, and the samples at the edges are off by half a pixel: not 0, 1, 2, 3. (PyTorch changed its default in 1.3, after
 # [such reports](https://github.com/pytorch/pytorch/issues/20785).) This book uses `False`, which treats a pixel as
 # an area: -1 and 1 are the outer edges of the image, however many pixels lie between them.
 #
@@ -295,7 +295,7 @@ assert np.sum(reached) < 28**2 / 1.5**2 + 4 * 28 / 1.5  # the area that lands in
 assert np.sum(pictures[1] > 0) == 9 and np.all(pictures[2] > 0)
 
 # %% [markdown]
-# When a picture shrinks, several input pixels land on the same output pixel, and the last one wins. (Backward warping
+# When forward warping shrinks a picture, several input pixels land on the same output pixel, and the last one wins. (Backward warping
 # skips pixels then; an exercise of the next chapter fixes that.) The next chapter makes the samples smooth, so that a
 # gradient can reach the matrix.
 #

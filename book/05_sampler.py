@@ -409,7 +409,7 @@ straightened = grid_sample(shifted, affine_grid(found, (28, 28)))
 before = 14 * np.linalg.norm(moves[:, [2, 5]], axis=1)  # pixels
 after = 14 * np.linalg.norm(moves[:, [2, 5]] + found[:, [2, 5]], axis=1)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "From its label alone, the digit moves closer to its place (orange outline), which the loss never sees. Left: shifted, and misclassified. Middle, zoomed out: the window moves from the dashed frame to the green one, along the thick arrow. That is the sum over all points of the way that each would go to lower the loss, at the first step; the thin arrows show this way for eight of the strongest. Right: what the green frame shows, classified correctly.", "name": "fig-05-label"}, "image": {"alt": "Three pictures. A shifted digit that is misclassified, beside the outline of where it was; the digit with eight thin arrows at its strokes, a thick arrow for the direction of the sum, and two frames, a dashed one and a green one that is shifted against it; the digit near the outline, classified correctly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "From its label alone, the digit moves closer to its place (orange outline), which the loss never sees. Left: shifted, and misclassified. Middle, zoomed out: the window moves from the dashed frame to the green one, and starts along the thick arrow. That is the sum over all points of the way that each would go to lower the loss, at the first step; the thin arrows show this way for eight of the strongest. Right: what the green frame shows, classified correctly.", "name": "fig-05-label"}, "image": {"alt": "Three pictures. A shifted digit that is misclassified, beside the outline of where it was; the digit with eight thin arrows at its strokes, a thick arrow for the direction of the sum, and two frames, a dashed one and a green one that is shifted against it; the digit near the outline, classified correctly."}}
 chances = [training.probabilities(classifier, images) for images in (shifted, straightened)]
 first, last = (chance.argmax(axis=1) == labels for chance in chances)
 one = np.argmax(np.where(~first & last, before - after, 0))
@@ -440,8 +440,8 @@ fig.tight_layout()
 Markdown(
     f"The 200 digits were shifted by {before.mean():.1f} pixels on average. After 40 steps they are {after.mean():.1f} "
     f"pixels from their place, {np.mean(after < before):.0%} of them closer than before, and the frozen classifier's accuracy "
-    f"on them rises from {first.mean():.0%} to {last.mean():.0%}. The loss never saw the shift, only the label (the right "
-    "one, so this accuracy is no test result)."
+    f"on them rises from {first.mean():.0%} to {last.mean():.0%}. The loss never saw the shift, only the correct "
+    "label, so this is not a test accuracy."
 )
 
 # %% tags=["claim"]

@@ -222,7 +222,7 @@ Markdown(
 assert share[0] < share[1]
 
 # %% [markdown]
-# - The FCN gains most. On the whole canvas it has to learn each digit anew at each place; behind a window
+# - The FCN gains more. On the whole canvas it has to learn each digit anew at each place; behind a window
 #   the digit is always at nearly the same place.
 # - The CNN gains less. Convolution already shares its weights between places, which may be why.
 # - Fewer pixels aren't what helps: at half the resolution, both classifiers get worse.
@@ -332,8 +332,8 @@ places = np.array([[-6, -6], [6, 6]])  # their centres, in pixels from the middl
 gaze = np.asarray(attention.get_layer("transformer").theta(pair))
 distance = np.linalg.norm(unit * gaze[:, None, 1:] - places, axis=2)
 closest = distance.min(axis=1)
-print(f"within 3 pixels of one of the two: {np.mean(closest < 3):.0%}")
-print(f"over 5 pixels from both: {np.mean(closest > 5):.0%}")
+print(f"window centred within 3 pixels of a digit: {np.mean(closest < 3):.0%} of the canvases")
+print(f"over 5 pixels from both digits: {np.mean(closest > 5):.0%}")
 
 # %% tags=["claim"]
 assert np.mean(closest > 5) > 0.5
@@ -355,8 +355,8 @@ figure.tight_layout(pad=0.3)
 # %% tags=["hide-input"]
 emptied = np.where(distortions.warp(x_test, placed_test, (SIZE, SIZE)) > 0.01, 0, canvas_test)  # only the clutter is left
 certain = [training.probabilities(attention, images).max(axis=1).mean() for images in (canvas_test, emptied)]
-Markdown(f"On the test canvases its prediction has a probability of {certain[0]:.0%} on average, with the digits erased "
-         f"{certain[1]:.0%}: lower, but the answer is still a digit.")
+Markdown(f"The top class gets {certain[0]:.0%} on average, and {certain[1]:.0%} once the digit is erased: lower, "
+         "but the answer is still a digit.")
 
 # %% tags=["claim"]
 assert certain[1] < certain[0] - 0.1
@@ -387,7 +387,7 @@ figure = plotting.strip([fine[0], direct[0], fourth(fine)[0]], ["112 pixels", "2
 # canvases. We reduce the ground-truth windows, 28 pixels wide, to 7 by 7 directly and in these two ways, and train an
 # FCN on each ({numref}`fig-07-small`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "An FCN does better on windows that are sampled densely and then pooled than on those of a canvas that was shrunk first. Two windows of 28 pixels, and the same at 7 pixels. Direct: a sample every four pixels, so most pixels are never read. Shrink first: from blocks of the canvas, wherever the window lies. Dense, then pool: the mean of 16 samples of the window. Numbers: test accuracy over all canvases.", "name": "fig-07-small"}, "image": {"alt": "Two digits, each as a window of 28 pixels and reduced to 7 by 7 grey blocks in three ways. Above each way is the accuracy of a classifier."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "An FCN does better on windows that are sampled densely and then pooled than on those of a canvas that was shrunk first. Two windows of 28 pixels, and the same at 7 pixels. Direct: a sample every four pixels, so most pixels are never read. Shrink first: the canvas is averaged in fixed blocks of 4 × 4, then cut. Dense, then pool: the mean of 16 samples of the window. Numbers: test accuracy over all canvases.", "name": "fig-07-small"}, "image": {"alt": "Two digits, each as a window of 28 pixels and reduced to 7 by 7 grey blocks in three ways. Above each way is the accuracy of a classifier."}}
 def reduced(images, placed, how):
     """The windows of placed digits, 7 by 7."""
     theta = transforms.invert(placed)

@@ -84,8 +84,10 @@ def fork_kernel(command: list[str], cwd: str, **_options: object) -> ForkedKerne
     return kernel
 
 
-if sys.platform == "linux":
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # a kernel's; Keras imports matplotlib
-    multiprocessing.get_context("forkserver").set_forkserver_preload(SHARED)
-    jupyter_client.provisioning.local_provisioner.launch_kernel = fork_kernel
-nbmake.nb_run.NotebookClient = functools.partial(NotebookClient, kernel_manager_class=SocketKernelManager)
+def pytest_configure() -> None:
+    """Let nbmake use these kernels."""
+    if sys.platform == "linux":
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # a kernel's; Keras imports matplotlib
+        multiprocessing.get_context("forkserver").set_forkserver_preload(SHARED)
+        jupyter_client.provisioning.local_provisioner.launch_kernel = fork_kernel
+    nbmake.nb_run.NotebookClient = functools.partial(NotebookClient, kernel_manager_class=SocketKernelManager)

@@ -10,13 +10,12 @@
 # # Your transformer does not work: which failure is it?
 #
 # A spatial transformer that fails raises no error, and its accuracy may look fine. Find your symptom in
-# {numref}`fig-11-symptoms` or in the table. Behind each cause, a small network is broken in that way and fixed; you need
-# to read only that section.
+# {numref}`fig-11-symptoms` or in the table. Each cause links to a section that reproduces and fixes it; read only that.
 #
 # After this chapter you can
 #
 # - find the cause of a symptom, and its fix;
-# - read the line of `health` and act on its verdict;
+# - read `health`'s output and act on its verdict;
 # - tell failed training from a bug in the wiring or the coordinates;
 # - name the failures that theta does not show.
 
@@ -64,8 +63,8 @@ figure = plotting.strip(np.concatenate(list(symptoms.values())), list(symptoms),
 # | black output after some training | collapsed | {ref}`rate too high <fail-rate>` | a tenth of the rate |
 # | the loss is NaN | not a number | {ref}`NaN in the images <fail-nan>` | clean the images |
 # | small, in a frame | zoomed out, or zoom above 1 | {ref}`normalised background <fail-background>` | background 0 |
-# | centred, still tilted | working with low rotation, asleep (theta the same for all images: {doc}`chapter 10 <10_your_images>`) | {ref}`strong classifier <fail-strong>` | poses first |
-# | on its side, upside down | not rotating, flipped | {ref}`up to 90 degrees <fail-ninety>` | poses first |
+# | centred, still tilted | working with low rotation, asleep (theta the same for all images: {doc}`chapter 10 <10_your_images>`) | {ref}`strong classifier <fail-strong>` | pretrain on known poses |
+# | on its side, upside down | not rotating, flipped | {ref}`up to 90 degrees <fail-ninety>` | pretrain on known poses |
 # | exactly the input | cut off | {ref}`theta not wired in <fail-wired>` | classify the output |
 # | black output from the first step | nothing, or not a number | {ref}`grid in pixels, NaN, display <fail-black>` | look at the numbers |
 # | the wrong way | transposed, inverted | {ref}`x and y swapped <fail-swapped>` | reorder theta |
@@ -144,8 +143,8 @@ assert report.state == "working"
 # | live features | outputs of the localization that vary over the images |
 # | head's gradient | norm of the loss's gradient in the head; needs labels |
 # | stride | pixels from one sample to the next; shown where samples skip pixels |
-# | correlation | that of theta with the true theta, if you have it |
-# | rotation | share of the true rotation that theta follows |
+# | correlation | that of theta with the true theta; *transposed*, *inverted*, *off target* need it |
+# | rotation | share of the true rotation that theta follows; *not rotating* needs the true theta |
 
 # %% tags=["hide-input"]
 READ = {"undefined": "theta is NaN or infinite for an image", "severed": "the gradient in the head is 0",
@@ -302,7 +301,7 @@ figure = compare(np.sqrt(shrunk), np.sqrt(output(working)), np.sqrt(five), ("inp
 # transformer follows less of the rotation. `health` says `working` unless it follows almost none, because theta still
 # follows places and sizes.
 #
-# If you only need the accuracy, drop the transformer. If you need upright images, teach known poses first
+# If you only need the accuracy, drop the transformer. If you need upright images, pretrain on known poses
 # (`training.PosePairs` makes them from upright images):
 
 # %% tags=["hide-input"]
@@ -322,22 +321,22 @@ train(taught);
 # %% tags=["hide-input"]
 simple_report = examine("linear classifier", working, "accuracy rotation")
 report = examine("CNN", strong, "accuracy rotation")
-fixed_report = examine("CNN, poses first", taught, "accuracy rotation")
+fixed_report = examine("CNN, pretrained", taught, "accuracy rotation")
 
 # %% tags=["claim"]
 assert fixed_report.state == "working"
 assert report.rotation < 0.7 * simple_report.rotation < 0.7 * fixed_report.rotation
 assert training.accuracy(strong, x_test, y_test) > training.accuracy(working, x_test, y_test)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "In front of a strong classifier the transformer leaves most digits tilted. Taught: the same network, which learned the poses first.", "name": "fig-11-strong"}, "image": {"alt": "Three rows of five digits. The second row shows the digits larger, most still tilted; in the third they are upright, centred and large."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In front of a strong classifier the transformer leaves most digits tilted. Taught: the same network, pretrained on known poses.", "name": "fig-11-strong"}, "image": {"alt": "Three rows of five digits. The second row shows the digits larger, most still tilted; in the third they are upright, centred and large."}}
 figure = compare(output(strong), output(taught), rows=("input", "untaught", "taught"))
 
 # %% [markdown]
 # (fail-ninety)=
 # ### On its side: rotations up to 90 degrees
 #
-# The gradient only leads to the nearest optimum, which often looks like a different digit. Shifts and sizes are still
-# corrected. Teach the poses first; without poses, let the rotation grow (`training.Curriculum`).
+# The gradient only leads to the nearest optimum, which need not be the upright digit. Shifts and sizes are still
+# corrected. Pretrain on known poses; without poses, let the rotation grow (`training.Curriculum`).
 
 # %% tags=["hide-input"]
 x_90, theta_90 = distorted(copies, 90)
@@ -346,12 +345,12 @@ lying = train(build(), x_90)
 upright = build()
 training.fit_pose(upright.get_layer("transformer"), x_90, theta_90, epochs=16, learning_rate=4e-3)
 report = examine("labels only", lying, "correlation rotation", *test_90)
-fixed_report = examine("poses first", train(upright, x_90), "correlation rotation", *test_90)
+fixed_report = examine("pretrained", train(upright, x_90), "correlation rotation", *test_90)
 
 # %% tags=["claim"]
 assert report.rotation < 0.5 * fixed_report.rotation and fixed_report.state == "working"
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rotations up to 90 degrees are not learned from labels. Fixed: poses first. Five digits rotated by 45 to 75 degrees, each with its class's median error after the fix.", "name": "fig-11-ninety"}, "image": {"alt": "Three rows of five digits. In the first they lie nearly on their sides; in the second they are centred and still lie; in the third they are upright or nearly so."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rotations up to 90 degrees are not learned from labels. Fixed: pretrained on known poses. Digits rotated by 45 to 75 degrees; per class, the one with the median error after the fix.", "name": "fig-11-ninety"}, "image": {"alt": "Three rows of five digits. In the first they lie nearly on their sides; in the second they are centred and still lie; in the third they are upright or nearly so."}}
 degrees = np.abs(np.degrees(np.arctan2(test_90[1][:, 3], test_90[1][:, 0])))
 error = np.abs(upright.get_layer("transformer").theta(test_90[0]) - test_90[1]).mean(axis=1)
 
@@ -405,8 +404,9 @@ assert report.state == "cut off" and np.allclose(output(unwired), five, atol=1e-
 # (fail-black)=
 # ### Black from the first step: look at the numbers
 #
-# Nearly all zeros: the grid runs over pixels, not from -1 to 1. NaN, which a picture shows as black: it comes from the
-# images or from theta. A range of [0, 1]: tell the viewer (`vmin=0, vmax=1`).
+# Print `output.min()`, `output.max()` and `np.mean(output == 0)`. Nearly all zeros: the grid runs over pixels, not from
+# -1 to 1. NaN, drawn black, comes from the images or theta. If the range is [0, 1], only the viewer is wrong: pass it
+# `vmin=0, vmax=1`.
 
 # %% tags=["hide-input"]
 identity = transforms.identity("affine")[None]
@@ -479,7 +479,8 @@ figure = plotting.strip(np.concatenate([board, mixed, same]), ("input", "broken"
 #
 # Samples more than two pixels apart skip what is between them, and fine patterns turn into coarse ones ([issue
 # 21457](https://github.com/pytorch/pytorch/issues/21457) of PyTorch). Here the taught transformer shrinks striped digits
-# from 168 pixels to 28. Sampling at twice the size and averaging 2 × 2 pixels halves the stride.
+# from 168 pixels to 28. Its window is smaller than the image, so the stride is below 6. Sampling at twice the size and
+# averaging 2 × 2 pixels halves it.
 
 # %% tags=["hide-input"]
 def striped(images):
@@ -533,7 +534,7 @@ behind = warp(np.abs(edges(rotated)), back)
 before = np.abs(edges(warp(rotated, back)))
 for place, found in {"behind": behind, "before": before}.items():
     error = np.abs(found - wanted).sum() / wanted.sum()
-    print(f"transformer {place} the filter: summed difference {error:.0%} of the map's sum")
+    print(f"transformer {place} the filter: relative error {error:.0%}")
 
 # %% tags=["claim"]
 assert np.abs(behind - wanted).sum() > 0.5 * wanted.sum()
@@ -545,7 +546,7 @@ figure = compare(behind, before, rotated, ("input", "filter, then rotate: broken
 # ## Recap
 #
 # - **Symptom to fix.** Look at the output first. Most failures of training have one of two fixes: a slower transformer
-#   that starts at the identity, or known poses first.
+#   that starts at the identity, or pretraining on known poses.
 # - **Health.** Pass labels, and the true theta where you know it. Follow the verdict, and look at the measures.
 # - **Training or bug.** A gradient of exactly 0: the window is outside the image or theta is not wired in. *Transposed*
 #   and *inverted*: the coordinates.

@@ -222,7 +222,8 @@ def to_pixels(coordinate, size, align_corners=False):
 
 
 # %%
-to_pixels(axis_coordinates(4, True), 4, False).round(2)  # grid made with True, sampled with False
+# The grid is made with True and sampled with False.
+to_pixels(axis_coordinates(4, True), 4, False).round(2)
 
 # %% [markdown]
 # Mix the two, and the samples at the edges are off by half a pixel: not 0, 1, 2, 3. (PyTorch changed its default in 1.3, after

@@ -12,7 +12,7 @@
 # An affine $\theta$ keeps straight lines straight and parallel lines parallel. A page photographed from the side
 # doesn't keep its lines parallel, and quick handwriting doesn't keep them straight. {numref}`fig-08-distortions` shows
 # two distortions of this kind, the paper's P and E {cite}`jaderberg2015stn`. Two more grid generators can correct them,
-# with 8 and with 32 numbers. More numbers clearly help only where an affine map leaves much of the distortion.
+# with 8 and with 32 parameters. More parameters clearly helped only where an affine map leaves much of the distortion.
 
 # %% tags=["hide-input"]
 from functools import partial
@@ -60,11 +60,9 @@ examples = {"digits": x_test} | {name: of.images for name, of in distorted.items
 figure = plotting.strip(np.concatenate([images[:5] for images in examples.values()]), columns=5, size=1.14, rows=list(examples))
 back = np.asarray(transforms.invert(distorted["P"].theta))  # from points of the digit to those of the distorted image
 outlines = 14 * project(back[:5], poses.CORNERS) + 13.5
-low, high = np.minimum(outlines.min(axis=1), -0.5), np.maximum(outlines.max(axis=1), 27.5)
-half, middles = np.max(high - low) / 2 + 1, np.full((4, 5, 2), 13.5)
-middles[1] = (low + high) / 2  # an outline is whole, and all pictures have one scale
-for ax, (column, row) in zip(figure.axes, middles.reshape(-1, 2)):
-    ax.set(xlim=(column - half, column + half), ylim=(row + half, row - half))
+half = np.abs(outlines - 13.5).max() + 1  # the outlines are whole, and all pictures have one place and one scale
+for ax in figure.axes:
+    ax.set(xlim=(13.5 - half, 13.5 + half), ylim=(13.5 + half, 13.5 - half))
 for ax, outline in zip(figure.axes[5:10], outlines):
     ax.fill(*outline.T, fill=False, ec=plotting.COLORS["grid"], lw=1)
 
@@ -78,7 +76,7 @@ assert all(min(limits) < min(edge) and max(edge) < max(limits) for ax, outline i
 # - write a change of perspective, a projective map, as eight numbers, and say where its horizon is;
 # - distort a grid with control points, as a thin plate spline;
 # - find out how much a transform can correct, if you know the distortion;
-# - say when more numbers are worth it.
+# - say when more parameters are worth it.
 #
 # ## Eight numbers: a projective map
 #
@@ -163,8 +161,8 @@ assert np.all(np.isfinite(beyond))
 # smoothly. Put a lattice of 4 by 4 **control points** $p_k$ on the output. $\theta$ has a displacement $d_k$ for each:
 # 16 times 2 numbers, where 0 means "stay".
 #
-# In {numref}`fig-08-spline`, control point 5 reads farther to the right. Drag it, or another one, past its neighbour:
-# what happens to the 2?
+# In {numref}`fig-08-spline`, control point 5 (counted from 0, row by row) reads farther to the right. Drag it, or another
+# one, past its neighbour: what happens to the 2?
 
 # %% mystnb={"figure": {"caption": "Move a control point, and the pixels around it follow; move it past its neighbour, and the grid folds: nothing in a spline forbids that. Dots: where the 16 control points read; arrow keys move them, too. *Rotate* moves all of them as an affine map does, *random* moves each by the strong E's noise, *fold* swaps two neighbours. Light blue: cells that are turned inside out.", "name": "fig-08-spline"}}
 from stnlib.widgets import SplineExplorer
@@ -308,7 +306,8 @@ outline = np.sum(ink[:, 1:] != ink[:, :-1]) + np.sum(ink[:, :, 1:] != ink[:, :, 
 stroke = 2 * np.sum(ink) / (outline * np.pi / 4)  # area over half the outline; pixel edges overrate a slanting one
 rows = [(name, *(f"{value:.2f}" for value in row.values())) for name, row in left.items()]
 Markdown(f"**Residual after the best θ of each transform, in pixels** (median of 200 digits; a stroke is {stroke:.1f} pixels "
-         "wide; *attention* can only scale and shift)\n\n" + plotting.markdown_table(("Distortion", "none", *KINDS), rows))
+         "wide; *attention* can only scale and shift, *tps* is the spline)\n\n"
+         + plotting.markdown_table(("Distortion", "none", *KINDS), rows))
 
 # %% tags=["claim"]
 assert left["P"]["projective"] < 0.01 < left["P"]["affine"]
@@ -361,7 +360,7 @@ def train(build, x_mixed, y_mixed):
 
 
 # %% [markdown]
-# The training set has the upright digits and six distorted copies of each; `train` is folded.
+# The training set has the upright digits and six distorted copies of each.
 
 # %%
 rng = np.random.default_rng(SEED)
@@ -403,12 +402,12 @@ assert accuracy["strong E"]["tps"] - accuracy["strong E"]["affine"] > accuracy["
 # it isn't. Here $p$ is the probability that two equally good networks differ by at least as much on these images
 # ({doc}`how_to_compare`). That is about these trained networks, not about other seeds.
 #
-# Both are far ahead of *none*, but not by their transform alone: they also bring two convolutions, which the FCN lacks. The
-# next section compares without them.
+# Both are far ahead of *none*, but not by their transform alone: they also bring two convolutions, which *none*, a fully
+# connected network (FCN), lacks. The next section compares without them.
 #
 # {numref}`fig-08-grids` shows what they learned.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both transformers zoom in (inputs and outputs are drawn at one scale); the spline pulls in its sides more than its corners, where there is hardly ever ink. For each transformer, top: distorted test digits of E with the learned grid; bottom: the output. What a grid doesn't cover is cut off, such as parts of the 5.", "name": "fig-08-grids"}, "image": {"alt": "Four rows of five pictures, two rows for each transformer. Above, distorted digits with the learned sampling grid; below, what the transformer passes on. Both grids enlarge the digit. The affine one is smaller than the image and has straight lines; the spline's is pulled in at its sides, with curved lines and corners that stick out."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both transformers zoom in (inputs and outputs are drawn at one scale); the spline pulls in its sides more than its corners: there the image is black, so moving them changes next to nothing. For each transformer, top: distorted test digits of E with the learned grid; bottom: the output. What a grid doesn't cover is cut off, such as parts of the 5.", "name": "fig-08-grids"}, "image": {"alt": "Four rows of five pictures, two rows for each transformer. Above, distorted digits with the learned sampling grid; below, what the transformer passes on. Both grids enlarge the digit. The affine one is smaller than the image and has straight lines; the spline's is pulled in at its sides, with curved lines and corners that stick out."}}
 def grid_of(model, images):
     """The grids that a trained transformer lays over some images."""
     layer = model.get_layer("transformer")
@@ -437,11 +436,11 @@ Markdown(f"On average the spline moves its control points on the edges {on_edges
 assert inwards[::3, ::3].mean() < on_edges.mean()
 
 # %% [markdown]
-# ## Are more numbers worth it?
+# ## Are more parameters worth it?
 #
 # These recorded networks trained on all of MNIST. All have about the same number of weights, and none has convolutions.
-# Each cell has our error (one seed), then the paper's in italics, in %. The two don't match well; the paper's description
-# of P allows more than one reading ({doc}`chapter 13 <13_paper>`).
+# Each cell has our error (one seed), then the paper's in italics, in %. The two don't match well. For P, the paper's
+# description allows more than one reading ({doc}`chapter 13 <13_paper>`); for E, we don't know the reason.
 
 # %% tags=["hide-input"]
 recorded = {name: [row for row in table.pick("paper", name) if row["model"] in ("fcn", "st_fcn")] for name in "PE"}
@@ -450,8 +449,8 @@ Markdown(
     report.test_sets_table(recorded) + "\n\n"
     f"The transformer alone helps a lot on P: affine has {error['P'][1]} where the FCN has {error['P'][0]}. On E it has "
     f"{error['E'][1]} against {error['E'][0]}, no significant difference. Projective and spline have lower errors than affine "
-    "on both, in our runs and in the paper's, but none of these differences of ours is significant (we didn't save "
-    "per-image predictions, so this comparison is unpaired).\n\nOur **rule of thumb**: start with the smallest transform "
+    "on both, in our runs and in the paper's, but with one seed each we can't tell ours from chance "
+    "(unpaired: we didn't save per-image predictions).\n\nOur **rule of thumb**: start with the smallest transform "
     "whose residual is below a third of a stroke's width. On P and E that is affine, on the strong E the spline. The rule "
     "comes from these few runs: use it to choose what to train first, and let the accuracy decide."
 )
@@ -476,7 +475,7 @@ assert left["strong E"]["tps"] < stroke / 3 < left["strong E"]["projective"]
 #    a grid costs one product with $B$.
 # 3. **Where the distortion is known**, you can fit each transform to it. On P and E, affine leaves less than a third of a
 #    stroke's width.
-# 4. **More numbers** gained no significant accuracy over affine on P and E, and a little on the strong E. Start with the
+# 4. **More parameters** helped significantly on the strong E; on P and E our runs can't tell. Start with the
 #    smallest transform that leaves less than a third of a stroke's width.
 #
 # ## Exercises

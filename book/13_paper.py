@@ -78,13 +78,13 @@ described, with_adam = table.pick("protocol", "R")[0], families["R"][0]
 steps = {epochs: epochs * runs.select("paper")[0].steps(60_000) / 150_000 for epochs in (20, 80)}
 
 Markdown(f"""
-- **What holds.** A transformer lowers the error in all {len(longest)} comparisons that have a published counterpart (the
-  figure has the {len(shown)} affine ones). In {lower} the difference is *clear*; the others are on {' and '.join(sorted(unclear))}. On the addition task, a second affine transformer cuts the error by
+- **What holds.** A transformer lowers the error in all {len(longest)} comparisons with a published counterpart (the
+  figure has the {len(shown)} affine ones), clearly in {lower}; the others are on {' and '.join(sorted(unclear))}. On the addition task, a second affine transformer cuts the error by
   {1 - second[0]:.0%}; in the paper by ~{1 - second[1]:.0%}.
 - **What doesn't hold.** The errors themselves. Of our {sum(map(len, against.values()))} networks on R, RTS, P and E,
   {counts['higher']} are clearly worse than published and {counts['lower']} clearly better, all of the better ones on E. On R none can be told
-  apart from the paper's. But trained as the paper describes, our networks are clearly worse on R, too: the FCN has
-  {described['mean']:.2f}%, with Adam {with_adam['mean']:.2f}%, in the paper {described['published']}%.
+  apart, but trained as the paper describes, they are clearly worse there, too (FCN: {described['mean']:.2f}%, with Adam
+  {with_adam['mean']:.2f}%, paper {described['published']}%).
 - **What we can't tell.** Whether longer training would close the gaps: ours had {steps[20]:.0%} or {steps[80]:.0%} of
   the paper's steps; a few longer runs on R, RTS and P stay clearly above its errors. And which transformation is best: of {len(kinds)} differences between affine and projective or `tps`
   after equal training, none is clear.
@@ -113,10 +113,9 @@ assert sorted(name[:2] for name, within in inside.items() if within) == [
 # ## The test images
 #
 # {numref}`fig-13-tests` shows the same digits under each of the eight kinds. For R, RTS and clutter a rotation, a zoom
-# and a shift bring the digit back; the article's digits need a shear as well. No affine transformation undoes P or E, and where P pushes part
-# of a digit out of the frame, that part is lost.
+# and a shift bring the digit back; the article's digits need a shear as well. No affine transformation undoes P or E.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The eight kinds of test image: the same eight digits under each. Article: scale, shift, rotation, shear, or all of them. R: rotation by up to 90°. RTS: rotation by up to 45°, scale, any place. P: four corners moved. E: sixteen control points moved. The addition takes two rows: its second channel holds another digit, to be added.", "name": "fig-13-tests"}, "image": {"alt": "Nine rows of eight handwritten digits on black. Distorted: rotated, shrunk, sheared or shifted. Clutter of the article: a digit among a few pieces of strokes. RTS: small digits, rotated, anywhere. R: rotated by up to a quarter turn. P: skewed as if seen from the side. E: digits with wavy strokes. Clutter: a small digit among pieces of strokes. Addition, two rows: pairs of digits."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The eight kinds of test image: the same eight digits under each. Article: scale, shift, rotation, shear, or all of them. R: rotation by up to 90°. RTS: rotation by up to 45°, scale, any place. P: four corners moved; what leaves the frame is lost. E: sixteen control points moved. The addition takes two rows: its second channel holds another digit, to be added.", "name": "fig-13-tests"}, "image": {"alt": "Nine rows of eight handwritten digits on black. Distorted: rotated, shrunk, sheared or shifted. Clutter of the article: a digit among a few pieces of strokes. RTS: small digits, rotated, anywhere. R: rotated by up to a quarter turn. P: skewed as if seen from the side. E: digits with wavy strokes. Clutter: a small digit among pieces of strokes. Addition, two rows: pairs of digits."}}
 digits = datasets.load("uci")
 tests = {}
 for experiment in ("article", "paper", "clutter", "addition"):
@@ -224,11 +223,10 @@ def four(columns, cell):
 lines = [(table.network(rows[0]), *map(table.error, rows))
          for rows in zip(*short.values(), strict=True)]
 Markdown("**Our error in % after 20 epochs**\n\n" + four(short, lambda row: f"{row['mean']:.2f}") + "\n\n" + fold.format(
-    "Details: all eight networks, and which is ahead",
+    "Details: all eight networks",
     plotting.markdown_table(("", *short), lines)
-    + "\n\nOne seed, or mean ± spread of three. The FCN has the highest error everywhere and an ST-CNN the lowest. Between "
-    "them, the CNN is clearly ahead of all ST-FCNs on E and of the affine one on R, and clearly behind affine and tps on "
-    "RTS; their other differences are unclear. (On RTS projective has a lower error than affine, but one seed, not three.)"))
+    + "\n\nOne seed, or mean ± spread of three. The FCN has the highest error everywhere, an ST-CNN the lowest. Between them, "
+    "the CNN is clearly ahead of all ST-FCNs on E and of affine on R, and clearly behind affine and tps on RTS."))
 
 # %% tags=["claim"]
 for of_rows in short.values():
@@ -258,9 +256,8 @@ Markdown(f"We trained the FCN, every ST-FCN and two of the ST-CNNs for 80 epochs
          f"between {min(longer):.0%} and {max(longer):.0%} of the values after 20.")
 
 # %% [markdown]
-# Do our errors match the paper's, which are means of three seeds? On R they can't be told apart, on E all are clearly
-# lower, on P all clearly higher, on RTS four of the eight. The dense networks had 80 epochs here, the CNNs 20 (the ST-CNN
-# 80 on RTS).
+# Do our errors match the paper's, means of three seeds? On R they can't be told apart, on E all are clearly lower, on P
+# all clearly higher, on RTS four of eight. Here the dense networks had 80 epochs, the CNNs 20 (the ST-CNN 80 on RTS).
 
 # %% tags=["hide-input"]
 def beside_papers(row):
@@ -270,7 +267,7 @@ def beside_papers(row):
 
 Markdown("**Our error in % (the paper's): ▲ clearly above, ▼ clearly below, ○ not distinguishable**\n\n"
          + four(families, beside_papers) + "\n\n"
-         + fold.format("Details: all eight networks, and the smallest difference that each run could have shown, in points",
+         + fold.format("Details: all eight networks; the smallest visible differences, in points",
                        report.verdicts_table(families) + "\n\n" + report.visible_table(families)))
 
 # %% tags=["claim"]
@@ -304,11 +301,11 @@ assert [n for n, _ in on_P] == [20, 80, 240] and on_P[0][1] > on_P[1][1] > on_P[
 # ## One sentence, two test sets
 #
 # One sentence about P can be read in two ways. With our reading all our errors are above the paper's, with the other
-# one all are below. We worked from a summary of the paper. There, each corner of the image is stretched by an amount
+# one all are below. In our summary, each corner of the image is stretched by an amount
 # drawn from a normal distribution with a standard deviation of 5 pixels. We took that as *two* amounts for each corner,
 # one sideways and one up or down: **P**. It may as well be *one*, along the corner's diagonal: **P stretch**.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same words describe the second and the third row. P also shifts digits, some of them partly out of the frame, where they are lost; P stretch leaves the centre where it was.", "name": "fig-13-readings"}, "image": {"alt": "Three rows of six handwritten digits on black. First as they were written. Then P: strongly skewed, some cut off at an edge. Then P stretch: the same digits, distorted more mildly and centred."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same words describe the second and the third row. P also shifts digits, some partly out of the frame; P stretch leaves the centre where it was.", "name": "fig-13-readings"}, "image": {"alt": "Three rows of six handwritten digits on black. First as they were written. Then P: strongly skewed, some cut off at an edge. Then P stretch: the same digits, distorted more mildly and centred."}}
 both = [digits.x_test[:6]]
 for name, experiment in (("P", "paper"), ("P_stretch", "stretch")):
     (run,) = runs.select(experiment, "fcn", distortion=name, dataset="uci")
@@ -348,7 +345,7 @@ for name in ("clutter", "addition"):
 head = "Test set", "Network", "Epochs", "Our error, %", "Paper's"
 (one_kind, one), (two_kind, two) = published.ADDITION_BEST.values()
 Markdown(plotting.markdown_table(head, lines, words=2)
-         + f"\n\nAll transformers are affine, in both columns (~: remembered). "
+         + f"\n\nAll transformers are affine, in both columns. "
          f"The paper's best on addition: {one}% with one ({one_kind}), {two}% with two ({two_kind}).")
 
 # %% tags=["claim"]

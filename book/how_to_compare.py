@@ -35,7 +35,7 @@ plotting.use_style()
 SEED, EPOCHS = 0, 10
 FOLDER = Path(tempfile.mkdtemp())  # where the small experiment keeps its results
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "STN+CNN stands clear of all others, whose errors lie close together. Chapter 13's networks for the article's digits, without the two FCNs, whose errors are far higher; a dot is the test error of one training. Other seeds and other test images would probably give a mean inside the grey bar. Two means can differ clearly although their bars overlap a little, as those of STN+FCN and CNN do.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "STN+CNN stands clear of all others, whose errors lie close together. Chapter 13's networks for the article's digits (the wide CNN has as many parameters as STN+CNN, the long one more epochs), without the two FCNs, whose errors are far higher; a dot is the test error of one training. Other seeds and other test images would probably give a mean inside the grey bar. Two means can differ clearly although their bars overlap a little, as those of STN+FCN and CNN do.", "name": "fig-compare-seeds"}, "image": {"alt": "Five networks in rows, sorted by test error, three dots each inside a grey bar. The bar of STN+CNN, near 5.6 percent, touches no other. The bars of wide CNN, STN+FCN, long CNN and CNN, from 9 to 11 percent, overlap their neighbours'."}}
 rows = [row for row in table.pick("article", "article") if row["model"] not in ("fcn_clean", "fcn_mixed")]
 rows.sort(key=lambda row: row["mean"])
 figure, ax = plt.subplots(figsize=(6, 2.9), layout="constrained")
@@ -95,7 +95,7 @@ assert (len(digits.y_train), EPOCHS) == (1_437, 10)
 #
 # ## The standard error of a test error
 #
-# Two things make an error uncertain, and their variances add up. **Test images**: with $n$ images and an error rate
+# Two things make an error uncertain, and their variances add. **Test images**: with $n$ images and an error rate
 # $p$, the number of errors is binomial, so the rate has the standard deviation $\sigma = \sqrt{p(1-p)/n}$. **Seeds**:
 # with a standard deviation $s$ over seeds, the mean of $k$ seeds has $s/\sqrt{k}$. Together
 #
@@ -131,11 +131,10 @@ print(f"s / sigma: {min(multiples):.1f} to {max(multiples):.1f},"
 assert np.isclose(compare.seed_ratio(), seed_ratio()) and 1.05 < seed_ratio() < 1.15
 
 # %% [markdown]
-# The ratios differ a lot: near the limit, train with more seeds. In the library's function $\sigma$ is `binomial_sd`,
-# that root mean square is `seed_ratio`, and `row | {"test_images": MEASURED_ON}` is the row as if tested on 10,000
-# images, however many there were: seeds don't become more alike when the test set grows.
+# The ratios differ a lot: near the limit, train with more seeds. For a single run $s$ is this root mean square times
+# $\sqrt{p(1-p)/10{,}000}$, however many test images there were: seeds don't become more alike when the test set grows.
 
-# %% tags=["listing:stnlib.experiments.compare.standard_error"]
+# %% tags=["hide-input", "listing:stnlib.experiments.compare.standard_error"]
 def standard_error(row: dict) -> float:
     borrowed = seed_ratio() * binomial_sd(row | {"test_images": MEASURED_ON})
     spread = row["spread"] or borrowed
@@ -165,8 +164,8 @@ assert min(visible(10_000, 10), visible(100_000, 1)) > 0.6 * visible(10_000, 1) 
 # %% [markdown]
 # You need both: with one seed, more images soon stop helping; with 10,000 images, so do more seeds. A difference below
 # the limit is "unclear", never "equal". And where two networks don't differ at all, about one comparison in twenty
-# still looks clear by chance, more when $s$ comes from only three seeds: what you noticed in the results has to come
-# out again in new runs.
+# still looks clear by chance, more when $s$ comes from only three seeds: what you noticed in the results must
+# be confirmed in new runs.
 
 # %% tags=["hide-input"]
 named = {row["model"]: row for row in rows}
@@ -232,7 +231,8 @@ assert paired < alone and n == 10_000
 
 # %% [markdown]
 # Each test is about one pair of trained networks, and says nothing about other seeds: train several. Chapter 13 calls
-# the same two networks *unclear*: there they had 80 epochs, which brought them closer, and are judged unpaired.
+# the same two networks *unclear*: there they had 80 epochs, which brought them closer, and those runs
+# didn't record which images were wrong, so they are judged unpaired.
 #
 # ## One rule for all chapters
 #
@@ -241,7 +241,7 @@ assert paired < alone and n == 10_000
 # 1. **Paired**: both are single runs on the same test set, and both recorded which images were wrong. Then McNemar's
 #    test decides: clear if the p-value is below 0.05.
 # 2. **Unpaired**: anything else, such as older runs or a published figure. Then the difference has to exceed twice its
-#    standard error. So it is with several seeds, even if their wrong images were recorded: McNemar's test compares two
+#    standard error. This also holds for several seeds, even if their wrong images were recorded: McNemar's test compares two
 #    trained networks, and can't average over seeds.
 #
 # The paper's figures count as means of three seeds, the article's as single runs.
@@ -251,8 +251,8 @@ pairs = compare.comparisons()
 cases, published = len(pairs), len(compare.with_published(pairs))
 rules = Counter(compare.rule(*by_epochs[max(by_epochs)]) for by_epochs in pairs.values())
 Markdown(f"This book compares {cases} networks that have a transformer with the same network without one ({published} of "
-         f"them, those of chapter 13, with a published counterpart). The paired rule decides {rules['paired']} of them: most "
-         "were measured before we recorded the wrong images.")
+         f"them, those of chapter 13, with a published counterpart). Most were measured before we recorded the wrong images, so the unpaired "
+         f"rule decides {rules['unpaired']}.")
 
 # %% tags=["claim"]
 last = [by_epochs[max(by_epochs)] for by_epochs in pairs.values()]
@@ -260,10 +260,10 @@ assert all((compare.rule(*pair) == "paired") == all(len(r["wrong"]) == r["seeds"
 on_R = pairs["paper", "R", "distorted", "st_fcn", "affine"]
 assert max(on_R) == 80 and compare.verdict(*on_R[80]) == "unclear" and compare.rule(*on_R[80]) == "unpaired"
 assert on_R[80][1]["mean"] - on_R[80][0]["mean"] < on_R[20][1]["mean"] - on_R[20][0]["mean"]
-assert rules["paired"] < rules["unpaired"]
+assert rules["paired"] < rules["unpaired"] and not any(row["wrong"] for row in on_R[80])
 
 # %% [markdown]
-# ## Costs and all runs
+# ## Costs, learning curves and all runs
 #
 # Costs differ, too: on the paper's RTS the ST-CNN needs *fewer* operations than the CNN, because its classifier sees an
 # image half as wide and high. The first table has the costs, the second every network that we measured;
@@ -315,11 +315,11 @@ head = ("Distortion", "Test set", "Network", "Epochs", "Seeds", "Error, %", "Pub
         "Visible from", "Without")
 columns = ("*Ours is* compares with the published figure, and *visible from* is the smallest difference, in points, that "
            "the run could have shown. *Without* compares with the same network without a transformer. The paper's "
-           "figures are second-hand, and those with ~ were quoted from memory: check them in the paper before you use them.")
+           "figures come from a summary, those with ~ from a reader's memory: check them in the paper before you use them.")
 Markdown(fold.format(f"All {len(lines)} networks that we measured",
                      columns + "\n\n" + plotting.markdown_table(head, lines, words=3)))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "In the last of five epochs the CNN's error still falls, those with a transformer barely, if at all: the article's table also compares how fast networks learn. Test error on distorted digits: mean of three seeds, in a band from the best seed to the worst (where you see no band, they nearly agree).", "name": "fig-compare-curves"}, "image": {"alt": "Learning curves of CNN, STN+FCN and STN+CNN, test error against the epoch, from 0 to 20 percent. They fall, steeply at first. STN+CNN is far below the others in every epoch; CNN is highest."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In the last of five epochs the CNN's error still falls, the errors of the networks with a transformer barely. So the article's table also compares how fast networks learn. Test error on distorted digits: mean of three seeds, in a band from the best seed to the worst (where you see no band, they nearly agree).", "name": "fig-compare-curves"}, "image": {"alt": "Learning curves of CNN, STN+FCN and STN+CNN, test error against the epoch, from 0 to 20 percent. They fall, steeply at first. STN+CNN is far below the others in every epoch; CNN is highest."}}
 drawn = [r for r in table.pick("article", "article") if r["model"] in ("cnn", "stn_fcn", "stn_cnn")]
 figure = report.curves_figure({"distorted digits": drawn})
 figure.axes[0].set(yscale="linear", ylim=(0, None), title="")

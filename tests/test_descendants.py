@@ -47,7 +47,7 @@ class TestFeatureMaps:
         notes = re.findall(r"<p [^>]*>([^<]*)</p>", drawing())
         assert notes[0].startswith("A filter for vertical edges") and len(notes) == 7
         assert [notes[1], notes[4]] == ["the digit →", "rotated by 90° →"]
-        assert [notes[2], notes[5]] == ["its response", "its response →"]
+        assert [notes[2], notes[5]] == ["filter response", "filter response →"]
         assert notes[3].startswith("The framed maps correlate") and notes[6] == "rotated back by 90°"
 
     def test_a_filter_is_slid_over_the_image(self):

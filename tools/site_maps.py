@@ -73,10 +73,10 @@ def drawing():
     cells = [
         kernel_drawing(),
         picture(digit, f"A handwritten {DIGIT}.", "the digit →"),
-        picture(upright, "Bright along the vertical edges of the digit.", "its response", framed=True),
+        picture(upright, "Bright along the vertical edges of the digit.", "filter response", framed=True),
         f'<p style="{NOTE};align-self:center">{compared}</p>',
         picture(rotated, f"The same {DIGIT}, lying on its side.", "rotated by 90° →"),
-        picture(sideways, "Bright along what are now vertical edges.", "its response →"),
+        picture(sideways, "Bright along what are now vertical edges.", "filter response →"),
         picture(
             back,
             "The last picture rotated back: bright along horizontal edges, unlike the response to the upright digit.",

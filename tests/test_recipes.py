@@ -248,7 +248,7 @@ def test_what_readers_see_of_the_recipes(tmp_path):
     ]
 
 
-def test_tasks_show_what_was_run_with_any_number_of_seeds_and_count_the_failures(tmp_path):
+def test_tasks_show_what_was_run_with_any_number_of_seeds_from_the_worst_to_the_best(tmp_path):
     def add(model, task, seed, error, state=None, **options):
         run = runs.select("recipes", model, "affine" if state else None, task, seed, dataset="mnist", **options)[0]
         found = {"found": {"state": state}} if state else {}
@@ -265,9 +265,9 @@ def test_tasks_show_what_was_run_with_any_number_of_seeds_and_count_the_failures
     assert report.tasks_table(labels, titles, tmp_path).splitlines() == [
         "| Recipe | Rotated | In clutter |",
         "|---|--:|--:|",
-        "| CNN alone | 75.0 (seeds: 1) | – |",
-        "| the usual way | 90.0 (asleep × 2, collapsed × 1) | – |",
-        "| poses first | – | 95.0 (working × 1) |",
+        "| CNN alone | 75.0 (one seed) | – |",
+        "| the usual way | 90.0 (80.0 to 100.0) | – |",
+        "| poses first | – | 95.0 (one seed) |",
     ]
 
 

@@ -236,8 +236,8 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
 def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | None = None) -> str:
     """How recipes do on several tasks, with affine transformers and after the planned epochs.
 
-    Returns the text of a Markdown table: in each cell the share of images right, in percent, and in brackets the states
-    of the transformers, or the seeds of a network without one. Recipes that were run on none of the tasks are left out.
+    Returns the text of a Markdown table: in each cell the share of images right, in percent, and in brackets those of
+    the worst and the best seed, if there are several. Recipes that were run on none of the tasks are left out.
 
     :param labels: what each recipe is called, in order.
     :param titles: the title of each task's column.
@@ -255,8 +255,8 @@ def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | N
     def cell(records: Rows) -> str:
         if not records:
             return "–"
-        right = 100 * np.mean([1 - r["error"]["distorted"] for r in records])
-        return f"{right:.1f} ({states(records) or f'seeds: {len(records)}'})"
+        right = [100 * (1 - r["error"]["distorted"]) for r in records]
+        return f"{np.mean(right):.1f} ({f'{min(right):.1f} to {max(right):.1f}' if len(right) > 1 else 'one seed'})"
 
     cells = {label: [found.get((name, task), []) for task in titles] for name, label in labels.items()}
     lines = [(label, *map(cell, tasks)) for label, tasks in cells.items() if any(tasks)]

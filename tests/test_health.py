@@ -109,7 +109,8 @@ SHEARED = [1, 0.9, 0, 0.9, 1, 0]  # a thin rhombus, whose sides are equally long
 )
 def test_a_skewed_window_is_too_long_for_its_width_or_for_that_of_the_true_one(theta, truth, long):
     layer = eye(theta, follow=0.005)
-    true = None if truth is None else layer.theta(IMAGES) - np.float32(theta) + np.float32(truth)
+    predicted = ops.convert_to_numpy(layer.theta(IMAGES))
+    true = None if truth is None else predicted - np.float32(theta) + np.float32(truth)
     (report,) = health(layer, IMAGES, truth=true)
     assert (report.state == "skewed") == long
     assert ("too long for their width" in report.verdict) == long

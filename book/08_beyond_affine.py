@@ -168,7 +168,7 @@ assert np.all(np.isfinite(beyond))
 from stnlib.widgets import SplineExplorer
 
 theta = np.zeros(32)
-theta[10] = 0.4  # dx of control point 5
+theta[10] = 0.3  # dx of control point 5
 SplineExplorer(theta=theta)
 
 # %% [markdown]

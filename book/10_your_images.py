@@ -303,13 +303,6 @@ training.fit(alone, train.images, train.labels, EPOCHS, BATCH, SEED);
 PLAN = EXPERIMENTS["recipes"]
 
 
-def measured_on(task, kind="affine"):
-    """The records of a task's plain networks and of those with this transform, on all images after the planned epochs."""
-    return [record for record in files.read_results()
-            if (record["experiment"], record["distortion"], record["train_size"]) == ("recipes", task, None)
-            and record["transform"] in (None, kind) and record["epochs"] == PLAN.planned_epochs(record["model"])]
-
-
 def shares(records, name):
     """The shares of images that each seed of a recipe got right, in percent."""
     return [100 * (1 - record["error"]["distorted"]) for record in records if record["model"] == name]
@@ -321,7 +314,7 @@ share = {name: [training.accuracy(model, test.images, test.labels, whole) for wh
 rows = [(name, "–" if model is alone else health(model, test.images, truth)[0].state, f"{model.count_params():,}",
          *(f"{value:.1%}" for value in share[name])) for name, model in trained.items()]
 seen_right = training.accuracy(posed, train.images, train.labels, True)
-long = {name: np.mean(shares(measured_on("plates"), name)) for name in ("adam", "cnn")}
+long = {name: np.mean(shares(report.planned_recipes("plates"), name)) for name in ("adam", "cnn")}
 Markdown(plotting.markdown_table(("Network", "State", "Weights", "Symbols right", "Images right"), rows, words=2)
          + f"\n\nGuessing gets {1 / len(train.symbols):.0%} of the symbols. All networks had {EPOCHS} epochs, the last one before them "
          f"{POSE_EPOCHS} on poses. It gets {seen_right:.0%} of its training images right, "
@@ -332,7 +325,7 @@ Markdown(plotting.markdown_table(("Network", "State", "Weights", "Symbols right"
 assert share["transformer, poses first"][0] > 0.6
 assert share["CNN alone"][0] < 0.3
 assert share["transformer, the usual way"][0] < 0.3
-assert max(long.values()) < min(shares(measured_on("plates"), "pose")) - 5 and min(long.values()) > 50
+assert max(long.values()) < min(shares(report.planned_recipes("plates"), "pose")) - 5 and min(long.values()) > 50
 assert seen_right > share["transformer, poses first"][1] + 0.1
 
 # %% [markdown]
@@ -401,14 +394,14 @@ def line(name, text, records):
             f"{min(right):.1f} to {max(right):.1f}" if len(right) > 1 else "–")
 
 # %% tags=["hide-input"]
-records = measured_on("plates")
+records = report.planned_recipes("plates")
 right = {name: shares(records, name) for name in LABELS}
 mean = {name: np.mean(found) for name, found in right.items()}
 rows = [line(name, text, records) for name, text in LABELS.items()]
-rows.append(line("pose_augmented", "the same, projective", measured_on("plates", "projective")))
+rows.append(line("pose_augmented", "the same, projective", report.planned_recipes("plates", "projective")))
 fold = "<details><summary>Details: all recipes, with their settings</summary>\n\n{}\n\n{}\n\n</details>"
 digits = {"RTS": "Rotated, scaled, shifted", "clutter": "In clutter"}
-on_digits = [record for task in digits for record in measured_on(task) if record["model"] in LABELS]
+on_digits = [record for task in digits for record in report.planned_recipes(task) if record["model"] in LABELS]
 Markdown(
     plotting.markdown_table(("Recipe", "Epochs", "Seeds", "Transformers", "Plates right, %", "Worst to best"), rows)
     + f"\n\n- **Poses first** gets {mean['pose'] - mean['cnn']:.0f} points more plates right than the CNN alone, and "
@@ -431,11 +424,11 @@ Markdown(
 # %% tags=["claim"]
 assert min(right["pose"]) > max(right["cnn"]) + 10 and min(right["pose_augmented"]) > max(right["pose"])
 assert min(right["pose_augmented"]) > max(right["cnn_augmented"])
-assert abs(np.mean(shares(measured_on("plates", "projective"), "pose_augmented")) - mean["pose_augmented"]) < 1
+assert abs(np.mean(shares(report.planned_recipes("plates", "projective"), "pose_augmented")) - mean["pose_augmented"]) < 1
 assert min(right["curriculum_augmented"]) > max(right["cnn"] + right["cnn_augmented"]) + 5
 assert min(right["curriculum_augmented"]) > min(right["curriculum"]) + 5
 for distorted in digits:
-    on_it = measured_on(distorted)
+    on_it = report.planned_recipes(distorted)
     plain = shares(on_it, "cnn") + shares(on_it, "cnn_augmented")
     assert all(min(shares(on_it, name)) > max(plain) + 5 for name in ("curriculum_augmented", "pose", "pose_augmented"))
 pose = [record["recipe"] for record in records if record["model"] == "pose"]

@@ -233,6 +233,18 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
     return plotting.markdown_table((*texts, *numbers), lines, words=len(texts))
 
 
+def planned_recipes(task: str, transform: str = "affine", folder: Path | None = None) -> Rows:
+    """The records of a task's plain networks and of those with a transform, on all images after the planned epochs.
+
+    >>> planned_recipes("plates", folder="a folder without results")
+    []
+    """
+    plan = EXPERIMENTS["recipes"]
+    records = [r for r in files.read_results(folder) if (r["experiment"], r["distortion"]) == ("recipes", task)]
+    chosen = [r for r in records if r["train_size"] is None and r["transform"] in (None, transform)]
+    return [r for r in chosen if r["epochs"] == plan.planned_epochs(r["model"])]
+
+
 def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | None = None) -> str:
     """How recipes do on several tasks, with affine transformers and after the planned epochs.
 
@@ -246,11 +258,7 @@ def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | N
     | Recipe | Rotated |
     |---|--:|
     """
-    found: dict[tuple, Rows] = collections.defaultdict(list)
-    for r in files.read_results(folder):
-        asked = r["experiment"] == "recipes" and r["train_size"] is None and r["transform"] in (None, "affine")
-        if asked and r["epochs"] == EXPERIMENTS["recipes"].planned_epochs(r["model"]):
-            found[r["model"], r["distortion"]].append(r)
+    found = [planned_recipes(task, folder=folder) for task in titles]
 
     def cell(records: Rows) -> str:
         if not records:
@@ -258,7 +266,7 @@ def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | N
         right = [100 * (1 - r["error"]["distorted"]) for r in records]
         return f"{np.mean(right):.1f} ({f'{min(right):.1f} to {max(right):.1f}' if len(right) > 1 else 'one seed'})"
 
-    cells = {label: [found.get((name, task), []) for task in titles] for name, label in labels.items()}
+    cells = {label: [[r for r in task if r["model"] == name] for task in found] for name, label in labels.items()}
     lines = [(label, *map(cell, tasks)) for label, tasks in cells.items() if any(tasks)]
     return plotting.markdown_table(("Recipe", *titles.values()), lines)
 

@@ -1,4 +1,4 @@
-"""The browser that tests share."""
+"""The browser that tests share, and a way to train a few steps quickly."""
 
 import os
 
@@ -35,3 +35,18 @@ def open_tab(tabs, request):
     yield opened
     for page in taken:
         tabs.give_back(page) if request.session.testsfailed == failed else page.context.close()
+
+
+@pytest.fixture
+def eagerly():
+    """Train without graphs on TensorFlow: for a test whose few steps take less time than making and compiling one."""
+    import keras  # not above: the tests of the site do without
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

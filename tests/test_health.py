@@ -305,6 +305,7 @@ def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
     assert all(report.gradient > 1e-6 and "head's gradient" in str(report) for (report,) in watch.reports)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(("transform", "return_theta"), zip(transforms.NAMES, itertools.cycle([False, True])))
 def test_the_callback_watches_two_transformers_one_of_them_nested(transform, return_theta, capsys):
     images = keras.Input((8, 8, 1))

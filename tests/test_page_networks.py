@@ -113,6 +113,7 @@ def test_the_training_set_knows_how_each_digit_was_distorted(few):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.usefixtures("eagerly")
 def test_training_gives_every_network_its_epochs_and_weights_that_the_page_holds(few):
     trained = page.train(few, epochs=2, pose_epochs=1)
     assert list(trained) == list(page.NETWORKS)

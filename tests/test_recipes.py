@@ -29,6 +29,7 @@ def tiny(model, transform="affine", epochs=3, **options):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("model", ["cnn", "head_01", "curriculum_pooled", "bounded", "batch", "pairs"])
 def test_a_recipe_leaves_a_record_like_any_other(objects, tmp_path, model):
     run = tiny(model)
@@ -43,6 +44,7 @@ def test_a_recipe_leaves_a_record_like_any_other(objects, tmp_path, model):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("model", ["reader", "pose_augmented"])
 def test_a_stopped_recipe_ends_with_the_same_bits(objects, tmp_path, monkeypatch, model):
     """What is frozen and thawed, taught first and drawn anew, each behind a stop."""

@@ -72,7 +72,7 @@ def case(name):
     slow = model.layers[0].head if transform else None
     optimizer = SlowAdam(slow, HEAD_RATE, learning_rate=RATE) if slow else keras.optimizers.Adam(RATE)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, jit_compile=False)
+    model.compile(optimizer, loss, run_eagerly=True)
     before = {"logits": model(images), "theta": model.layers[0].theta(images) if transform else []}
     losses = [float(loss(labels, model(images)))]
     model.train_on_batch(images, labels)

@@ -170,7 +170,7 @@ for count in (1, 2):
 # Trained from end to end, even the network with one transformer gets most sums right: its classifier learns to read
 # digits that are off the centre. The second transformer adds little to this easy task.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A single transformer follows both digits alike; with two, each follows mainly one. Left: each dot is a test pair. Horizontal: where the digit lies; vertical: how far the transformer shifts its sampling grid, both in x and in normalised units (the image runs from −1 to 1). r is their correlation. On the grey line the digit ends in the middle; a flatter slope is enough, because the classifier has learned to read digits off the centre. Right: one pair and the outputs for it; the line marks the middle.", "name": "fig-09-follow"}, "image": {"alt": "At the top right the two channels of one input. Below, three rows, each with two scatter plots and two pictures. A single transformer: a broad rising band for both digits, flatter than the grey diagonal. The first of two transformers: a narrow rising band for one digit, a cloud without direction for the other. The second of two: the reverse. The pictures show the two channels of the input as each transformer outputs them."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A single transformer follows both digits alike; with two, each follows mainly one. Left: each dot is a test pair. Horizontal: where the digit lies; vertical: how far the transformer shifts its sampling grid, both in x and in normalised units (the image runs from −1 to 1). r is their correlation. On the grey line the digit ends in the middle; a flatter slope is enough, because the classifier has learned to read digits off the centre. Right: one pair and the outputs for it. The line marks the middle, where a digit would end that is followed exactly.", "name": "fig-09-follow"}, "image": {"alt": "At the top right the two channels of one input. Below, three rows, each with two scatter plots and two pictures. A single transformer: a broad rising band for both digits, flatter than the grey diagonal. The first of two transformers: a narrow rising band for one digit, a cloud without direction for the other. The second of two: the reverse. The pictures show the two channels of the input as each transformer outputs them."}}
 transformers = {"one alone": (1, 1), "first of two": (2, 1), "second of two": (2, 2)}
 layer_of = {name: adders[count].get_layer(f"transformer_{number}") for name, (count, number) in transformers.items()}
 centres = {name: np.asarray(layer.theta(unseen))[:, [2, 5]] for name, layer in layer_of.items()}
@@ -252,7 +252,8 @@ short = {model: f"{row['mean']:.1f}%" for model, row in of_length[20].items()}
 Markdown(f"""
 - **Two transformers are one way, not the only one.** In the paper, a CNN without a transformer
   ({recorded['cnn']['published']}%) also beats the FCN with one, of any kind. In our 20-epoch runs it doesn't
-  ({short['cnn']} against {short['st_fcn']}). We didn't train the CNN for 80 epochs: it is the slowest per epoch.
+  ({short['cnn']} against {short['st_fcn']}), and we don't know why it
+  is that far off. We didn't train it for 80 epochs: it is the slowest per epoch.
 - **More epochs help.** All three networks that we trained for 80 epochs have lower errors than after 20.
 """)
 

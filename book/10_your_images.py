@@ -399,8 +399,9 @@ right = {name: shares(records, name) for name in LABELS}
 mean = {name: np.mean(found) for name, found in right.items()}
 rows = [line(name, text, records) for name, text in LABELS.items()]
 rows.append(line("pose_augmented", "the same, projective", report.planned_recipes("plates", "projective")))
-fold = "<details><summary>Details: all recipes, with their settings</summary>\n\n{}\n\n{}\n\n</details>"
+fold = "<details><summary>Details: all recipes on the three tasks, with their settings</summary>\n\n{}\n\n{}\n\n</details>"
 digits = {"RTS": "Rotated, scaled, shifted", "clutter": "In clutter"}
+tasks = {"plates": "Plates"} | digits
 on_digits = [record for task in digits for record in report.planned_recipes(task) if record["model"] in LABELS]
 Markdown(
     plotting.markdown_table(("Recipe", "Epochs", "Seeds", "Transformers", "Plates right, %", "Worst to best"), rows)
@@ -416,7 +417,7 @@ Markdown(
     + report.tasks_table(LABELS, digits)
     + "\n\nImages right, in %, after training on 6,000 digits; in brackets the worst and the best seed. The "
     f"transformers: {report.states(on_digits)}.\n\n"
-    + fold.format(report.recipes_table("plates"), "Settings are the last features, the padding, and the transformer's rate "
+    + fold.format("\n\n".join(f"**{title}**\n\n{report.recipes_table(task)}" for task, title in tasks.items()), "Settings are the last features, the padding, and the transformer's rate "
                   "as a multiple of the reader's; *State* counts seeds. Known poses sufficed even with ReLU features and "
                   "zeros. Don't compare rows of one seed that differ little.")
 )

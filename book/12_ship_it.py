@@ -72,7 +72,9 @@ assert kept["LiteRT, int8"] < 50 < 95 < min(share for name, share in kept.items(
 #
 # Our example is small, so that it trains here; you would train yours for longer. It classifies digits that are rotated,
 # scaled and shifted on a canvas of 42 pixels. Like {doc}`chapter 10's model <10_your_images>` it learns the known poses
-# first, then the labels. It prints the transformer's health last. Ship a model only in the state `working`;
+# first, then the labels. Last it prints the transformer's health: the share of sampling points outside the image, the
+# area of the window that is sampled (`zoom`, 1 is the whole image), how much $\theta$ differs from image to image
+# (`spread`), and how many features of the localization network do (`live`). Ship a model only in the state `working`;
 # that alone is no guarantee.
 
 # %% tags=["hide-input"]
@@ -370,7 +372,7 @@ for measure in ("zoom", "spread", "away"):
     now = np.array([getattr(report, measure) for report in watched])
     deviations[measure] = (now - usual.mean()) / max(usual.std(), 1e-6)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The measure away leaves its usual band and stays outside when the camera is rotated; the others may leave it now and then. Top: three measures, side by side for each batch, in standard deviations of 12 earlier batches with other digits. The band of ±4 is wide because twelve batches give a rough mean and standard deviation: by chance a measure leaves it about 4 times in 1,000 batches, one of three up to 12 times. Bottom: the accuracy, which you would not know in production.", "name": "fig-12-drift"}, "image": {"alt": "Two panels over 12 batches. Top: nearly all marks lie in a band around 0 for six batches; then those of the measure away jump out of it and stay outside. Bottom: the accuracy falls at the same batch."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Once the camera is rotated, the measure away stays outside its usual band; the others may leave it now and then. Top: three measures, side by side for each batch, in standard deviations of 12 earlier batches with other digits. The band of ±4 is wide because twelve batches give a rough mean and standard deviation: by chance a measure leaves it about 4 times in 1,000 batches, one of three up to 12 times. Bottom: the accuracy, which you would not know in production.", "name": "fig-12-drift"}, "image": {"alt": "Two panels over 12 batches. Top: nearly all marks lie in a band around 0 for six batches; then those of the measure away jump out of it and stay outside. Bottom: the accuracy falls at the same batch."}}
 accuracy = [training.accuracy(deployed, *pair) for pair in zip(batches, np.split(y_test, 12))]
 away = deviations["away"]
 number = np.arange(1, 13)

@@ -397,6 +397,15 @@ def test_the_plan_is_one_command_a_line_for_what_is_not_measured_yet(tmp_path, c
     assert (read.epochs, read.seed, read.transform) == (80, 0, "affine")
 
 
+@pytest.mark.parametrize("command", ["plan", "table"])
+def test_who_reads_what_is_printed_may_stop_early(command, tmp_path, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as closed, monkeypatch.context() as here:
+        here.setattr(sys, "stdout", closed)
+        command_line.main([command, "--out", str(tmp_path)])
+
+
 def test_the_plan_of_everything_ends_with_what_waits_for_the_time_of_others(tmp_path, capsys):
     command_line.main(["plan", "--out", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from stnlib.experiments import files, listing, runs
@@ -84,9 +87,11 @@ def main(arguments: list[str] | None = None) -> None:
         options.pop(name) for name in ("experiment", "of", "out", "quiet", "scheduler")
     )
     if experiment == "table":
-        print_table(out, options["dataset"] or "mnist", options["epochs"])
+        with ending_early():
+            print_table(out, options["dataset"] or "mnist", options["epochs"])
     elif experiment == "plan":
-        print_plan(chosen(of or "all", options, every_seed=True), out, bool(options["epochs"]))
+        with ending_early():
+            print_plan(chosen(of or "all", options, every_seed=True), out, bool(options["epochs"]))
     else:
         todo = chosen(experiment, options)
         make_folder(out)
@@ -96,6 +101,16 @@ def main(arguments: list[str] | None = None) -> None:
                 on_cluster(scheduler, ready, out)
             else:
                 here(ready, out, not quiet)
+
+
+@contextlib.contextmanager
+def ending_early() -> Iterator[None]:
+    """Print to a program that may stop reading before the end, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
 
 
 def print_table(*options) -> None:

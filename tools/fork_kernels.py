@@ -80,7 +80,8 @@ def fork_kernel(command: list[str], cwd: str, **_options: object) -> ForkedKerne
     """Start the kernel of a command `python -m ipykernel_launcher ...`, in the environment of the first one."""
     kernel = ForkedKernel(command[command.index("ipykernel_launcher") + 1 :], cwd)
     kernel.start()
-    kernel.leads.wait()
+    while not kernel.leads.wait(1) and kernel.poll() is None:
+        pass
     return kernel
 
 

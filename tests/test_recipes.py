@@ -243,6 +243,13 @@ def test_what_readers_see_of_the_recipes(tmp_path):
         files.write_json(tmp_path / f"{run.name}.json", record)
     run = runs.select("recipes", "cnn", None, "plates", 0, epochs=12)[0]
     files.write_json(tmp_path / f"{run.name}.json", {**vars(run), "error": {"distorted": 0.5, "characters": 0.1}})
+    run = runs.select("recipes", "adam", "affine", "RTS", 0, dataset="mnist")[0]
+    found = {"state": "working", "corrected": 0.5}
+    files.write_json(tmp_path / f"{run.name}.json", {**vars(run), "error": {"distorted": 0.25}, "found": found})
+    assert (
+        report.recipes_table("RTS", tmp_path).splitlines()[2]
+        == "| Adam | relu, zeros, × 1 | working × 1 | 24 | 1 | 75.0 | 50.0 |"
+    )
     assert report.recipes_table("plates", tmp_path).splitlines()[1:] == [
         "|---|---|---|--:|--:|--:|--:|--:|",  # words to the left, numbers to the right
         "| CNN alone | – | – | 12 | 1 | 50.0 | 90.0 | – |",

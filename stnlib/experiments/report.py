@@ -215,6 +215,7 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
     """What each recipe gave on a task: the share of right answers, and what its transformers do.
 
     Returns the text of a Markdown table: means over the seeds; of the states, how many transformers are in each.
+    A column in which no recipe has anything, such as the characters of single digits, is left out.
 
     :Convention: the settings are the last features of the localization network, the padding, and the learning rate of
         the transformer (or its head) as a multiple of the classifier's.
@@ -229,8 +230,10 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
         for epochs in sorted({r["epochs"] for r in found}):
             lines.append(_recipe_line([r for r in found if r["epochs"] == epochs]))
     texts = "Recipe", "Settings", "State"
-    numbers = "Epochs", "Seeds", "Images right, %", "Characters right, %", "Pose corrected, %"
-    return plotting.markdown_table((*texts, *numbers), lines, words=len(texts))
+    head = (*texts, "Epochs", "Seeds", "Images right, %", "Characters right, %", "Pose corrected, %")
+    columns = [column for column in zip(head, *lines, strict=True) if not lines or set(column[1:]) != {"–"}]
+    head, *lines = zip(*columns, strict=True)
+    return plotting.markdown_table(head, lines, words=sum(name in texts for name in head))
 
 
 def planned_recipes(task: str, transform: str = "affine", folder: Path | None = None) -> Rows:

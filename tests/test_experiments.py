@@ -134,11 +134,11 @@ CHECKSUMS = {
 }
 
 
-def test_every_distortion_has_its_checksum():
-    assert set(CHECKSUMS) == set(DISTORTIONS)
+def test_every_checksum_has_its_distortion():
+    assert set(CHECKSUMS) <= set(DISTORTIONS)
 
 
-@pytest.mark.parametrize("distortion", CHECKSUMS)
+@pytest.mark.parametrize("distortion", DISTORTIONS)
 def test_test_sets_are_fixed_and_training_images_are_fresh(digits, distortion):
     run = tiny(distortion=distortion)
     other = tiny(distortion=distortion, seed=1, epochs=9)
@@ -165,9 +165,9 @@ def test_other_pairs_have_another_checksum(digits, monkeypatch):
     assert len(seen) == 3
 
 
-@pytest.mark.parametrize("distortion", CHECKSUMS)
+@pytest.mark.parametrize("distortion", DISTORTIONS)
 def test_test_sets_have_not_changed(digits, distortion):
-    assert data.checksum(tiny(distortion=distortion), digits) == CHECKSUMS[distortion]
+    assert data.checksum(tiny(distortion=distortion), digits) == CHECKSUMS.get(distortion)
 
 
 def test_the_clean_network_sees_clean_digits_only(digits):

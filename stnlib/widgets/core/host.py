@@ -14,7 +14,12 @@ class Instrument(anywidget.AnyWidget):
     """An anywidget that also yields text/html: markup, state and the same module, alive without a kernel.
 
     A subclass sets `folder`, the name of its folder and of the .js, .html and (optional) .css files in it, and
-    defines `fallback()`.
+    defines `fallback()`. Its traits with `sync=True` are its state.
+
+    :Convention: the markup is one element of class `stn-app`; those that the script needs have a `data-ref`, one of
+        them is `live`, the status that screen readers announce. The script ends in `export default { render };`, and
+        its `render` starts a subclass of shared/instrument.js. The fallback's picture has an `aria-label`, its sentence
+        tells what JavaScript would add.
     """
 
     folder = None

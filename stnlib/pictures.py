@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import csv
 import dataclasses
@@ -9,6 +10,7 @@ import itertools
 import math
 import tempfile
 import unicodedata
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -101,7 +103,7 @@ def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
         left, in the order upper left, upper right, lower right, lower left.
     :Errors: ValueError for a folder without images, a file that is not an image, labels that are all the same, a
         table that lacks columns or images, and corners given as fractions, far outside the image, or in another
-        order.
+        order. A warning counts the files that were left out.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("AB_1.png", "C_2.png"):
@@ -126,7 +128,10 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
     if not paths:
         others = ", ".join(sorted({path.suffix.lower() for path in files})) or "no files"
         _checks.fail("folder", f"{others} in {shown!r}", f"images ({', '.join(SUFFIXES)})")
-    tables = [path for path in files if path.name == TABLE]
+    tables = [path for path in files if path.name.lower() == TABLE]
+    if others := collections.Counter(path.suffix for path in files if path not in {*paths, *tables}):
+        left = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in sorted(others.items()))
+        warnings.warn(f"folder: left out files that are not {', '.join(SUFFIXES)}: {left}", stacklevel=3)
     rows = _table(tables[0], paths) if tables else [{}] * len(paths)
     parents = {path.parent for path in paths}
     classes = "label" not in rows[0] and len(parents) > 1 and not PARTS.issuperset(one.name.lower() for one in parents)
@@ -234,6 +239,9 @@ def _table(path: Path, images: list[Path]) -> list[dict]:
     first = lines[0] if lines else ""
     head, *rest = csv.reader(lines or [""], delimiter=max(",;\t", key=first.count), skipinitialspace=True)
     head = [name.strip().lower() for name in head]
+    for row in rest:
+        if any(row[len(head) :]):
+            _checks.fail(TABLE, f"{len(row)} values in the row of {row[0]!r}", f"{len(head)}, as the first line has")
     rows = [dict(itertools.zip_longest(head, row[: len(head)], fillvalue="")) for row in rest if any(row)]
     columns, wanted = set(head), {"label"}
     if columns & set(CORNERS):
@@ -258,6 +266,8 @@ def _row(row: dict, columns: set[str]) -> dict:
     if columns.issuperset(CORNERS):
         try:
             corners = np.array([float(row[name]) for name in CORNERS]).reshape(4, 2)
+            if not np.isfinite(corners).all():
+                raise ValueError
         except ValueError:
             _checks.fail(TABLE, f"{[row[name] for name in CORNERS]} for {row['file']!r}", "eight numbers, x1 to y4")
         if np.ptp(corners, axis=0).max() < 2:
@@ -265,7 +275,9 @@ def _row(row: dict, columns: set[str]) -> dict:
                 TABLE, f"all within {np.ptp(corners):.2g} for {row['file']!r}", "corners in pixels, not shares"
             )
         if not (poses.bends(corners[None]) > 0).all():
-            _checks.fail(TABLE, f"another order for {row['file']!r}", "corners in order, upper left first, clockwise")
+            _checks.fail(
+                TABLE, f"another order or one twice for {row['file']!r}", "four corners, upper left first, clockwise"
+            )
         made["corners"] = corners
     return made
 

@@ -151,6 +151,15 @@ def test_a_table_in_a_subfolder_knows_nothing_of_images_elsewhere(folder):
         pictures.read(folder)
 
 
+def test_what_is_left_out_is_told_and_a_table_may_be_in_capitals(folder):
+    (folder / "Labels.CSV").write_text("file,label\nAB_1.png,x\nB_2.png,y")
+    for name in ("IMG_1.heic", "IMG_2.heic", "read me"):
+        (folder / name).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"folder: left out files .*: 1 without a suffix, 2 \.heic"):
+        found = pictures.read(folder)
+    assert sorted(texts(found)) == ["x", "y"]
+
+
 def test_plates_come_back_as_they_were_drawn(tmp_path):
     made = plates.make(12, seed=4, alphabet="AB7", length=3)
     found = pictures.read(plates.write(tmp_path, 12, seed=4, alphabet="AB7", length=3))
@@ -196,7 +205,15 @@ def test_a_split_has_every_picture_once(tmp_path):
         ),
         (
             {"a_1.png": None, "labels.csv": b"file,x1,y1,x2,y2,x3,y3,x4,y4\na_1.png,0,0,9,9,9,0,0,9"},
-            "corners in order.*, got another order for 'a_1.png'",
+            "four corners, upper left first, clockwise, got another order or one twice for 'a_1.png'",
+        ),
+        (
+            {"a_1.png": None, "labels.csv": b"file,x1,y1,x2,y2,x3,y3,x4,y4\na_1.png,0,0,nan,0,9,9,0,9"},
+            "eight numbers, x1 to y4, got .*'nan'.* for 'a_1.png'",
+        ),
+        (
+            {"a_1.png": None, "b_1.png": None, "labels.csv": b"file,label\na_1.png,A\nb_1.png,B,C"},
+            "labels.csv: expected 2, as the first line has, got 3 values in the row of 'b_1.png'",
         ),
         ({"a_1.png": None, "labels.csv": b"file,label,x1,y1\na_1.png,1,2,3"}, "x1, y1 to x4, y4, got file,label,x1,y1"),
         ({"a_1.png": None, "labels.csv": b"file,label\na_1.png"}, "a label in each row, got none for 'a_1.png'"),
@@ -211,7 +228,7 @@ def test_a_split_has_every_picture_once(tmp_path):
         ),
         (
             {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,0,0,9,30,9,30,0")},
-            "upper left first, clockwise, got another order for 'a_1.png'",
+            "upper left first, clockwise, got another order or one twice for 'a_1.png'",
         ),
         (
             {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,9,0,0,30,0,30,9")},

@@ -306,7 +306,7 @@ def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize(("transform", "return_theta"), zip(transforms.NAMES, itertools.cycle([False, True])))
+@pytest.mark.parametrize(("transform", "return_theta"), [*zip(transforms.NAMES, itertools.cycle([False, True]))])
 def test_the_callback_watches_two_transformers_one_of_them_nested(transform, return_theta, capsys):
     images = keras.Input((8, 8, 1))
     inner = keras.Sequential([keras.Input((8, 8, 1)), eye(follow=0.02, transform=transform, name="first")])

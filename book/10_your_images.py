@@ -16,7 +16,7 @@
 
 # %%
 FOLDER = None  # "my_images", "my_images.zip", or None for number plates
-STEPS = 320  # of the reader: enough for five of ten digits, far too few for letters
+STEPS = 320  # to train the reader; letters need more
 SEED = 0
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the set-up"}

@@ -240,7 +240,7 @@ def _table(path: Path, images: list[Path]) -> list[dict]:
     head, *rest = csv.reader(lines or [""], delimiter=max(",;\t", key=first.count), skipinitialspace=True)
     head = [name.strip().lower() for name in head]
     for row in rest:
-        if any(row[len(head) :]):
+        if any(map(str.strip, row[len(head) :])):
             _checks.fail(TABLE, f"{len(row)} values in the row of {row[0]!r}", f"{len(head)}, as the first line has")
     rows = [dict(itertools.zip_longest(head, row[: len(head)], fillvalue="")) for row in rest if any(row)]
     columns, wanted = set(head), {"label"}

@@ -152,7 +152,7 @@ def test_a_table_in_a_subfolder_knows_nothing_of_images_elsewhere(folder):
 
 
 def test_what_is_left_out_is_told_and_a_table_may_be_in_capitals(folder):
-    (folder / "Labels.CSV").write_text("file,label\nAB_1.png,x\nB_2.png,y")
+    (folder / "Labels.CSV").write_text("file,label\nAB_1.png,x, \nB_2.png,y")
     for name in ("IMG_1.heic", "IMG_2.heic", "read me"):
         (folder / name).write_bytes(b"")
     with pytest.warns(UserWarning, match=r"folder: left out files .*: 1 without a suffix, 2 \.heic"):

@@ -211,6 +211,11 @@ class Health:
         return self.alive / self.features
 
     @property
+    def unchecked(self) -> bool:
+        """Whether it is working for all that is known, which without the true theta is not much."""
+        return self.state == "working" and np.isnan(self.correlation)
+
+    @property
     def diagnosis(self) -> State:
         """The first of `STATES` that holds."""
         return next(state for state in STATES if state.holds(self))
@@ -223,7 +228,10 @@ class Health:
     @property
     def verdict(self) -> str:
         """The state, what it means, and the next step."""
-        return f"{self.name} is {self.state}: {self.diagnosis.means} {self.diagnosis.step}"
+        means = self.diagnosis.means
+        if self.unchecked:
+            means = "theta differs between images; whether it fits them shows only in pictures, before and after."
+        return f"{self.name} is {self.state}: {means} {self.diagnosis.step}"
 
     def __repr__(self):
         """All measurements and the state, on one line."""
@@ -239,7 +247,9 @@ class Health:
             parts.append(f"correlation {self.correlation:.2f}")
         if not np.isnan(self.rotation):
             parts.append(f"rotation {100 * self.rotation:.0f}%")
-        kind = "" if self.state != "asleep" else " (identity)" if self.away < 0.05 else " (one common map)"
+        kind = " (truth unknown)" if self.unchecked else ""
+        if self.state == "asleep":
+            kind = " (identity)" if self.away < 0.05 else " (one common map)"
         return f"{self.name}: {', '.join(parts)}: {self.state}{kind}"
 
 

@@ -103,7 +103,8 @@ def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
         left, in the order upper left, upper right, lower right, lower left.
     :Errors: ValueError for a folder without images, a file that is not an image, labels that are all the same, a
         table that lacks columns or images, and corners given as fractions, far outside the image, or in another
-        order. A warning counts the files that were left out.
+        order. A warning counts the files that were left out; another names rows that begin at another corner than
+        most do.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("AB_1.png", "C_2.png"):
@@ -148,7 +149,7 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
             if np.abs(corners[place]).max() > 2:
                 _checks.fail(TABLE, f"some far outside {path.name!r}", "corners in pixels of the image")
     if "corners" in rows[0]:
-        _upright(corners * size[::-1])
+        _upright(corners * size[::-1], [path.name for path in paths])
     return Pictures(images, labels, symbols, corners if "corners" in rows[0] else None)
 
 
@@ -282,9 +283,15 @@ def _row(row: dict, columns: set[str]) -> dict:
     return made
 
 
-def _upright(corners: np.ndarray) -> None:
-    """Refuse corners `(N, 4, 2)`, in pixels, that begin elsewhere than at the upper left in most pictures."""
-    edge = corners[:, 1] - corners[:, 0]
-    right = edge[:, 0] > 0.5 * np.linalg.norm(edge, axis=1)
-    if right.mean() < 0.5:
+def _upright(corners: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse corners `(N, 4, 2)`, in pixels, that begin elsewhere than at the upper left in most images; name some."""
+    edges = np.roll(corners, -1, axis=1) - corners
+    right = edges[..., 0] / np.linalg.norm(edges, axis=-1)
+    if (right[:, 0] > 0.5).mean() < 0.5:
         _checks.fail(TABLE, "another corner first in most rows", "corners in order, upper left first, clockwise")
+    doubtful = [name for name, first in zip(names, right.argmax(axis=1), strict=True) if first]
+    if 0 < len(doubtful) < 0.2 * len(names):
+        shown = ", ".join(doubtful[:3]) + ", ..." * (len(doubtful) > 3)
+        warnings.warn(
+            f"{TABLE}: another corner first, or an object rotated by 45 degrees or more: {shown}", stacklevel=4
+        )

@@ -305,6 +305,15 @@ def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
     assert all(report.gradient > 1e-6 and "head's gradient" in str(report) for (report,) in watch.reports)
 
 
+def test_without_truth_working_says_that_nothing_was_compared():
+    layer = eye(follow=0.05)
+    (unknown,), (known,) = health(layer, IMAGES), health(layer, IMAGES, truth=layer.theta(IMAGES))
+    assert (unknown.state, known.state) == ("working", "working")
+    assert str(unknown).endswith(": working (truth unknown)") and str(known).endswith(": working")
+    assert "shows only in pictures" in unknown.verdict
+    assert "theta follows the images" in known.verdict
+
+
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(("transform", "return_theta"), [*zip(transforms.NAMES, itertools.cycle([False, True]))])
 def test_the_callback_watches_two_transformers_one_of_them_nested(transform, return_theta, capsys):

@@ -160,6 +160,17 @@ def test_what_is_left_out_is_told_and_a_table_may_be_in_capitals(folder):
     assert sorted(texts(found)) == ["x", "y"]
 
 
+@pytest.mark.parametrize("shift", [1, 2, 3])
+def test_few_rows_that_begin_at_another_corner_are_named(tmp_path, shift):
+    plates.write(tmp_path, 20, seed=1, alphabet="0123456789")
+    head, first, *rest = (tmp_path / "labels.csv").read_text().splitlines()
+    name, *corners = first.split(",")
+    moved = ",".join([name, *corners[2 * shift :], *corners[: 2 * shift]])
+    (tmp_path / "labels.csv").write_text("\n".join([head, moved, *rest]))
+    with pytest.warns(UserWarning, match=rf"labels.csv: another corner first, .*: {name}$"):
+        pictures.read(tmp_path)
+
+
 def test_plates_come_back_as_they_were_drawn(tmp_path):
     made = plates.make(12, seed=4, alphabet="AB7", length=3)
     found = pictures.read(plates.write(tmp_path, 12, seed=4, alphabet="AB7", length=3))

@@ -184,6 +184,19 @@ class TestEnvironment:
         assert done.returncode != 0
         assert done.stderr.strip().splitlines()[-1].startswith("The installation stopped: the package index cannot")
 
+    def test_uv_installs_what_pins_it_and_says_where_it_could_not(self, monkeypatch, tmp_path):
+        wanted = tmp_path / "wanted.txt"
+        wanted.write_text(setup_env.pin_of("uv", ROOT / "requirements.txt") + "six==1.16.0\n")
+        assert "--hash=sha256:" in wanted.read_text()
+        asked = []
+        monkeypatch.setattr(setup_env, "pip_install", lambda *arguments: asked.append(Path(arguments[-1]).read_text()))
+        monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+        assert not setup_env.uv_install(sys.executable, wanted)
+        assert asked == [setup_env.pin_of("uv", wanted)]
+        wanted.write_text("six==1.16.0\n")
+        assert not setup_env.uv_install(sys.executable, wanted)
+        assert len(asked) == 1
+
     def test_what_was_installed_is_compiled_templates_that_are_no_python_aside(self, tmp_path):
         packages = tmp_path / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
         packages.mkdir(parents=True)

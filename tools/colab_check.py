@@ -78,6 +78,8 @@ def install_runtime() -> None:
     """Install the runtime's versions, leaving out those that this Python has no build of."""
     lines = RUNTIME.read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
+    if setup_env.uv(sys.executable, str(PYTHON), *pins):  # in a third of pip's time, if all of them exist
+        return
     while True:
         done = pip("install", "--quiet", "--no-compile", *pins, check=False)
         if done.returncode == 0:

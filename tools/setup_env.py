@@ -4,14 +4,17 @@ usage: python tools/setup_env.py FOLDER REQUIREMENTS.txt [BASE]   pins, then stn
        python tools/setup_env.py FOLDER PACKAGE                   that package alone
 
 With BASE, another environment's folder, what that has is used, and only what it lacks is installed.
+Requirements that pin uv are installed by uv, in a third of pip's time, and by pip where uv cannot.
 
 Runs on any Python 3, so that one that is too old can be told so: no newer syntax here.
 """
 
 import glob
 import os
+import re
 import subprocess
 import sys
+import tempfile
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -101,6 +104,38 @@ def pip_install(python, *arguments):
         sys.exit("\nThe installation stopped: %s." % pip_problem("".join(lines)))
 
 
+def pin_of(package, requirements):
+    """The lines of a requirements file that pin a package, with their hashes; empty if it does not."""
+    with open(requirements) as file:
+        found = re.search(r"^%s==(.*\\\n)*.*\n" % re.escape(package), file.read(), re.M)
+    return found.group() if found else ""
+
+
+def uv(runner, python, *arguments):
+    """Let the uv of one Python install into the environment of another, or into its own; whether it could."""
+    settings = dict(os.environ)
+    settings.setdefault("UV_HTTP_TIMEOUT", "180")
+    if "PIP_NO_CACHE_DIR" in settings:
+        settings.setdefault("UV_NO_CACHE", "1")
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # on a terminal it shows its progress
+    command = [runner, "-m", "uv", "pip", "install", "--python", python]
+    return subprocess.call(command + quiet + list(arguments), cwd=ROOT, env=settings) == 0
+
+
+def uv_install(python, requirements):
+    """Install a requirements file with the uv that it pins; whether there was one and it could."""
+    pin = pin_of("uv", requirements)
+    if not pin:
+        return False
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(pin)
+        file.flush()
+        pip_install(python, "--requirement", file.name)
+    print("  Installing %s with uv" % os.path.basename(requirements))
+    sys.stdout.flush()
+    return uv(python, python, "--requirement", requirements)
+
+
 def compile_all(folder):
     """Compile what was installed, as pip would, but on all processors at once."""
     packages = glob.glob(os.path.join(folder, "lib", "python3*", "site-packages"))
@@ -120,7 +155,8 @@ def main():
         for base in bases:
             put_on(folder, os.path.join(ROOT, base))
         if wanted.endswith(".txt"):
-            pip_install(python, "--requirement", wanted)
+            if not uv_install(python, os.path.join(ROOT, wanted)):
+                pip_install(python, "--requirement", wanted)
             pip_install(python, "--no-deps", "--editable", ".")
         else:
             pip_install(python, wanted)

@@ -233,6 +233,7 @@ class TestBook:
         (problem,) = run_notebooks.failed_claims(execution.read(copies[1]))
         assert "assert 1 > 2" in problem
         assert "the end" in copies[1].read_text()
+        assert [execution.finished(copy) for copy in copies] == [False, False, True]
 
 
 def generated(script, cell):

@@ -68,10 +68,12 @@ def run_chapters(dataset: str) -> None:
     if missing:
         with tempfile.TemporaryDirectory() as folder:
             copies = [Path(shutil.copy(chapter, folder)) for chapter in missing]
-            if not execution.run(copies, dataset):
-                sys.exit("The book was not built: a cell failed; see above.")
+            passed = execution.run(copies, dataset)
             for chapter, copy in zip(missing, copies, strict=True):
-                execution.keep(copy, kept[chapter])
+                if execution.finished(copy):
+                    execution.keep(copy, kept[chapter])
+            if not passed:
+                sys.exit("The book was not built: a cell failed; see above.")
     shutil.rmtree(CACHE, ignore_errors=True)
     cache = get_cache(CACHE)
     for chapter, executed in kept.items():

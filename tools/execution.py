@@ -61,6 +61,12 @@ def kept(chapter: Path, dataset: str, library: chapter_keys.Library) -> Path:
     return OUTPUTS / f"{chapter.stem}-{chapter_keys.key(read(chapter), dataset, library)}.ipynb"
 
 
+def finished(copy: Path) -> bool:
+    """Whether a notebook was run to its end, without an error."""
+    cells = [cell for cell in read(copy).cells if cell.cell_type == "code" and cell.source]
+    return all(cell.execution_count and all(one.output_type != "error" for one in cell.outputs) for cell in cells)
+
+
 def keep(copy: Path, target: Path) -> None:
     """Keep an executed copy; of the chapter's older ones, the latest stay."""
     target.parent.mkdir(parents=True, exist_ok=True)

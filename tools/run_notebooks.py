@@ -146,11 +146,13 @@ def main() -> None:
             nbformat.write(with_claims(script, asked.seed, asked.noise), copy)
         problems = [] if execution.run(copies, dataset) else ["A chapter failed; see above."]
         problems += problems_in(Path(folder))
+        if asked.seed is None and not asked.noise:
+            faulty = {problem.partition(":")[0] for problem in problems}
+            for script, copy in zip(chosen, copies, strict=True):
+                if copy.name not in faulty and execution.finished(copy):
+                    execution.keep(copy, execution.kept(script.with_suffix(".ipynb"), dataset, library))
         if problems:
             sys.exit("\n".join(problems))
-        if asked.seed is None and not asked.noise:
-            for script, copy in zip(chosen, copies, strict=True):
-                execution.keep(copy, execution.kept(script.with_suffix(".ipynb"), dataset, library))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ assert kept["LiteRT, int8"] < 50 < 95 < min(share for name, share in kept.items(
 # first, then the labels. Last it prints the transformer's health: the share of sampling points outside the image, the
 # area of the window that is sampled (`zoom`, 1 is the whole image), how much $\theta$ differs from image to image
 # (`spread`), and how many features of the localization network do (`live`). Ship a model only in the state `working`;
-# that alone is no guarantee.
+# without the true $\theta$ to compare with (`truth unknown`) that is no guarantee.
 
 # %% tags=["hide-input"]
 data = datasets.load()

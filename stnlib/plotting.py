@@ -1,6 +1,7 @@
 """One style for all figures and tables. Functions draw on an `ax`, or return a figure or the text of a table."""
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -200,7 +201,8 @@ def curve(ax: Axes, x: Any, y: Any, label: str, color: str) -> Axes:
 def markdown_table(head: Sequence[Any], rows: Iterable[Sequence[Any]], words: int = 1) -> str:
     """The text of a Markdown table, with the header `head` and one line for each row.
 
-    :Convention: the first `words` columns are left-aligned, the others (numbers) right-aligned.
+    :Convention: the first `words` columns are left-aligned, the others (numbers) right-aligned. A number keeps its
+        minus, a real one, and a × before it.
     :Errors: ValueError for a row with more or fewer cells than the head.
 
     >>> rows = [("FCN", 3.2), ("ST-FCN", 1.5)]
@@ -214,6 +216,16 @@ def markdown_table(head: Sequence[Any], rows: Iterable[Sequence[Any]], words: in
     for row in rows:
         if len(row) != len(head):
             raise ValueError(f"rows: expected {len(head)} cells in each, as in the head, got {len(row)} in {row!r}")
-    lines = [f"| {' | '.join(map(str, row))} |" for row in (head, *rows)]
+    lines = [f"| {' | '.join(map(_typeset, row))} |" for row in (head, *rows)]
     rule = "|" + "---|" * words + "--:|" * (len(head) - words)
     return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _typeset(cell: Any) -> str:
+    """A table's cell with a minus sign for a hyphen before digits, and × on one line with what follows.
+
+    >>> _typeset(-0.5), _typeset("head × 0.1") == "head ×\N{NO-BREAK SPACE}0.1"
+    ('−0.5', True)
+    """
+    text = re.sub(r"^-(?=[\d.])", "\N{MINUS SIGN}", str(cell))
+    return text.replace("× ", "×\N{NO-BREAK SPACE}")

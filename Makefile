@@ -24,9 +24,8 @@ help:
 .venv-%/stamp: requirements-%.txt .venv/stamp
 	@$(BIN)/python tools/setup_env.py .venv-$* requirements-$*.txt .venv
 
-lock: ## resolve pyproject.toml into requirements*.txt
-	@$(PYTHON) tools/setup_env.py .venv-lock uv
-	tools/lock.sh .venv-lock/bin/uv
+lock: .venv/stamp ## resolve pyproject.toml into requirements*.txt
+	tools/lock.sh $(BIN)/uv
 
 # -- the book ----------------------------------------------------------------------------------
 

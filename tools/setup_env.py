@@ -1,10 +1,9 @@
 """Create a virtual environment and install into it, with one clear line when that cannot work.
 
-usage: python tools/setup_env.py FOLDER REQUIREMENTS.txt [BASE]   pins, then stnlib itself, editable
-       python tools/setup_env.py FOLDER PACKAGE                   that package alone
+usage: python tools/setup_env.py FOLDER REQUIREMENTS.txt [BASE]
 
-With BASE, another environment's folder, what that has is used, and only what it lacks is installed.
-Requirements that pin uv are installed by uv, in a third of pip's time, and by pip where uv cannot.
+The requirements are installed, then stnlib itself, editable: by uv, in a third of pip's time, where they pin that, and
+by pip where uv cannot. With BASE, another environment's folder, what that has is used, and only the rest is installed.
 
 Runs on any Python 3, so that one that is too old can be told so: no newer syntax here.
 """
@@ -154,12 +153,9 @@ def main():
         python = create(folder)
         for base in bases:
             put_on(folder, os.path.join(ROOT, base))
-        if wanted.endswith(".txt"):
-            if not uv_install(python, os.path.join(ROOT, wanted)):
-                pip_install(python, "--requirement", wanted)
-            pip_install(python, "--no-deps", "--editable", ".")
-        else:
-            pip_install(python, wanted)
+        if not uv_install(python, os.path.join(ROOT, wanted)):
+            pip_install(python, "--requirement", wanted)
+        pip_install(python, "--no-deps", "--editable", ".")
         compile_all(folder)
         with open(stamp, "w") as file:
             file.write("")

@@ -147,11 +147,16 @@ def ease(images: Any, corners: Any, share: float) -> np.ndarray:
     :Shapes: images `(N, H, W, C)`, the object's corners `(N, 4, 2)` in [-1, 1]; result like images, NumPy float32.
     :Convention: beyond the image its edge is repeated. Shares that grow from epoch to epoch are a curriculum for
         `stnlib.training.Curriculum`.
+    :Errors: ValueError for images without corners.
 
     >>> image = np.ones((1, 4, 4, 1), "float32")
     >>> float(abs(ease(image, poses.CORNERS[None] / 2, 1.0) - image).max())
     0.0
     """
+    if np.ndim(corners) != 3 or not np.isfinite(corners).all():
+        _checks.fail(
+            "corners", "NaN for some images" if np.ndim(corners) == 3 else f"{corners!r}", "(N, 4, 2), numbers"
+        )
     eased = (1 - share) * FILL * poses.CORNERS + share * np.asarray(corners)
     return warp(images, poses.homography(eased, corners), None, "projective", "border")
 

@@ -89,11 +89,14 @@ def project(theta: Any, points: Any) -> np.ndarray:
     """Map points by a homography.
 
     :Shapes: theta `(B, 8)`, points `(N, 2)` or `(B, N, 2)`, to `(B, N, 2)`, float64.
+    :Errors: ValueError for theta of another shape.
 
     >>> project([[1, 0, 0.5, 0, 1, 0, 0, 0]], [[0, 0], [1, 1]]).tolist()
     [[[0.5, 0.0], [1.5, 1.0]]]
     """
     theta, points = np.asarray(theta, "float64"), np.asarray(points, "float64")
+    if theta.ndim != 2 or theta.shape[1] != 8:
+        _checks.fail("theta", f"shape {theta.shape}", "(B, 8), homographies, as from from_corners")
     matrix = np.concatenate([theta, np.ones((len(theta), 1))], axis=1).reshape(-1, 3, 3)
     image = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1) @ np.swapaxes(matrix, 1, 2)
     return image[..., :2] / image[..., 2:]

@@ -5,6 +5,7 @@ Loss and accuracy don't show this: a classifier may do well behind a transformer
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -121,7 +122,7 @@ STATES = (
         "asleep",
         "spread",
         "theta is the same for all images.",
-        "Let the distortion grow while it trains (stnlib.training.Curriculum), or teach known poses first (fit_pose).",
+        "Teach known poses first (stnlib.training.fit_pose), or let the distortion grow (Curriculum) over many steps.",
         below=ASLEEP,
     ),
     State(
@@ -264,14 +265,15 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
     :param labels: labels as in training, for the gradient only; the model must then be compiled.
     :Result: one `Health` for each transformer, in the order in which images reach them.
     :Errors: ValueError for a model without a transformer or with one that it never calls, for fewer than two images,
-        for truth of another shape, and for labels without a compiled model.
+        for truth of another shape, and for labels without a compiled model. A warning for images from 0 to 1 where the
+        model rescales pixels from 0 to 255.
 
     >>> eye = SpatialTransformer(keras.layers.Flatten(), name="eye")
     >>> images = np.random.default_rng(0).random((8, 4, 4, 1))
     >>> health(eye, images)
     [eye: outside 0%, zoom 1, spread 0, live features 16 of 16: asleep (identity)]
     >>> print(health(eye, images)[0].verdict)
-    eye is asleep: theta is the same for all images. Let the distortion grow ...
+    eye is asleep: theta is the same for all images. Teach known poses first ...
     """
     try:
         images = np.asarray(images, "float32")
@@ -279,6 +281,9 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
         _checks.fail("images", f"a {type(images).__name__}", "an array (N, H, W, C), a batch of a data set say")
     if len(images) < 2:
         _checks.fail("images", f"{len(images)}", "at least 2, to see whether theta differs")
+    scales = [layer.scale for layer in model._flatten_layers() if isinstance(layer, keras.layers.Rescaling)]
+    if any(np.max(scale) < 0.05 for scale in scales) and images.max() <= 1:
+        warnings.warn("images: none above 1, and the model divides by 255 or so: does it take pixels?", stacklevel=2)
     seen: dict = {}
     for first in range(0, len(images), BATCH):
         batch = images[first : first + BATCH]

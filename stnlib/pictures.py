@@ -39,7 +39,7 @@ class Pictures:
     :param labels: `(N, K)`, int32, indices into `symbols`. A label is a text of K characters, padded with blanks at its
         end, or one class (K = 1).
     :param symbols: the characters or the classes.
-    :param corners: `(N, 4, 2)` as (x, y) in [-1, 1], clockwise from the upper left, or None.
+    :param corners: `(N, 4, 2)` as (x, y) in [-1, 1], clockwise from the upper left, NaN for images without; or None.
     """
 
     images: np.ndarray
@@ -50,6 +50,17 @@ class Pictures:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.images)
+
+    @property
+    def marked(self) -> np.ndarray:
+        """Which images have corners, `(N,)`, bool.
+
+        >>> Pictures(np.zeros((2, 4, 4, 3), "uint8"), np.zeros((2, 1), int), symbols=("A",)).marked.tolist()
+        [False, False]
+        """
+        if self.corners is None:
+            return np.zeros(len(self), bool)
+        return np.isfinite(self.corners).all(axis=(1, 2))
 
     def text(self, label: Any) -> str:
         """Convert one label to text.
@@ -100,11 +111,11 @@ def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
         the subfolder's name, as one class, unless it is train, test or the like. A file `labels.csv` beside the
         images, with columns `file` and `label`, takes precedence.
     :Corners: columns x1, y1 to x4, y4 of `labels.csv`: the corners of the object, in pixels from the image's upper
-        left, in the order upper left, upper right, lower right, lower left.
+        left, in the order upper left, upper right, lower right, lower left. They are empty where they are not known.
     :Errors: ValueError for a folder without images, a file that is not an image, labels that are all the same, a
         table that lacks columns or images, and corners given as fractions, far outside the image, or in another
-        order. A warning counts the files that were left out; another names rows that begin at another corner than
-        most do.
+        order. Warnings count the files that were left out and the rows without an image, and name rows that begin at
+        another corner than most do.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("AB_1.png", "C_2.png"):
@@ -140,7 +151,7 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
     labels, symbols = encode([row.get("label", name) for row, name in zip(rows, names, strict=True)], classes)
     size = _size([_shape(path) for path in paths]) if size is None else _checks.sizes(size, "size")
     images = np.empty((len(paths), *size, 3), "uint8")
-    corners = np.empty((len(paths), 4, 2), "float32")
+    corners = np.full((len(paths), 4, 2), np.nan, "float32")
     for place, (path, row) in enumerate(zip(paths, rows, strict=True)):
         with _opened(path) as image:
             images[place], scale, shift = fit(image, size)
@@ -148,9 +159,11 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
             corners[place] = 2 * (row["corners"] * scale + shift) / size[::-1] - 1
             if np.abs(corners[place]).max() > 2:
                 _checks.fail(TABLE, f"some far outside {path.name!r}", "corners in pixels of the image")
-    if "corners" in rows[0]:
-        _upright(corners * size[::-1], [path.name for path in paths])
-    return Pictures(images, labels, symbols, corners if "corners" in rows[0] else None)
+    found = Pictures(images, labels, symbols, corners)
+    if not found.marked.any():
+        return dataclasses.replace(found, corners=None)
+    _upright(corners[found.marked] * size[::-1], [path.name for path, known in zip(paths, found.marked) if known])
+    return found
 
 
 def encode(texts: Sequence[str], classes: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -250,13 +263,16 @@ def _table(path: Path, images: list[Path]) -> list[dict]:
     if not rows or not columns.issuperset({"file"} | wanted):
         _checks.fail(TABLE, first or "an empty file", "the columns file and label, or file and x1, y1 to x4, y4")
     by_file = {row["file"].strip().replace("\\", "/").removeprefix("./"): row for row in rows}
-    found = []
+    found, used = [], set()
     for image in images:
         inside = image.relative_to(path.parent).as_posix() if image.is_relative_to(path.parent) else ""
         row = by_file.get(inside) or by_file.get(image.name)
         if row is None:
             _checks.fail(TABLE, f"none for {image.name!r}", "a row for each image")
+        used.add(row["file"])
         found.append(_row(row, columns))
+    if missing := len({row["file"] for row in rows} - used):
+        warnings.warn(f"{TABLE}: {missing} rows name no image that is there", stacklevel=4)
     return found
 
 
@@ -264,7 +280,7 @@ def _row(row: dict, columns: set[str]) -> dict:
     made = {"label": row["label"].strip()} if "label" in columns else {}
     if made.get("label") == "":
         _checks.fail(TABLE, f"none for {row['file']!r}", "a label in each row")
-    if columns.issuperset(CORNERS):
+    if columns.issuperset(CORNERS) and any(row[name].strip() for name in CORNERS):
         try:
             corners = np.array([float(row[name]) for name in CORNERS]).reshape(4, 2)
             if not np.isfinite(corners).all():
@@ -275,10 +291,10 @@ def _row(row: dict, columns: set[str]) -> dict:
             _checks.fail(
                 TABLE, f"all within {np.ptp(corners):.2g} for {row['file']!r}", "corners in pixels, not shares"
             )
-        if not (poses.bends(corners[None]) > 0).all():
-            _checks.fail(
-                TABLE, f"another order or one twice for {row['file']!r}", "four corners, upper left first, clockwise"
-            )
+        bends = poses.bends(corners[None])
+        if not (bends > 0).all():
+            got = "counter-clockwise ones" if (bends < 0).all() else "another order or one twice"
+            _checks.fail(TABLE, f"{got} for {row['file']!r}", "four corners, upper left first, clockwise")
         made["corners"] = corners
     return made
 
@@ -293,5 +309,6 @@ def _upright(corners: np.ndarray, names: Sequence[str]) -> None:
     if 0 < len(doubtful) < 0.2 * len(names):
         shown = ", ".join(doubtful[:3]) + ", ..." * (len(doubtful) > 3)
         warnings.warn(
-            f"{TABLE}: another corner first, or an object rotated by 45 degrees or more: {shown}", stacklevel=4
+            f"{TABLE}: used as it is, but another corner first, or an object rotated by 45 degrees or more: {shown}",
+            stacklevel=4,
         )

@@ -95,6 +95,8 @@ def test_other_families_come_near_the_rectifying_homography(transform):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: fitting.remainder("affine", None, (8, 8)), r"theta: expected \(B, 8\)"),
+        (lambda: fitting.project(np.ones((2, 6)), POINTS), r"theta: expected \(B, 8\).* got shape \(2, 6\)"),
         (lambda: fitting.fit("shear", POINTS, POINTS[None]), "transform: expected one of"),
         (lambda: fitting.fit("affine", POINTS, [[1, 2, 3]]), r"targets: expected \(B, N, 2\)"),
         (lambda: fitting.fit("affine", "points", POINTS), "points: expected an array of numbers"),

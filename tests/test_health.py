@@ -1,6 +1,7 @@
 """Models brought into each state, and the verdict asked for."""
 
 import itertools
+import warnings
 
 import keras
 import numpy as np
@@ -303,6 +304,16 @@ def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
     assert lines[2].startswith("eye is working: ")
     assert [report.state for (report,) in watch.reports] == ["working"] * 2
     assert all(report.gradient > 1e-6 and "head's gradient" in str(report) for (report,) in watch.reports)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, [1 / 255]])
+def test_images_from_0_to_1_are_no_pixels(scale):
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Rescaling(scale), eye(follow=0.05), layers.Flatten()])
+    with pytest.warns(UserWarning, match="images: none above 1, and the model divides by 255"):
+        health(model, IMAGES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        health(model, 255 * IMAGES)
 
 
 def test_without_truth_working_says_that_nothing_was_compared():

@@ -167,8 +167,29 @@ def test_few_rows_that_begin_at_another_corner_are_named(tmp_path, shift):
     name, *corners = first.split(",")
     moved = ",".join([name, *corners[2 * shift :], *corners[: 2 * shift]])
     (tmp_path / "labels.csv").write_text("\n".join([head, moved, *rest]))
-    with pytest.warns(UserWarning, match=rf"labels.csv: another corner first, .*: {name}$"):
+    with pytest.warns(UserWarning, match=rf"labels.csv: used as it is, but another corner first, .*: {name}$"):
         pictures.read(tmp_path)
+
+
+def test_corners_may_be_known_for_some_images_only(tmp_path):
+    plates.write(tmp_path, 12, seed=1, alphabet="0123456789")
+    head, *rows = (tmp_path / "labels.csv").read_text().splitlines()
+    rows.sort()
+    whole = pictures.read(tmp_path)
+    some = [row if place < 3 else row.split(",")[0] + 8 * "," for place, row in enumerate(rows)]
+    (tmp_path / "labels.csv").write_text("\n".join([head, *some]))
+    found = pictures.read(tmp_path)
+    assert found.marked.tolist() == [True] * 3 + [False] * 9 and whole.marked.all()
+    np.testing.assert_array_equal(found.corners[:3], whole.corners[:3])
+    assert found.take([1, 5]).marked.tolist() == [True, False]
+    (tmp_path / "labels.csv").write_text("\n".join([head, *(row.split(",")[0] + 8 * "," for row in rows)]))
+    assert pictures.read(tmp_path).corners is None
+
+
+def test_rows_without_an_image_are_counted(folder):
+    (folder / "labels.csv").write_text("file,label\nAB_1.png,x\nB_2.png,y\nC_3.png,z\nD_4.png,z")
+    with pytest.warns(UserWarning, match=r"labels.csv: 2 rows name no image that is there"):
+        assert len(pictures.read(folder)) == 2
 
 
 def test_plates_come_back_as_they_were_drawn(tmp_path):
@@ -239,6 +260,10 @@ def test_a_split_has_every_picture_once(tmp_path):
         ),
         (
             {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,0,0,9,30,9,30,0")},
+            "upper left first, clockwise, got counter-clockwise ones for 'a_1.png'",
+        ),
+        (
+            {"a_1.png": None, "b_1.png": None, "labels.csv": table("0,0,30,9,30,0,0,9")},
             "upper left first, clockwise, got another order or one twice for 'a_1.png'",
         ),
         (

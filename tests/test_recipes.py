@@ -187,6 +187,12 @@ def test_an_eased_plate_is_upright_and_fills_the_image():
     np.testing.assert_allclose(whole, made.images, atol=1e-3)
 
 
+@pytest.mark.parametrize(("corners", "got"), [(None, "None"), (np.full((4, 4, 2), np.nan), "NaN for some images")])
+def test_what_has_no_corners_cannot_be_eased(corners, got):
+    with pytest.raises(ValueError, match=rf"corners: expected \(N, 4, 2\), numbers, got {got}"):
+        distortions.ease(plates.make(4, seed=0).images, corners, 0.5)
+
+
 def test_corners_of_a_distorted_digit_enclose_it(objects):
     rectified = distortions.warp(
         objects.x_test, fitting.from_corners(objects.corners_test, transform="affine"), (28, 28)

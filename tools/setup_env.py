@@ -114,6 +114,7 @@ def uv(runner, python, *arguments):
     """Let the uv of one Python install into the environment of another, or into its own; whether it could."""
     settings = dict(os.environ)
     settings.setdefault("UV_HTTP_TIMEOUT", "180")
+    settings.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does
     if "PIP_NO_CACHE_DIR" in settings:
         settings.setdefault("UV_NO_CACHE", "1")
     quiet = [] if sys.stderr.isatty() else ["--quiet"]  # on a terminal it shows its progress

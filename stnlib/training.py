@@ -336,14 +336,32 @@ def random_quads(
     return fitting.from_corners(np.reshape(found, (count, 4, 2)))
 
 
+def moved_quads(rng: np.random.Generator, count: int, corners: Any, share: float = 0.1) -> np.ndarray:
+    """Draw from known quadrilaterals, and move them a little: the thetas that rectify them.
+
+    :Shapes: corners `(N, 4, 2)` to theta `(count, 8)`, projective, output to input.
+    :Convention: sizes change and centres move by up to `share`, of the size and of half the image.
+
+    >>> corners = fitting.CORNERS[None] / 2
+    >>> moved_quads(np.random.default_rng(0), 2, corners, share=0.0).round(2)[0].tolist()
+    [0.5, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0]
+    """
+    quads = np.asarray(corners, "float64")[rng.integers(0, len(corners), count)]
+    centres = quads.mean(axis=1, keepdims=True)
+    quads = centres + (quads - centres) * rng.uniform(1 - share, 1 + share, (count, 1, 1))
+    return fitting.from_corners(quads + rng.uniform(-share, share, (count, 1, 2)))
+
+
 class PosePairs(keras.utils.PyDataset):
-    """Randomly warped images, each with the theta that undoes the warp: pose labels without annotation.
+    """Randomly warped images, each with the theta that undoes the warp: pose labels with few or no annotations.
 
     :Shapes: batches of images `(B, *output_size, C)` and theta `(B, P)`, for `fit_pose` or any `model.fit`.
     :param images: `(N, H, W, C)`, roughly upright: clean renderings, or the well-posed part of a training set.
     :param transform: that of the layer, like `control_points` and `aspect`.
-    :param draw: `draw(rng, count)` returns the projective thetas `(count, 8)` that undo the warp; `random_quads` of
-        the output's size by default.
+    :param draw: `draw(rng, count)` returns the projective thetas `(count, 8)` that undo the warp; by default
+        `random_quads` of the output's size, or with corners `moved_quads`.
+    :param corners: `(N, 4, 2)`, normalised, if the images are not upright: those of the object in each. Its
+        surroundings then move with it, so that a few images of the real kind go a long way.
     :Convention: each epoch draws new warps; `seed` fixes them all.
 
     >>> pairs = PosePairs(np.ones((10, 8, 8, 1)), "similarity", batch_size=4)
@@ -363,12 +381,16 @@ class PosePairs(keras.utils.PyDataset):
         padding_mode: str = "border",
         batch_size: int = 64,
         seed: int = 0,
+        corners: Any = None,
         **options,
     ):
         super().__init__(**options)
         self.images = np.asarray(images, "float32")
+        self.corners = None if corners is None else np.asarray(corners, "float64")
+        if corners is not None and self.corners.shape != (len(self.images), 4, 2):
+            _checks.fail("corners", f"shape {self.corners.shape}", f"({len(self.images)}, 4, 2)")
         self.size = self.images.shape[1:3] if output_size is None else _checks.sizes(output_size, "output_size")
-        self.draw = draw or (lambda rng, count: random_quads(rng, count, self.size))
+        self.draw = draw or self._quads
         self.transform, self.control_points, self.aspect = transform, control_points, aspect
         self.padding_mode = padding_mode
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
@@ -380,17 +402,29 @@ class PosePairs(keras.utils.PyDataset):
     def __getitem__(self, index):
         """One batch: the warped images and the theta that undoes each warp."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.images))
-        chosen = self.images[order[index * self.batch_size : (index + 1) * self.batch_size]]
+        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         back = np.asarray(self.draw(np.random.default_rng((self.seed, self.epoch, index)), len(chosen)), "float64")
-        warp = np.linalg.inv(np.append(back, np.ones((len(back), 1)), axis=1).reshape(-1, 3, 3)).reshape(-1, 9)
-        warp = warp[:, :8] / warp[:, 8:]
-        warped = distortions.warp(chosen, warp, self.size, "projective", self.padding_mode)
+        warp = np.linalg.inv(_matrices(back))
+        if self.corners is not None:
+            warp = _matrices(fitting.from_corners(self.corners[chosen])) @ warp
+        warp = (warp / warp[:, 2:, 2:]).reshape(-1, 9)[:, :8]
+        warped = distortions.warp(self.images[chosen], warp, self.size, "projective", self.padding_mode)
         moved = fitting.project(back, fitting.LATTICE)
         return warped, fitting.fit(self.transform, fitting.LATTICE, moved, self.control_points, self.aspect)
+
+    def _quads(self, rng, count):
+        if self.corners is None:
+            return random_quads(rng, count, self.size)
+        return moved_quads(rng, count, self.corners)
 
     def on_epoch_end(self):
         """Draw new warps for the next epoch."""
         self.epoch += 1
+
+
+def _matrices(theta: np.ndarray) -> np.ndarray:
+    """Projective thetas `(B, 8)` as matrices `(B, 3, 3)`."""
+    return np.append(theta, np.ones((len(theta), 1)), axis=1).reshape(-1, 3, 3)
 
 
 class Curriculum(keras.utils.PyDataset):

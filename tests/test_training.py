@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from stnlib import SpatialTransformer, distortions, models, training
+from stnlib import SpatialTransformer, distortions, fitting, models, plates, training
 from stnlib.datasets import load
 from stnlib.optimizers import SlowAdam
 
@@ -187,6 +187,34 @@ def test_warped_images_come_with_the_theta_that_undoes_the_warp(transform):
     assert np.abs(pairs[0][0] - warped).max() > 0.1
 
 
+@pytest.mark.parametrize("transform", ["affine", "projective"])
+def test_an_object_moves_to_the_corners_of_another_and_its_surroundings_with_it(transform):
+    made = plates.make(6, seed=3)
+    pairs = training.PosePairs(made.images, transform, batch_size=6, seed=1, corners=made.corners)
+    warped, theta = pairs[0]
+    order = np.random.default_rng((1, 0)).permutation(6)
+    upright = distortions.warp(made.images[order], made.theta[order], None, "projective", "border")
+    back = distortions.warp(warped, theta, transform=transform, padding_mode="border")
+    inner = np.s_[:, 8:-8, 24:-24]
+    assert np.abs(back - upright)[inner].mean() < (0.03 if transform == "projective" else 0.15)
+    still = training.PosePairs(
+        made.images, "projective", lambda rng, count: made.theta[order], batch_size=6, seed=1, corners=made.corners
+    )
+    np.testing.assert_allclose(still[0][0], made.images[order], atol=0.01)  # each to its own corners: nothing moves
+
+
+def test_corners_belong_to_the_images():
+    with pytest.raises(ValueError, match=r"corners: expected \(3, 4, 2\), got shape \(2, 4, 2\)"):
+        training.PosePairs(np.ones((3, 8, 8, 1)), corners=np.ones((2, 4, 2)))
+
+
+def test_moved_quads_stay_near_those_given():
+    corners = plates.make(5, seed=0).corners
+    drawn = fitting.project(training.moved_quads(np.random.default_rng(0), 40, corners), fitting.CORNERS)
+    away = np.abs(drawn[:, None] - corners).max(axis=(2, 3)).min(axis=1)
+    assert away.min() > 0.01 and away.max() < 0.25
+
+
 def test_poses_that_nobody_has_labelled_are_learnt_from_pairs():
     keras.utils.set_random_seed(0)
     layer = eye(32, transform="attention")
@@ -200,8 +228,6 @@ def test_poses_that_nobody_has_labelled_are_learnt_from_pairs():
 
 
 def test_quads_lie_in_the_frame():
-    from stnlib import fitting
-
     theta = training.random_quads(np.random.default_rng(0), 50, (48, 188))
     corners = fitting.project(theta, fitting.CORNERS)
     assert np.abs(corners).max() <= 1 + 1e-5

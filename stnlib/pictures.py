@@ -55,7 +55,8 @@ class Pictures:
     def marked(self) -> np.ndarray:
         """Which images have corners, `(N,)`, bool.
 
-        >>> Pictures(np.zeros((2, 4, 4, 3), "uint8"), np.zeros((2, 1), int), symbols=("A",)).marked.tolist()
+        >>> images, labels = np.zeros((2, 4, 4, 3), "uint8"), np.zeros((2, 1), int)
+        >>> Pictures(images, labels, symbols=("A",)).marked.tolist()
         [False, False]
         """
         if self.corners is None:

@@ -165,7 +165,7 @@ class TestKeptOutputs:
 
 def test_start_up_lines_are_not_shown(capfd):
     lines = [*execution.START_UP, "a warning", "W0000 something is slow"]
-    script = "import sys; print('page'); sys.stderr.write(sys.argv[1])"
+    script = "import sys; print('page', flush=True); sys.stderr.write(sys.argv[1])"
     assert build_book.quietly([sys.executable, "-c", script, "\n".join(lines)], dict(os.environ)) == 0
     assert sorted(capfd.readouterr().out.splitlines()) == ["W0000 something is slow", "a warning", "page"]
 

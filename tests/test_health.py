@@ -312,7 +312,7 @@ def test_images_from_0_to_1_are_no_pixels(scale):
     with pytest.warns(UserWarning, match="images: none above 1, and the model divides by 255"):
         health(model, IMAGES)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         health(model, 255 * IMAGES)
 
 

@@ -16,7 +16,7 @@
 
 # %%
 FOLDER = None  # "my_images", "my_images.zip", or None for number plates
-STEPS = 320  # to train the reader; letters need thousands
+STEPS = 320  # to train the reader; letters need 1,000 or more
 POSE_STEPS = 560  # to teach the transformer where the objects lie
 TRANSFORM = "affine"  # or "projective", "tps"
 SEED = 0
@@ -339,8 +339,7 @@ def shares(records, name):
 trained = {"CNN alone": alone, "transformer, the usual way": usual, "transformer, poses first": posed}
 share = {name: [training.accuracy(model, test.images, test.labels, whole) for whole in (False, True)]
          for name, model in trained.items()}
-state = {name: str(health(model, test.images, truth)[0]).rpartition(": ")[2]
-         for name, model in trained.items() if model is not alone}
+state = {name: health(model, test.images, truth)[0].summary for name, model in trained.items() if model is not alone}
 rows = [(name, state.get(name, "–"), f"{model.count_params():,}", *(f"{value:.1%}" for value in share[name]))
         for name, model in trained.items()]
 
@@ -397,7 +396,7 @@ figure = plotting.strip(distortions.warp(shown, transformer.theta(shown).numpy()
 # ({numref}`fig-10-curriculum`). Then the reader works early, and the transformer only ever has to correct a little more
 # than before. Augment them as well: move them a little, anew in each epoch. `training.Curriculum` feeds such images to
 # `model.fit`. It needs thousands of steps, so it isn't trained here; `train_growing()` does it. With too few, the
-# reader never works and the transformer stays asleep.
+# reader doesn't work yet when the distortion is full.
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show a growing distortion to copy"}
 def growing(some, strength, rng):
@@ -641,7 +640,6 @@ ends = [fitting.remainder("affine", training.random_quads(np.random.default_rng(
 assert ends[0] < 2 < ends[1]
 
 # %% [markdown]
-#
 # :::{solution-end}
 # :::
 #

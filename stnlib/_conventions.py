@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stnlib import _checks
+from stnlib import _checks, poses
 
 Size = tuple[int, int]
 
@@ -73,7 +73,7 @@ def theta_to_opencv(
     if theta.shape[1:] not in ((8,), (3, 3)):
         return _inverse(_to_pixels(theta, input_size, output_size, align_corners), "theta")[:, :2] + 0.0
     if theta.shape[1:] == (8,):
-        theta = np.concatenate([theta, np.ones((len(theta), 1))], axis=1).reshape(-1, 3, 3)
+        theta = poses.matrices(theta)
     source, target = _frames(input_size, output_size, align_corners)
     return _scaled(_inverse(source @ theta @ np.linalg.inv(target), "theta"), "theta") + 0.0
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from stnlib import _checks
 from stnlib.grid import spline_weights, transform_points
-from stnlib.poses import CORNERS, bends, homography
+from stnlib.poses import CORNERS, bends, homography, matrices
 from stnlib.transforms import TRANSFORMS
 
 STEPS = 10
@@ -97,7 +97,7 @@ def project(theta: Any, points: Any) -> np.ndarray:
     theta, points = np.asarray(theta, "float64"), np.asarray(points, "float64")
     if theta.ndim != 2 or theta.shape[1] != 8:
         _checks.fail("theta", f"shape {theta.shape}", "(B, 8), homographies, as from from_corners")
-    matrix = np.concatenate([theta, np.ones((len(theta), 1))], axis=1).reshape(-1, 3, 3)
+    matrix = matrices(theta)
     image = np.concatenate([points, np.ones((*points.shape[:-1], 1))], axis=-1) @ np.swapaxes(matrix, 1, 2)
     return image[..., :2] / image[..., 2:]
 

@@ -227,6 +227,13 @@ class Health:
         return self.diagnosis.name
 
     @property
+    def summary(self) -> str:
+        """The state, and in brackets which kind of sleep it is, or that the truth is unknown."""
+        if self.state == "asleep":
+            return "asleep (identity)" if self.away < 0.05 else "asleep (one common map)"
+        return f"{self.state} (truth unknown)" if self.unchecked else self.state
+
+    @property
     def verdict(self) -> str:
         """The state, what it means, and the next step."""
         means = self.diagnosis.means
@@ -248,10 +255,7 @@ class Health:
             parts.append(f"correlation {self.correlation:.2f}")
         if not np.isnan(self.rotation):
             parts.append(f"rotation {100 * self.rotation:.0f}%")
-        kind = " (truth unknown)" if self.unchecked else ""
-        if self.state == "asleep":
-            kind = " (identity)" if self.away < 0.05 else " (one common map)"
-        return f"{self.name}: {', '.join(parts)}: {self.state}{kind}"
+        return f"{self.name}: {', '.join(parts)}: {self.summary}"
 
 
 def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = None) -> list[Health]:

@@ -139,6 +139,15 @@ def bends(corners: np.ndarray) -> np.ndarray:
     return edge[..., 0] * after[..., 1] - edge[..., 1] * after[..., 0]
 
 
+def matrices(theta: np.ndarray) -> np.ndarray:
+    """Projective thetas `(N, 8)` as matrices `(N, 3, 3)`, whose last entry is 1.
+
+    >>> matrices(np.array([[1, 0, 2, 0, 1, 3, 0, 0]]))[0].tolist()
+    [[1.0, 0.0, 2.0], [0.0, 1.0, 3.0], [0.0, 0.0, 1.0]]
+    """
+    return np.append(theta, np.ones((len(theta), 1)), axis=1).reshape(-1, 3, 3)
+
+
 def homography(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Find the projective theta `(N, 8)` that maps four points to four others, both `(N, 4, 2)` as (x, y).
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from stnlib import _checks, _compile, distortions, fitting
+from stnlib import _checks, _compile, distortions, fitting, poses
 from stnlib.health import TransformerHealth, health
 from stnlib.layers import SpatialTransformer
 
@@ -404,9 +404,9 @@ class PosePairs(keras.utils.PyDataset):
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         back = np.asarray(self.draw(np.random.default_rng((self.seed, self.epoch, index)), len(chosen)), "float64")
-        warp = np.linalg.inv(_matrices(back))
+        warp = np.linalg.inv(poses.matrices(back))
         if self.corners is not None:
-            warp = _matrices(fitting.from_corners(self.corners[chosen])) @ warp
+            warp = poses.matrices(fitting.from_corners(self.corners[chosen])) @ warp
         warp = (warp / warp[:, 2:, 2:]).reshape(-1, 9)[:, :8]
         warped = distortions.warp(self.images[chosen], warp, self.size, "projective", self.padding_mode)
         moved = fitting.project(back, fitting.LATTICE)
@@ -420,11 +420,6 @@ class PosePairs(keras.utils.PyDataset):
     def on_epoch_end(self):
         """Draw new warps for the next epoch."""
         self.epoch += 1
-
-
-def _matrices(theta: np.ndarray) -> np.ndarray:
-    """Projective thetas `(B, 8)` as matrices `(B, 3, 3)`."""
-    return np.append(theta, np.ones((len(theta), 1)), axis=1).reshape(-1, 3, 3)
 
 
 class Curriculum(keras.utils.PyDataset):

@@ -2,11 +2,14 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
-from stnlib import datasets
+from stnlib import datasets, models
 from stnlib.experiments import page
+from stnlib.layers import SpatialTransformer
 from stnlib.widgets import DigitReader
 from stnlib.widgets.reader import networks
 from tests.packed import unpack
@@ -125,3 +128,175 @@ def test_training_gives_every_network_its_epochs_and_weights_that_the_page_holds
     measured = page.measure(trained["STN+FCN"], few)
     assert set(measured["corrected"]) == set(WAYS) and measured["test_images"] == 100
     assert page.measure(trained["FCN"], few)["corrected"] == {}
+
+
+# ---- what is packed, and what is refused
+
+SHAPE = (28, 28, 1)
+
+
+def stack(*parts):
+    """A classifier of these layers, then Flatten and Dense(10)."""
+    return keras.Sequential([keras.Input(SHAPE), *parts, layers.Flatten(), layers.Dense(10)])
+
+
+def graph(build):
+    """A functional classifier: `build` makes logits of flat pixels."""
+    inputs = keras.Input(SHAPE)
+    return keras.Model(inputs, build(layers.Flatten()(inputs)))
+
+
+class Dense(layers.Dense):
+    """A layer of the reader's own, with a name that Keras uses."""
+
+    def call(self, inputs):
+        return -super().call(inputs)
+
+
+class Negative(keras.Sequential):
+    """A model of the reader's own, with a call of its own."""
+
+    def call(self, inputs, training=None, mask=None):
+        return -super().call(inputs)
+
+
+class Own(keras.Model):
+    """A model whose layers run in another order than they are listed."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.first = layers.Dense(10), layers.Dense(10)
+
+    def call(self, inputs):
+        return self.last(self.first(inputs))
+
+    def compute_output_shape(self, shape):
+        return (shape[0], 10)
+
+
+def relu(x):
+    """An activation that only has the name."""
+    return keras.ops.maximum(x, -1.0)
+
+
+def unflattened():
+    return keras.Sequential(
+        [keras.Input(SHAPE), layers.MaxPooling2D(2), layers.Dense(1), layers.Flatten(), layers.Dense(10)]
+    )
+
+
+def channels_first(kind, *arguments):
+    """A network whose layer takes the rows of the picture for its channels."""
+    return stack(kind(*arguments, data_format="channels_first"))
+
+
+def transforming(**options):
+    body = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Dense(4)])
+    return stack(SpatialTransformer(body, **options))
+
+
+def small_map():
+    """A transformer that enlarges what a pooling layer made small."""
+    body = keras.Sequential([keras.Input((14, 14, 1)), layers.Flatten(), layers.Dense(4)])
+    return stack(layers.MaxPooling2D(2), SpatialTransformer(body, output_size=(28, 28)))
+
+
+def theta_alone():
+    """A classifier of theta, not of what the transformer shows."""
+    inputs = keras.Input(SHAPE)
+    _, theta = SpatialTransformer(models.localization(), return_theta=True)(inputs)
+    return keras.Model(inputs, layers.Dense(10)(theta))
+
+
+def second_output():
+    """A part with two outputs, of which the second is used."""
+    inputs = keras.Input((784,))
+    part = keras.Model(inputs, [layers.Dense(10)(inputs), layers.Dense(10)(inputs)])
+    return graph(lambda flat: part(flat)[1])
+
+
+def quantized():
+    model = graph(layers.Dense(10))
+    model.layers[-1].quantize("int8")
+    return model
+
+
+REFUSED = {
+    "dilation": lambda: stack(layers.Conv2D(2, 3, dilation_rate=2)),
+    "groups": lambda: stack(layers.Conv2D(4, 3), layers.Conv2D(4, 3, groups=2)),
+    "strides": lambda: stack(layers.Conv2D(2, 3, strides=2)),
+    "rows as channels": lambda: channels_first(layers.Conv2D, 2, 1),
+    "rows pooled as channels": lambda: stack(layers.Conv2D(4, 1), layers.MaxPooling2D(2, data_format="channels_first")),
+    "flattened in another order": lambda: stack(layers.Conv2D(2, 3), layers.Flatten(data_format="channels_first")),
+    "a pool that overlaps": lambda: stack(layers.MaxPooling2D(2, strides=1)),
+    "dense on a map": unflattened,
+    "dense without bias": lambda: graph(layers.Dense(10, use_bias=False)),
+    "eight bits": quantized,
+    "another activation of that name": lambda: graph(layers.Dense(10, activation=relu)),
+    "a layer's name taken": lambda: graph(Dense(10)),
+    "a model's own call": lambda: Negative([keras.Input(SHAPE), layers.Flatten(), layers.Dense(10)]),
+    "a part's own call": lambda: graph(Own()),
+    "an operation between layers": lambda: graph(lambda flat: keras.ops.tanh(layers.Dense(10)(flat))),
+    "a factor between layers": lambda: graph(lambda flat: layers.Dense(10)(2 * flat)),
+    "two ways": lambda: graph(lambda flat: layers.Add()([layers.Dense(10)(flat), layers.Dense(10)(flat)])),
+    "a dropout that stays on": lambda: graph(lambda flat: layers.Dense(10)(layers.Dropout(0.5)(flat, training=True))),
+    "the second output": second_output,
+    "theta alone": theta_alone,
+    "a transformer's other output size": small_map,
+    "a transformer by rows": lambda: transforming(data_format="channels_first", output_size=(28, 28)),
+    "a transformer's other mode": lambda: transforming(mode="bicubic"),
+}
+
+
+@pytest.mark.parametrize("build", REFUSED.values(), ids=REFUSED)
+def test_a_network_that_the_page_would_compute_wrongly_is_refused_on_one_line(build):
+    model = build()
+    with pytest.raises(ValueError, match=r"^networks: expected .+, got .+$"):
+        DigitReader(networks={"mine": model})
+
+
+def repeated():
+    """One layer that is called twice."""
+    twice, last = layers.Dense(784, activation="relu"), layers.Dense(10)
+    return graph(lambda flat: last(twice(twice(flat))))
+
+
+def with_theta():
+    """A transformer that gives theta, too, which nothing uses; in front of a part."""
+    inputs = keras.Input(SHAPE)
+    image, _ = SpatialTransformer(layers.Flatten(), return_theta=True)(inputs)
+    return keras.Model(inputs, models.fcn()(image))
+
+
+def unused():
+    """A branch that doesn't reach the output."""
+    inputs = keras.Input(SHAPE)
+    flat = layers.Flatten()(inputs)
+    layers.Dense(3)(flat)
+    return keras.Model(inputs, layers.Dense(10)(flat, training=False))
+
+
+def single_pixel():
+    """A dense layer on a map of one pixel."""
+    return keras.Sequential([keras.Input(SHAPE), layers.Conv2D(3, 28), layers.Dense(10), layers.Flatten()])
+
+
+@pytest.mark.parametrize(
+    ("build", "kinds"),
+    [
+        (repeated, ["dense", "dense", "dense"]),
+        (with_theta, ["transformer", "dense", "dense"]),
+        (unused, ["dense"]),
+        (single_pixel, ["conv", "dense"]),
+        (lambda: graph(layers.Dense(10, activation=keras.ops.relu)), ["dense"]),
+    ],
+)
+def test_what_the_page_can_run_is_packed_in_the_order_in_which_it_runs(build, kinds):
+    assert [layer["kind"] for layer in networks.pack(build())["layers"]] == kinds
+
+
+@pytest.mark.parametrize("name", list(networks.packaged()))
+def test_the_packaged_networks_are_packed_as_they_were(name):
+    stored = networks.packaged()[name]
+    packed = networks.pack(unpack(stored, page.build(name)))
+    assert packed == {part: stored[part] for part in packed}

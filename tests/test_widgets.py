@@ -23,8 +23,10 @@ from stnlib.widgets import (
     SamplerMicroscope,
     SplineExplorer,
     TrainingReplay,
+    TrainLab,
 )
 from stnlib.widgets.core import images, pack, traits
+from stnlib.widgets.core.host import Instrument
 from stnlib.widgets.reader import networks
 from tests.js import make_fixtures
 
@@ -88,6 +90,8 @@ def test_bad_theta_names_the_argument(bad):
         (PoolingProbe, "image", np.zeros((4, 4))),
         (PoseGradient, "picture", "digit 1"),
         (PoseGradient, "rotation", 61),
+        (PoseGradient, "pose", [0, 0]),
+        (PoseGradient, "pose", [np.nan, 0, 0]),
         (DigitReader, "image", np.zeros((27, 28))),
         (DigitReader, "angle", 181),
         (DigitReader, "angle", "left"),
@@ -99,6 +103,14 @@ def test_bad_theta_names_the_argument(bad):
         (DigitReader, "networks", []),
         (DigitReader, "networks", ["FCN", "STN"]),
         (DigitReader, "networks", ["FCN", "FCN"]),
+        (DigitReader, "view", "nonsense"),
+        (DigitReader, "view", "FCN"),
+        (TrainLab, "seed", -1),
+        (TrainLab, "seed", 1.5),
+        (TrainLab, "growing", "yes"),
+        (TrainLab, "digits", {}),
+        (TrainingReplay, "position", -1),
+        (TrainingReplay, "position", 99),
     ],
 )
 def test_bad_values_raise_and_change_nothing(widget, trait, bad):
@@ -109,6 +121,90 @@ def test_bad_values_raise_and_change_nothing(widget, trait, bad):
     with pytest.raises(ValueError, match="expected"):
         widget(**{trait: bad})
     assert made.state() == before
+
+
+def own_traits(widget):
+    """The names of a widget's traits that users and the page set."""
+    shared = Instrument.class_trait_names()
+    return [name for name, trait in widget.class_traits().items() if name not in shared and not trait.read_only]
+
+
+JUNK = [
+    object(),
+    np.nan,
+    [np.nan] * 3,
+    np.full(5, np.nan),
+    [[1], [1, 2]],
+    [["mode"]],
+    [np.full(2, np.nan)] * 2,
+    10**400,
+    b"mode",
+]
+
+
+@pytest.mark.parametrize(("widget", "trait"), [(widget, trait) for widget in WIDGETS for trait in own_traits(widget)])
+def test_every_trait_refuses_junk_on_one_line_that_names_it(widget, trait):
+    made = widget()
+    before = made.state()
+    for junk in JUNK:
+        with pytest.raises(ValueError, match=rf"^{trait}: expected .+, got .+$"):
+            setattr(made, trait, junk)
+        with pytest.raises(ValueError, match=rf"^{trait}: expected .+, got .+$"):
+            widget(**{trait: junk})
+    assert made.state() == before
+
+
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_every_trait_takes_its_own_value_as_the_page_sends_it(widget):
+    made = widget()
+    sent = json.loads(json.dumps(made.state()))
+    kept = {name: getattr(made, name) for name in own_traits(widget)}
+    made.set_state({name: value for name, value in sent.items() if name in kept})
+    assert {name: getattr(made, name) for name in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("widget", "sent"),
+    [
+        (PoseGradient, {"pose": [1, 0, -0.5], "rotation": 12}),
+        (TrainLab, {"seed": 4_294_967_295, "playing": True, "growing": True}),
+        (TrainingReplay, {"position": 3}),
+        (AffineExplorer, {"more": True, "align_corners": True, "output_size": [14, 14], "name": "a 2"}),
+        (DigitReader, {"angle": 12, "view": "STN+CNN", "relieved": True, "wanted": True}),
+    ],
+)
+def test_whole_numbers_and_flags_of_the_page_arrive(widget, sent):
+    made = widget()
+    made.set_state(sent)
+    assert {name: getattr(made, name) for name in sent} == sent
+
+
+def test_the_network_that_is_shown_may_be_ones_own():
+    own = networks.packaged()["STN+FCN"]
+    assert DigitReader(networks={"mine": own}, view="mine").view == "mine"
+    assert DigitReader(networks=["FCN", "CNN"]).view == DigitReader().view
+    with pytest.raises(ValueError, match=r"^view: expected one of 'mine', got 'STN\+CNN'"):
+        DigitReader(networks={"mine": own}, view="STN+CNN")
+
+
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_an_unknown_argument_is_refused_and_the_known_ones_are_listed(widget):
+    with pytest.raises(ValueError, match=r"^foo: expected .+, got .+$") as caught:
+        widget(foo=3)
+    assert all(re.search(rf"\b{name}\b", str(caught.value)) for name in own_traits(widget))
+    assert "_esm" not in str(caught.value) and "layout" not in str(caught.value)
+
+
+def test_what_jupyter_passes_is_no_unknown_argument():
+    made = TrainingReplay(layout={"width": "50%"}, tooltip="a replay", model_id="3f")
+    assert (made.layout.width, made.tooltip, made.model_id) == ("50%", "a replay", "3f")
+
+
+@pytest.mark.parametrize("trait", ["recording", "origin"])
+def test_what_a_widget_works_out_itself_is_no_argument(trait):
+    widget = TrainingReplay if trait == "recording" else SamplerMicroscope
+    with pytest.raises(ValueError, match=f"^{trait}: expected"):
+        widget(**{trait: {}})
 
 
 def test_theta_can_be_observed_and_linked():
@@ -140,6 +236,15 @@ def test_without_javascript_the_chosen_networks_are_named():
     shown = DigitReader(networks=["FCN", "CNN"])
     assert "FCN and CNN predict" in shown.fallback()[1]
     assert "STN" not in shown.template().partition("stn-pose")[0]
+
+
+@pytest.mark.parametrize(
+    ("widget", "angle", "way"),
+    [(DigitReader, "angle", "counter-clockwise"), (PoseGradient, "rotation", "clockwise")],
+)
+def test_an_angle_says_which_way_it_goes(widget, angle, way):
+    said = re.search(rf":param {angle}: (.*)", widget.__doc__)[1]
+    assert re.search(rf"positive is {way}\b", said)
 
 
 # ---- images
@@ -339,6 +444,13 @@ def test_a_replay_shows_ones_own_training():
         (lambda: TrainingReplay(snapshots(theta=8)), "theta: expected"),
         (lambda: TrainingReplay(snapshots(labels=np.zeros(20, int))), "labels: expected"),
         (lambda: TrainingReplay(snapshots(), show=[1, 2]), "show: expected"),
+        (lambda: TrainingReplay(snapshots(), show=3), "show: expected"),
+        (lambda: TrainingReplay(snapshots(), show=[0, 1, 2, 3, 4, 20]), "show: expected"),
+        (lambda: TrainingReplay(snapshots(), show=[0, 1, 2, 3, 4, -21]), "show: expected"),
+        (lambda: TrainingReplay(snapshots(), show=[0, 1, 2, 3, 4, 5.5]), "show: expected"),
+        (lambda: TrainingReplay(show=range(6)), "show: expected"),
+        (lambda: TrainingReplay(3), "snapshots: expected"),
+        (lambda: TrainingReplay(training.Snapshots(np.zeros((10, 28, 28, 1)), range(10))), "snapshots: expected"),
         (lambda: TrainingReplay(position=99), "position: expected"),
     ],
 )

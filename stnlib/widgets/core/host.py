@@ -1,13 +1,15 @@
 """One widget, three hosts: Jupyter and Colab through anywidget, and the static page with no kernel."""
 
 import html
+import inspect
 import json
 import sys
 
 import anywidget
 import traitlets
 
-from stnlib.widgets.core import images, pack
+from stnlib import _checks
+from stnlib.widgets.core import images, pack, traits
 
 
 class Instrument(anywidget.AnyWidget):
@@ -25,6 +27,21 @@ class Instrument(anywidget.AnyWidget):
     folder = None
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **options):
+        """Set the traits; ValueError for an unknown name, which traitlets would only warn of."""
+        settable = {name for name, trait in self.class_traits().items() if not trait.read_only}
+        for name in options:
+            if name not in settable | {"model_id"}:
+                own = ", ".join(sorted(self._named() | settable - set(Instrument.class_trait_names())))
+                _checks.fail(name, "an unknown name", f"an argument of {type(self).__name__} ({own})")
+        super().__init__(**options)
+
+    @classmethod
+    def _named(cls):
+        """The arguments that the constructor names."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return {each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD} - {"self"}
 
     @traitlets.default("_esm")
     def _default_esm(self):
@@ -92,13 +109,13 @@ class Pictured(Instrument):
     """
 
     digits = "shared/digits.json"
-    name = traitlets.Unicode("own image").tag(sync=True)
+    name = traits.Checked(traits.text("name"), default_value="own image")
 
-    def __init__(self, **traits):
+    def __init__(self, **options):
         """Set the traits, at first with the first embedded picture."""
-        super().__init__(**({"picture": next(iter(images.digits(self.digits)))} | traits))
-        if "picture" in traits:
-            self.picture = traits["picture"]  # again, for an image beside it has called for "own"
+        super().__init__(**({"picture": next(iter(images.digits(self.digits)))} | options))
+        if "picture" in options:
+            self.picture = options["picture"]  # again, for an image beside it has called for "own"
 
     @traitlets.observe("image")
     def _show_own(self, change):

@@ -14,34 +14,34 @@ MAX_SIDE = 1024
 PAGE_SIDE = 256
 
 
-def pixels(image):
+def pixels(image, name="image"):
     """Any image array as `(H, W, C)`: uint8 stays uint8, anything else becomes float32.
 
     :Shapes: `(H, W)`, `(H, W, 1)` or `(H, W, 3)` array-likes (NumPy, Keras tensors, nested lists) of finite floats,
         booleans, or integers from 0 to 255.
     :Convention: floats outside [0, 1] are kept; the widget then shows the full range.
-    :Errors: ValueError, one line, for anything else.
+    :Errors: ValueError, one line that begins with `name`, for anything else.
 
     >>> pixels([[0, 255], [128, 0]]).shape, pixels([[0.5]]).dtype.name
     ((2, 2, 1), 'float32')
     """
-    array = _array(image)
+    array = _array(image, name)
     if array.ndim == 4:
-        _checks.fail("image", f"a batch of shape {array.shape}", "one image: pass images[0]")
+        _checks.fail(name, f"a batch of shape {array.shape}", "one image: pass images[0]")
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3):
-        _checks.fail("image", f"shape {array.shape}", "(H, W), (H, W, 1) or (H, W, 3)")
+        _checks.fail(name, f"shape {array.shape}", "(H, W), (H, W, 1) or (H, W, 3)")
     if min(array.shape[:2]) < 1 or max(array.shape[:2]) > MAX_SIDE:
-        _checks.fail("image", f"shape {array.shape}", f"1 to {MAX_SIDE} pixels a side")
-    return _values(array)
+        _checks.fail(name, f"shape {array.shape}", f"1 to {MAX_SIDE} pixels a side")
+    return _values(array, name)
 
 
 def grey(name, expected, accepts):
     """A check that a value is an image of one channel whose height and width `accepts`; returns it as `pixels` does."""
 
     def check(value):
-        array = pixels(value)
+        array = pixels(value, name)
         if array.shape[-1] != 1 or not accepts(*array.shape[:2]):
             _checks.fail(name, f"shape {array.shape}", expected)
         return array
@@ -49,29 +49,29 @@ def grey(name, expected, accepts):
     return check
 
 
-def _array(image):
+def _array(image, name):
     """The input as a NumPy array of numbers."""
     try:
         array = np.asarray(image)
     except Exception as error:
-        _checks.fail("image", f"{type(image).__name__} ({error})", "an array of numbers")
+        _checks.fail(name, f"{type(image).__name__} ({error})", "an array of numbers")
     if array.dtype.kind not in "buif" and "float" not in array.dtype.name:
-        _checks.fail("image", f"{type(image).__name__} of {array.dtype}", "an array of numbers")
+        _checks.fail(name, f"{type(image).__name__} of {array.dtype}", "an array of numbers")
     return array
 
 
-def _values(array):
+def _values(array, name):
     """Integers and booleans to uint8, floats to float32, both checked."""
     if array.dtype.kind == "b":
         return array.astype("uint8") * np.uint8(255)
     if array.dtype.kind in "ui":
         if array.min() < 0 or array.max() > 255:
-            _checks.fail("image", f"integers from {array.min()} to {array.max()}", "0 to 255")
+            _checks.fail(name, f"integers from {array.min()} to {array.max()}", "0 to 255")
         return array.astype("uint8")
     with np.errstate(over="ignore"):
         array = array.astype("float32")
     if not np.isfinite(array).all():
-        _checks.fail("image", "NaN or infinity", "finite numbers")
+        _checks.fail(name, "NaN or infinity", "finite numbers")
     return array
 
 

@@ -1,5 +1,8 @@
 """Traits that refuse bad values, with the library's one line, and their checks."""
 
+import functools
+import numbers
+
 import numpy as np
 import traitlets
 
@@ -39,9 +42,48 @@ def choice(name, values):
     """
 
     def check(value):
-        if value not in values:
+        if not isinstance(value, str | numbers.Number) or value not in values:
             _checks.fail(name, repr(value), "one of " + ", ".join(map(repr, values)))
         return values[values.index(value)]
+
+    return check
+
+
+def flag(name):
+    """A check that a value is True or False; returns it.
+
+    >>> flag("more")(True)
+    True
+    """
+    return functools.partial(_checks.flag, argument=name)
+
+
+def text(name):
+    """A check that a value is a string; returns it.
+
+    >>> text("name")("my image")
+    'my image'
+    """
+
+    def check(value):
+        if not isinstance(value, str):
+            _checks.fail(name, repr(value), "a string")
+        return value
+
+    return check
+
+
+def integer(name):
+    """A check that a value is an integer from 0; returns it as an int.
+
+    >>> integer("seed")(np.int64(3))
+    3
+    """
+
+    def check(value):
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 0 <= value < 2**53:
+            _checks.fail(name, repr(value), "an integer from 0 to 2**53 - 1")
+        return int(value)
 
     return check
 
@@ -54,7 +96,7 @@ def array(name, value, shapes, expected):
     """
     try:
         found = np.asarray(value, dtype="float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         _checks.fail(name, repr(value), expected)
     if found.shape not in shapes:
         _checks.fail(name, f"shape {found.shape}", expected)

@@ -1,7 +1,8 @@
 """AffineExplorer: drag the sampling grid, see theta and the output follow."""
 
+import functools
+
 import numpy as np
-import traitlets
 
 from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Pictured
@@ -48,13 +49,13 @@ class AffineExplorer(Pictured):
     folder = "explorer"
     theta = traits.Checked(theta_rows)
     image = traits.Image()
-    drawing = traits.Image()
+    drawing = traits.Image(functools.partial(images.pixels, name="drawing"))
     picture = traits.Checked(traits.choice("picture", PICTURES))
     mode = traits.Checked(traits.choice("mode", traits.MODES))
     padding_mode = traits.Checked(traits.choice("padding_mode", traits.PADDINGS))
-    align_corners = traitlets.Bool(False).tag(sync=True)
+    align_corners = traits.Checked(traits.flag("align_corners"), default_value=False)
     output_size = traits.Checked(output_size, allow_none=True)
-    more = traitlets.Bool(False).tag(sync=True)
+    more = traits.Checked(traits.flag("more"), default_value=False)
 
     def __init__(self, image=None, theta=None, **options):
         """See the class; further traits by name, such as `mode="nearest"` or `picture="photo"`."""

@@ -1,7 +1,5 @@
 """PoseGradient: how a label teaches a pose, from the loss through the output's pixels to theta."""
 
-import traitlets
-
 from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Instrument
 
@@ -9,12 +7,23 @@ PICTURES = tuple(images.digits())
 REACH = 60  # degrees that the digit may be rotated by
 
 
+def rigid(value):
+    """Three finite numbers, (angle, tx, ty), as a list of floats.
+
+    >>> rigid((0.5, 0, 0))
+    [0.5, 0.0, 0.0]
+    """
+    return traits.array("pose", value, [(3,)], "(angle, tx, ty)").tolist()
+
+
 class PoseGradient(Instrument):
     """A frozen classifier, its loss, and the gradient of the loss at each sampling point and in theta, step by step.
 
     :param picture: "digit 2" and the like, one of the embedded digits.
-    :param rotation: the digit's rotation in degrees, -60 to 60, clockwise.
-    :param pose: the theta of a "rigid" transformer: angle in radians, tx and ty normalised, y down.
+    :param rotation: the digit's rotation in degrees, -60 to 60; positive is clockwise (in `DigitReader`:
+        counter-clockwise).
+    :param pose: the theta of a "rigid" transformer: the window's angle in radians, positive is clockwise; tx and ty
+        normalised, y down.
     :Convention: a step moves the pose along the negative gradient of the cross-entropy, by at most 0.03. The classifier
         is linear, trained on upright UCI digits. All traits sync both ways.
     :Errors: ValueError names the argument, the expected value and the given one.
@@ -27,11 +36,10 @@ class PoseGradient(Instrument):
     folder = "pose_gradient"
     picture = traits.Checked(traits.choice("picture", PICTURES))
     rotation = traits.Checked(traits.between("rotation", -REACH, REACH))
-    pose = traitlets.List(traitlets.Float(), minlen=3, maxlen=3).tag(sync=True)
+    pose = traits.Checked(rigid)
 
     def __init__(self, picture=PICTURES[0], rotation=30, pose=(0.0, 0.0, 0.0), **options):
         """See the class."""
-        pose = traits.array("pose", pose, [(3,)], "(angle, tx, ty)").tolist()
         super().__init__(picture=picture, rotation=rotation, pose=pose, **options)
 
     def fallback(self):

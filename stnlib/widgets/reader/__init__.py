@@ -14,7 +14,12 @@ DIGITS = "reader/digits.json"
 PICTURES = (*images.digits(DIGITS), "drawing", "own")
 SIDE = packing.SIDE
 ROW = '<tr><th scope="row">{}</th><td></td><td></td></tr>'
-digit_pixels = images.grey("image", f"({SIDE}, {SIDE}) or ({SIDE}, {SIDE}, 1)", lambda h, w: h == w == SIDE)
+VIEW = "STN+FCN"
+
+
+def digit_pixels(name):
+    """A check that a value is a grey image of 28x28 pixels."""
+    return images.grey(name, f"({SIDE}, {SIDE}) or ({SIDE}, {SIDE}, 1)", lambda h, w: h == w == SIDE)
 
 
 def chosen_networks(value):
@@ -28,7 +33,8 @@ def chosen_networks(value):
         return known
     if isinstance(value, list | tuple):
         names = list(value)
-        if not names or any(name not in known for name in names) or len(set(names)) < len(names):
+        texts = all(isinstance(name, str) for name in names)
+        if not names or not texts or not set(names) <= set(known) or len(set(names)) < len(names):
             _checks.fail("networks", repr(value), f"names out of {known}, each once")
         return names
     named = isinstance(value, dict) and all(isinstance(name, str) for name in value)
@@ -62,7 +68,8 @@ class DigitReader(Pictured):
     :param networks: a dictionary of Keras models by name, from `(B, 28, 28, 1)` to ten logits, or a list of packaged
         networks: "FCN", "CNN", "STN+FCN", "STN+CNN", "STN+CNN at once". None: all of these; they were trained on MNIST,
         original and distorted.
-    :param angle: in degrees, counter-clockwise.
+    :param angle: the digit's rotation in degrees, -180 to 180; positive is counter-clockwise (in `PoseGradient`:
+        clockwise).
     :param size: 0.3 to 2.
     :param shift: (right, down) in pixels, at most 14.
     :param options: `view` (the network whose window is shown), `relieved` (show "STN+CNN at once" instead of STN+CNN),
@@ -70,7 +77,8 @@ class DigitReader(Pictured):
     :Convention: weights are rounded to float16. A drawing is scaled and centred like MNIST's digits. All traits sync
         both ways.
     :Errors: ValueError names the argument, the expected value and the given one. Networks may have the layers Dense,
-        Conv2D (valid), MaxPooling2D(2), AveragePooling2D(2), Flatten, Dropout and an affine SpatialTransformer.
+        Conv2D (valid), MaxPooling2D(2), AveragePooling2D(2), Flatten, Dropout and an affine SpatialTransformer, one
+        after the other.
     :Source: the classifiers are those of xeonqq's article; `stnlib.experiments.page` trains and measures the networks.
 
     >>> DigitReader(angle=40, networks=["FCN", "CNN"]).networks
@@ -79,21 +87,27 @@ class DigitReader(Pictured):
 
     folder = "reader"
     digits = DIGITS
-    image = traits.Image(digit_pixels)
-    drawing = traits.Image(digit_pixels)
+    image = traits.Image(digit_pixels("image"))
+    drawing = traits.Image(digit_pixels("drawing"))
     picture = traits.Checked(traits.choice("picture", PICTURES))
     angle = traits.Checked(traits.between("angle", -180, 180))
     size = traits.Checked(traits.between("size", 0.3, 2))
     shift = traits.Checked(traits.pair("shift", "(right, down) in pixels", -14, 14))
-    view = traitlets.Unicode("STN+FCN").tag(sync=True)
-    relieved = traitlets.Bool(False).tag(sync=True)
+    view = traits.Checked(traits.text("view"), default_value=VIEW)
+    relieved = traits.Checked(traits.flag("relieved"), default_value=False)
     networks = traits.Checked(chosen_networks, default_value=None)
-    wanted = traitlets.Bool(False).tag(sync=True)
+    wanted = traits.Checked(traits.flag("wanted"), default_value=False)
 
     def __init__(self, image=None, networks=None, angle=60, size=1, shift=(0, 0), **options):
         """See the class."""
         given = {"networks": networks, "angle": angle, "size": size, "shift": shift}
         super().__init__(**({"image": image} | given | options))
+
+    @traitlets.validate("view")
+    def _check_view(self, proposal):
+        if proposal["value"] == VIEW:  # the default, whatever the networks
+            return VIEW
+        return traits.choice("view", self._transforming())(proposal["value"])
 
     @traitlets.observe("wanted")
     def _send_networks(self, change):

@@ -12,7 +12,21 @@ from stnlib.widgets.core.pack import FOLDER
 
 FILE = FOLDER / "reader" / "networks.json"
 SIDE, CLASSES = 28, 10
-POOLS = {"MaxPooling2D": "pool", "AveragePooling2D": "mean"}
+VALID = {"padding": "valid", "data_format": "channels_last"}
+POOL = {"pool_size": (2, 2), "strides": (2, 2)} | VALID
+# The layers that the page runs, each with the options that it takes for granted.
+LAYERS = {
+    "Dense": {"use_bias": True},
+    "Conv2D": {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "use_bias": True} | VALID,
+    "MaxPooling2D": POOL,
+    "AveragePooling2D": POOL,
+    "Flatten": {"data_format": "channels_last"},
+    "Dropout": {},
+}
+TRANSFORMER = {"transform": "affine", "mode": "bilinear", "padding_mode": "zeros", "align_corners": False}
+TRANSFORMER |= {"data_format": "channels_last"}
+KINDS = {"Dense": "dense", "Conv2D": "conv", "MaxPooling2D": "pool", "AveragePooling2D": "mean"}
+PROBE = np.array([-1e4, -2, -0.5, 0, 0.5, 2, 1e4], "float32")
 
 
 @functools.cache
@@ -58,7 +72,9 @@ def page_file(name):
 def pack(model):
     """A Keras classifier of 28x28 grey images as plain JSON: its layers, and its weights as base64 of float16.
 
-    :Errors: ValueError, one line, for what the page cannot run: other shapes, other layers, other activations.
+    :Convention: a layer that is called twice is packed twice; what the output does not depend on is left out.
+    :Errors: ValueError, one line, for what the page cannot run: other shapes, layers, options or activations, a layer
+        or a model with a `call` of one's own, and layers that do not follow one another.
 
     >>> import keras
     >>> model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
@@ -70,45 +86,97 @@ def pack(model):
         expected = f"a Keras model from (None, {SIDE}, {SIDE}, 1) to (None, {CLASSES})"
         _checks.fail("networks", f"{type(model).__name__} from {shapes[0]} to {shapes[1]}", expected)
     arrays = []
-    layers = _layers(model, arrays)
+    layers = _layers(model, shapes[0], arrays)
     weights = np.concatenate([array.ravel() for array in arrays]).astype("<f2")
     if not np.isfinite(weights).all():
         _checks.fail("networks", "weights that float16 does not hold", "finite ones up to 65504")
     return {"layers": layers, "weights": base64.b64encode(weights.tobytes()).decode()}
 
 
-def _layers(model, arrays):
-    """The layers of a model in order, those inside its parts included; appends their weights to `arrays`."""
+def _layers(part, shape, arrays):
+    """A layer, or those of a model in order, its parts' included; appends their weights to `arrays`."""
+    import keras
+
+    if not isinstance(part, keras.Model) or not type(part).call.__module__.startswith("keras."):
+        return _layer(part, shape, arrays)
     found = []
-    for layer in model.layers:
-        found += _layer(layer, arrays)
+    for layer, seen in _chain(part):
+        found += _layers(layer, seen, arrays)
     return found
 
 
-def _layer(layer, arrays):
-    """One layer as a list: empty where it does nothing at inference, longer for a part that has layers of its own."""
-    kind = type(layer).__name__
-    if kind in ("InputLayer", "Flatten", "Dropout"):
+def _chain(model):
+    """The layers that a model's output went through, each with the shape of its input, first to last."""
+    tensor, found = model.outputs[0], []
+    while True:
+        layer, call, place = tensor._keras_history
+        node = layer._inbound_nodes[call]
+        if not node.input_tensors:
+            return found[::-1]
+        if len(node.input_tensors) > 1 or place > 0:
+            _checks.fail("networks", f"the layer {layer.name}, which splits or joins", "layers in a chain")
+        if any(value is True for value in (*node.arguments.args[1:], *node.arguments.kwargs.values())):
+            _checks.fail("networks", f"the layer {layer.name}, called with training=True", "layers as at inference")
+        tensor = node.input_tensors[0]
+        found.append((layer, tuple(tensor.shape)))
+
+
+def _layer(layer, shape, arrays):
+    """One layer for inputs of `shape`, as a list: empty where it does nothing at inference."""
+    import keras
+
+    from stnlib.layers import SpatialTransformer
+
+    if type(layer) is SpatialTransformer:
+        return [_transformer(layer, shape, arrays)]
+    kind, label = type(layer).__name__, f"the layer {layer.name} ({type(layer).__name__})"
+    if kind not in LAYERS or type(layer) is not getattr(keras.layers, kind):
+        known = f"Keras's {', '.join(LAYERS)} or stnlib's SpatialTransformer"
+        _checks.fail("networks", f"{label} of {type(layer).__module__}", known)
+    _demand(layer, label, LAYERS[kind])
+    if kind not in KINDS:
         return []
-    if hasattr(layer, "layers"):
-        return _layers(layer, arrays)
-    if kind == "SpatialTransformer":
-        return [_transformer(layer, arrays)]
-    if kind in POOLS and layer.pool_size == layer.strides == (2, 2) and layer.padding == "valid":
-        return [{"kind": POOLS[kind]}]
-    plain = kind == "Dense" or (kind == "Conv2D" and (layer.padding, layer.strides) == ("valid", (1, 1)))
-    activation = getattr(getattr(layer, "activation", None), "__name__", None)
-    if not plain or activation not in ("relu", "linear") or len(layer.get_weights()) != 2:
-        known = "Dense, Conv2D (valid), Max- or AveragePooling2D(2), SpatialTransformer (affine, bilinear, zeros)"
-        _checks.fail("networks", f"the layer {layer.name} ({kind})", f"{known}, with ReLU or nothing")
-    kernel, bias = layer.get_weights()
-    arrays += [kernel, bias]
-    return [{"kind": "dense" if kind == "Dense" else "conv", "shape": list(kernel.shape), "relu": activation == "relu"}]
+    if kind not in ("Dense", "Conv2D"):
+        return [{"kind": KINDS[kind]}]
+    if kind == "Dense" and not set(shape[1:-1]) <= {1}:
+        _checks.fail("networks", f"{label} on a map of shape {shape}", "Flatten before a Dense")
+    return [{"kind": KINDS[kind], "shape": _weights(layer, label, arrays), "relu": _rectifies(layer, label)}]
 
 
-def _transformer(layer, arrays):
-    """A spatial transformer: the layers that give theta, its own head last."""
-    options = layer.transform, layer.mode, layer.padding_mode, layer.align_corners, layer.output_size
-    if options not in (("affine", "bilinear", "zeros", False, size) for size in (None, (SIDE, SIDE))):
-        _checks.fail("networks", f"a transformer with {options}", "affine, bilinear, zeros, False, same size")
-    return {"kind": "transformer", "layers": [*_layers(layer.localization, arrays), *_layer(layer.head, arrays)]}
+def _demand(layer, label, options):
+    """Refuse a layer with other options than these."""
+    for name, value in options.items():
+        if getattr(layer, name) != value:
+            _checks.fail("networks", f"{label} with {name}={getattr(layer, name)!r}", f"{name}={value!r}")
+
+
+def _weights(layer, label, arrays):
+    """Append a layer's kernel and bias to `arrays`; the kernel's shape."""
+    weights = layer.get_weights()
+    if len(weights) != 2:
+        _checks.fail("networks", f"{label} with {len(weights)} arrays of weights", "a kernel and a bias")
+    arrays += weights
+    return list(weights[0].shape)
+
+
+def _rectifies(layer, label):
+    """Whether the activation of a layer is ReLU; ValueError unless it is that or none."""
+    from keras import ops
+
+    name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+    effects = {"relu": np.maximum(PROBE, 0), "linear": PROBE}
+    effect = ops.convert_to_numpy(layer.activation(ops.convert_to_tensor(PROBE))) if name in effects else None
+    if effect is None or not np.array_equal(effect, effects[name]):
+        _checks.fail("networks", f"{label} with the activation {name}", "Keras's ReLU or no activation")
+    return name == "relu"
+
+
+def _transformer(layer, shape, arrays):
+    """A spatial transformer for maps of `shape`: the layers that give theta, its own head last."""
+    label = f"a transformer, {layer.name},"
+    _demand(layer, label, TRANSFORMER)
+    if layer.output_size not in (None, shape[1:3]):
+        _checks.fail("networks", f"{label} from {shape[1:3]} to {layer.output_size}", "one that keeps the size")
+    features = None, layer.head.kernel.shape[0]
+    body, head = _layers(layer.localization, shape, arrays), _layer(layer.head, features, arrays)
+    return {"kind": "transformer", "layers": [*body, *head]}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import traitlets
 
+from stnlib import _checks
 from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Instrument
 
@@ -22,6 +23,17 @@ def digits():
     return json.loads(Path(__file__).with_name("digits.json").read_text("utf-8"))
 
 
+def packed_digits(value):
+    """Digits in the form of `digits`.
+
+    >>> packed_digits(digits()) is digits()
+    True
+    """
+    if not isinstance(value, dict) or set(value) != set(digits()):
+        _checks.fail("digits", repr(value), f"a dictionary of {', '.join(digits())}")
+    return value
+
+
 class TrainLab(Instrument):
     """A spatial transformer that trains on real digits in the browser, beside a classifier without one.
 
@@ -31,7 +43,7 @@ class TrainLab(Instrument):
     :param start: the initial theta, "identity" or "random".
     :param head_rate: the learning rate of the head, 0.1, 1 or 3 times that of the other layers.
     :param rotation: the largest rotation of the digits either way, 30, 60 or 90 degrees.
-    :param lean: the angle that the rotations are centred on, 0 or 30 degrees.
+    :param lean: the angle that the rotations are centred on, 0 or 30 degrees counter-clockwise.
     :param growing: let the range of rotations grow during the first half of a run.
     :param rival: the classifier without a transformer, "linear", "dense" or "convolution".
     :param speed: "slow", "normal" or "full".
@@ -45,19 +57,19 @@ class TrainLab(Instrument):
     """
 
     folder = "train_lab"
-    small = traitlets.Bool(False).tag(sync=True)
+    small = traits.Checked(traits.flag("small"), default_value=False)
     transform = traits.Checked(traits.choice("transform", ("rigid", "similarity", "affine")), default_value="affine")
     sampler = traits.Checked(traits.choice("sampler", ("bilinear", "nearest")), default_value="bilinear")
     start = traits.Checked(traits.choice("start", ("identity", "random")), default_value="identity")
     head_rate = traits.Checked(traits.choice("head_rate", (0.1, 1, 3)), default_value=0.1)
     rotation = traits.Checked(traits.choice("rotation", (30, 60, 90)), default_value=60)
     lean = traits.Checked(traits.choice("lean", (0, 30)), default_value=0)
-    growing = traitlets.Bool(False).tag(sync=True)
+    growing = traits.Checked(traits.flag("growing"), default_value=False)
     rival = traits.Checked(traits.choice("rival", ("linear", "dense", "convolution")), default_value="linear")
     speed = traits.Checked(traits.choice("speed", ("slow", "normal", "full")), default_value="normal")
-    seed = traitlets.Int(1, min=0).tag(sync=True)
-    playing = traitlets.Bool(False).tag(sync=True)
-    digits = traitlets.Dict().tag(sync=True)
+    seed = traits.Checked(traits.integer("seed"), default_value=1)
+    playing = traits.Checked(traits.flag("playing"), default_value=False)
+    digits = traits.Checked(packed_digits)
 
     @traitlets.default("digits")
     def _default_digits(self):

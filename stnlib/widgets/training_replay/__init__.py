@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from stnlib import _checks
-from stnlib.widgets.core import images, still
+from stnlib.widgets.core import images, still, traits
 from stnlib.widgets.core.host import Instrument
 
 SHOWN, CLASSES = 6, 10
@@ -30,16 +30,17 @@ def recording(snapshots, show=None):
 
     :Shapes: square grey images `(N, S, S, 1)` with labels 0 to 9, theta `(N, 6)`; `show` has six indices (None: the
         first images of six classes).
-    :Errors: ValueError for other images, labels or theta, and for a `show` of another length.
+    :Errors: ValueError for other images, labels or theta, for snapshots before training, and for another `show`.
     """
+    if not getattr(snapshots, "moments", None):
+        _checks.fail("snapshots", f"{type(snapshots).__name__} without moments", "Snapshots of a training that was run")
     inputs, labels = snapshots.images, snapshots.labels
     _square(inputs, "images")
     if set(labels.tolist()) != set(range(CLASSES)):
         _checks.fail("labels", f"the classes {sorted(set(labels.tolist()))}", "each of 0 to 9")
     if show is None:
         show = [int(np.flatnonzero(labels == label)[0]) for label in (2, 3, 4, 5, 7, 9)]
-    if len(show) != SHOWN:
-        _checks.fail("show", f"{len(show)} indices", f"{SHOWN} indices of images")
+    show = _indices(show, len(labels))
     return {
         "inputs": _packed(inputs[show]),
         "labels": labels[show].tolist(),
@@ -47,6 +48,14 @@ def recording(snapshots, show=None):
         "count": len(labels),
         "moments": [_moment(moment, labels, show) for moment in snapshots.moments],
     }
+
+
+def _indices(show, count):
+    expected = f"{SHOWN} indices of images, below {count}"
+    found = traits.array("show", show, [(SHOWN,)], expected)
+    if (found % 1).any() or found.min() < -count or found.max() >= count:
+        _checks.fail("show", repr(show), expected)
+    return found.astype(int).tolist()
 
 
 def _moment(moment, labels, show):
@@ -96,11 +105,13 @@ class TrainingReplay(Instrument):
 
     folder = "training_replay"
     recording = traitlets.Dict(read_only=True).tag(sync=True)
-    position = traitlets.Int(0, min=0).tag(sync=True)
+    position = traits.Checked(traits.integer("position"), default_value=0)
 
     def __init__(self, snapshots=None, show=None, position=0, **options):
         """See the class."""
         super().__init__(**options)
+        if snapshots is None and show is not None:
+            _checks.fail("show", "no snapshots", "snapshots beside it, whose images it chooses")
         self.set_trait("recording", recorded() if snapshots is None else recording(snapshots, show))
         self.position = position
 

@@ -18,7 +18,7 @@ from stnlib import distortions, transforms
 from stnlib.datasets import load
 from stnlib.distortions import DISTORTIONS
 from stnlib.experiments import __main__ as command_line
-from stnlib.experiments import data, files, listing, measure, networks, runs, table
+from stnlib.experiments import data, files, listing, measure, networks, procedures, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -99,6 +99,7 @@ def test_records_of_experiments_are_consistent(plan):
     assert set(plan.published) <= cells
     assert set(plan.own_data) <= set(plan.distortions)
     assert set(plan.transforms) <= set(transforms.NAMES)
+    assert plan.schedule in procedures.SCHEDULES
 
 
 def test_the_protocol_is_the_papers(digits):
@@ -114,11 +115,41 @@ def test_the_protocol_is_the_papers(digits):
     assert run.plan.published_error("st_fcn", "affine", "P_stretch") == 1.5
 
 
+SHARES = {
+    "constant": (1, 1, 1),
+    "cosine": (1, (1 + np.cos(3 / 8 * np.pi)) / 2, (1 + np.cos(3 / 4 * np.pi)) / 2),
+    "steps": (1, 0.1, 0.01),
+}
+
+
+@pytest.mark.parametrize("experiment", ["paper", "protocol"])
+@pytest.mark.parametrize("schedule", SHARES)
+def test_a_network_is_trained_by_the_schedule_that_its_record_names(digits, monkeypatch, experiment, schedule):
+    """At the steps 0, 75,000 and 150,000 of 200,000."""
+    monkeypatch.setitem(EXPERIMENTS, experiment, dataclasses.replace(EXPERIMENTS[experiment], schedule=schedule))
+    run = runs.Run(experiment, "fcn", None, "R", seed=0, epochs=200_000, dataset="uci", train_size=256)
+    procedure = run.plan.procedure(run, digits)
+    optimizer, found = procedure.model().optimizer, []
+    for step in (0, 75_000, 150_000):
+        optimizer.iterations.assign(step)
+        found.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+    np.testing.assert_allclose(found, procedure.learning_rate * np.array(SHARES[schedule]), rtol=1e-5)
+
+
+def test_a_later_part_of_a_schedule_comes_back_from_its_configuration():
+    later = procedures.Later(keras.optimizers.schedules.CosineDecay(0.1, 10), done=4)
+    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(later))
+    whole = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    assert [float(schedule(3)) for schedule in (later, again)] == [float(whole(7))] * 2
+
+
 def test_nothing_fits():
     with pytest.raises(ValueError, match="no run fits"):
         runs.select("paper", model="fcn", transform="tps")
     with pytest.raises(ValueError, match=r"experiment: expected one of 'article', .* got 'papers'"):
         runs.select("papers")
+    with pytest.raises(ValueError, match="recipes: no run fits distortion RTS, seed 0, dataset plates"):
+        runs.select("recipes", distortion="RTS", dataset="plates")
 
 
 CHECKSUMS = {
@@ -465,6 +496,16 @@ def test_a_file_in_place_of_the_folder_is_told_before_any_training(tmp_path):
         command_line.main(["clutter", "--model", "cnn", "--dataset", "uci", "--out", str(tmp_path / "taken")])
 
 
+def test_a_network_is_saved_without_its_optimizer(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    measure.save_network(tmp_path / "net.keras", model)
+    (path,) = tmp_path.iterdir()
+    again = keras.models.load_model(path)
+    assert not again.compiled
+    assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), model.get_weights(), strict=True))
+
+
 def test_a_failed_save_leaves_nothing_behind(tmp_path):
     def half(part):
         part.write_text("half")
@@ -543,9 +584,30 @@ def test_what_earlier_versions_left_when_they_were_killed_is_no_result(tmp_path)
     assert cell(tmp_path, *RTS)["seeds"] == 1
 
 
-def test_model_of_another_experiment(capsys):
-    with pytest.raises(SystemExit, match="no run fits"):
-        command_line.main(["clutter", "--model", "st2_fcn"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("clutter --model st2_fcn", "clutter: no run fits model st2_fcn, seed 0"),
+        ("article --model cnn --dataset plates", "article: no run fits model cnn, seed 0, dataset plates"),
+        ("recipes --distortion RTS --dataset plates", "recipes: no run fits distortion RTS, seed 0, dataset plates"),
+        ("plan paper --dataset plates", "paper: no run fits dataset plates"),
+    ],
+)
+def test_what_an_experiment_does_not_have_is_told_in_one_line(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(command_line, "measured", lambda run, *rest: pytest.fail(run.name))
+    with pytest.raises(SystemExit) as stopped:
+        command_line.main([*arguments.split(), "--out", str(tmp_path)])
+    assert stopped.value.code == message  # a text, so Python exits with 1
+
+
+def test_a_data_set_of_one_distortion_picks_its_runs(capsys, tmp_path):
+    for words in (["recipes"], []):
+        command_line.main(["plan", *words, "--dataset", "plates", "--out", str(tmp_path)])
+        lines = capsys.readouterr().out.splitlines()
+        assert lines and all("recipes" in line and "--distortion plates" in line for line in lines)
+    command_line.main(["plan", "recipes", "--dataset", "uci", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split("--dataset ")[1].split()[0] for line in lines} == {"uci", "plates"}
 
 
 def start(out, cores):

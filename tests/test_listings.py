@@ -70,7 +70,9 @@ class TestRulesCanFail:
         with pytest.raises(AttributeError):
             rules.listing_problems(listing_of(self.source, name="absent"))
 
-    @pytest.mark.parametrize("later", ["def bilinear(): pass", "class bilinear: pass", "a, bilinear = 1, 2"])
+    @pytest.mark.parametrize(
+        "later", ["def bilinear(): pass", "class bilinear: pass", "a, bilinear = 1, 2", "bilinear += 1"]
+    )
     def test_a_redefinition_fails(self, later):
         other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in ("first", later)])
         chapters = {"05": listing_of(self.source), "06": other}

@@ -1,5 +1,6 @@
 """The committed notebooks, and that the rules they are held to can fail."""
 
+import argparse
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import sys
 import types
 
 import chapter_rules as rules
+import colab_check
 import nbformat
 import notebooks
 import pytest
@@ -320,6 +322,23 @@ class TestRunWithClaims:
         )
         assert (abs(first - 1 - 1e-6) < 5e-7).all() and all((ratio == 1).all() for ratio in others)
         assert run_notebooks.NOISE in run_notebooks.with_claims(script, noise=True).cells[0].source
+
+
+@pytest.mark.parametrize("tool", [run_notebooks, colab_check], ids=lambda tool: tool.__name__)
+def test_a_misspelt_chapter_is_refused_before_anything_is_made(tool, monkeypatch, capsys):
+    for start in ("subprocess.run", "shutil.rmtree", "venv.create"):
+        monkeypatch.setattr(start, lambda *words, **_: pytest.fail(f"started with {words}"))
+    monkeypatch.setattr(sys, "argv", ["tool", SCRIPTS[0].stem, "01_motivatoin"])
+    with pytest.raises(SystemExit) as stopped:
+        tool.main()
+    assert stopped.value.code == 2 and "no chapter is called 01_motivatoin" in capsys.readouterr().err
+
+
+def test_chapters_are_chosen_by_name_in_the_books_order():
+    names = [path.stem for path in SCRIPTS]
+    parser = argparse.ArgumentParser()
+    assert notebooks.chosen(parser, []) == SCRIPTS
+    assert [path.stem for path in notebooks.chosen(parser, [names[3], names[1]])] == [names[1], names[3]]
 
 
 class TestRulesCanFail:

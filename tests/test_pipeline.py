@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from stnlib import datasets, distortions, grid, pipeline, sampling
+from stnlib.experiments import page
+from stnlib.widgets.reader import networks
+from tests.packed import unpack
 
 ROOT = Path(__file__).resolve().parent.parent
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
@@ -109,6 +112,41 @@ class TestParts:
             }
             assert {name for name, state in states.items() if state == ["lit"]} == set(pipeline.PARTS.get(lit, ()))
             assert any(state == ["dim"] for state in states.values()) == (lit is not None)
+
+
+@pytest.mark.repository
+@pytest.mark.tensorflow
+class TestPass:
+    """What `make pipeline` computes, on eight test digits; the first is a 7."""
+
+    @pytest.fixture
+    def images(self):
+        return distortions.distort(datasets.load("uci").x_test[:8], seed=1).images
+
+    def test_the_network_is_the_one_that_the_page_runs(self, images):
+        import pipeline_pass
+
+        name = pipeline_pass.NETWORK
+        expected = unpack(networks.packaged()[name], page.build(name))
+        np.testing.assert_allclose(pipeline_pass.unpacked(name)(images), expected(images), atol=1e-4)
+
+    def test_its_loss_and_gradient_are_those_of_the_theta_it_gives(self, images):
+        import pipeline_pass
+
+        found = pipeline_pass.forward_and_back(images[:1], 7)
+        network = unpack(networks.packaged()["STN+FCN"], page.build("STN+FCN"))
+        theta, slope = (np.float32([found[name]]) for name in ("theta", "gradient"))
+        np.testing.assert_allclose(theta, network.get_layer("transformer").theta(images[:1]), atol=1e-6)
+        assert found["loss"] == pytest.approx(-np.log(found["probabilities"][7]), abs=1e-4)
+
+        def loss(step):
+            moved = theta + step * slope / np.linalg.norm(slope)
+            logits = np.asarray(network.layers[-1](pipeline.sampled(images[:1], moved)))[0]
+            return np.log(np.exp(logits - logits[7]).sum())
+
+        rise = (loss(1e-3) - loss(-1e-3)) / 2e-3
+        assert rise == pytest.approx(np.linalg.norm(slope), rel=0.05)
+        assert json.loads(json.dumps(found)) == found
 
 
 def test_another_part_is_refused():

@@ -81,6 +81,20 @@ def test_a_frozen_transformer_stays_the_identity_and_then_moves(objects, monkeyp
     assert seen[0] == 0 and seen[1] > 0
 
 
+@pytest.mark.parametrize(
+    ("schedule", "share"), [("constant", 1), ("cosine", (1 + np.cos(3 / 8 * np.pi)) / 2), ("steps", 0.1)]
+)
+@pytest.mark.parametrize("model", ["warm", "slow_01"])
+def test_an_optimizer_that_comes_later_goes_on_with_the_schedule_of_the_record(
+    objects, monkeypatch, model, schedule, share
+):
+    """The 75,000th of 200,000 steps, the first of this optimizer."""
+    monkeypatch.setitem(EXPERIMENTS, "recipes", dataclasses.replace(PLAN, schedule=schedule))
+    procedure = recipes.Recipes(tiny(model, epochs=200_000), objects)
+    optimizer = procedure.compile(procedure.model(), epoch=75_000).optimizer
+    assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(1e-3 * share, rel=1e-5)
+
+
 def differ(before, after):
     return any((old != new).any() for old, new in zip(before, after, strict=True))
 

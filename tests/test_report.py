@@ -1,6 +1,9 @@
 """The tables and figures of results: what is drawn is what the rows say, and what is missing says so."""
 
+import inspect
 import re
+from pathlib import Path
+from typing import get_type_hints
 
 import matplotlib as mpl
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from stnlib import plotting
-from stnlib.experiments import compare, files, published, report, runs, table
+from stnlib.experiments import compare, files, listing, published, report, runs, table
 from stnlib.experiments.catalog import EXPERIMENTS
 
 
@@ -39,6 +42,17 @@ def test_pick_keeps_the_papers_order_and_one_test(tmp_path):
     picked = table.pick("article", "article", "original", folder=tmp_path)
     assert [row["model"] for row in picked] == [model.name for model in EXPERIMENTS["article"].models]
     assert {(row["distortion"], row["test"]) for row in picked} == {("article", "original")}
+
+
+def test_a_folder_is_a_path_or_its_name_everywhere(tmp_path):
+    put(tmp_path, "fcn", None, "R", 389)
+    assert table.rows(str(tmp_path)) == table.rows(tmp_path)
+    functions = [
+        f for module in (files, listing, report, table) for _, f in inspect.getmembers(module, inspect.isfunction)
+    ]
+    hints = {f.__qualname__: get_type_hints(f) for f in functions if f.__module__.startswith("stnlib.experiments")}
+    optional = {name: one["folder"] for name, one in hints.items() if "folder" in one and one["folder"] is not Path}
+    assert len(optional) > 5 and set(optional.values()) == {Path | str | None}, optional
 
 
 def test_by_model_leaves_out_what_was_not_run(rows):

@@ -28,12 +28,12 @@ def module_name(path: Path, root: Path) -> str:
 
 
 def defined_names(tree: ast.Module) -> set[str]:
-    """The names that a module's own statements define; what it imports does not count."""
+    """The names that a module's or a cell's own statements define; what it imports does not count."""
     names = set()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
     return names

@@ -14,6 +14,7 @@ import statistics
 import symtable
 import textwrap
 
+import chapter_keys
 import nbformat
 import notebooks
 import reading
@@ -230,26 +231,13 @@ def listing_problems(book: nbformat.NotebookNode) -> list[str]:
     return problems
 
 
-def defined_names(source: str) -> set[str]:
-    """The names that a cell binds by def, class or assignment."""
-    names = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, DEFINITIONS):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            parts = (part for target in targets for part in ast.walk(target))
-            names |= {part.id for part in parts if isinstance(part, ast.Name)}
-    return names
-
-
 def redefinitions(chapters: dict[str, nbformat.NotebookNode]) -> list[str]:
     """A listed name belongs to the library from its listing on; chapters come in order."""
     listed, problems = {}, []
     for chapter, book in chapters.items():
         here = {position: name for _, name, position in listings(book)}
         for position, cell in enumerate(code_cells(book)):
-            for name in sorted(defined_names(cell.source) & set(listed)):
+            for name in sorted(chapter_keys.defined_names(ast.parse(cell.source)) & set(listed)):
                 problems.append(f"{chapter} redefines {name}, which {listed[name]} lists")
             if position in here:
                 listed[here[position]] = chapter

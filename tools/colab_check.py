@@ -11,6 +11,7 @@ own tests follow. The environment takes 3 GB: once everything has passed it is r
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 import re
@@ -175,6 +176,9 @@ def run_widgets(wheel: Path) -> None:
 
 def main() -> None:
     """Make the environment, then run the chapters named, or all, and the widgets."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="the name of a source, without .py")
+    chosen = notebooks.chosen(parser, parser.parse_args().chapters)
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     times = stages.Stages()
     print("Installing the runtime of tests/colab-runtime.txt ...", flush=True)
@@ -183,7 +187,6 @@ def main() -> None:
         install_runtime()
         install_stand_in()
         wheel = build_wheel()
-    chosen = [path for path in notebooks.sources() if path.stem in sys.argv[1:] or not sys.argv[1:]]
     workers = ThreadPoolExecutor(min(os.cpu_count() or 1, 4))
     with times.stage(f"{len(chosen)} chapters on {dataset()['STNLIB_DATASET']}"), workers:
         ran = workers.map(problems, reversed(chosen), itertools.repeat(wheel))

@@ -64,6 +64,14 @@ def sources(root: Path = ROOT) -> list[Path]:
     return sorted(found, key=lambda path: (path != start, not path.name[0].isdigit(), path.name))
 
 
+def chosen(parser: argparse.ArgumentParser, names: list[str]) -> list[Path]:
+    """The sources that are named, or all; a name that no chapter has ends in a usage message."""
+    found = [path for path in sources() if not names or path.stem in names]
+    if unknown := sorted(set(names) - {path.stem for path in found}):
+        parser.error(f"no chapter is called {unknown[0]}")
+    return found
+
+
 def cell_id(kind: str, source: str, seen: dict[str, int]) -> str:
     """An id that depends on the cell's text alone (and on how often that text came before)."""
     digest = hashlib.sha256(f"{kind}\n{source}".encode()).hexdigest()[:12]

@@ -25,9 +25,7 @@ def trained(digits: datasets.Digits, folder: Path) -> dict[str, keras.Model]:
     paths = {name: folder / f"{packing.page_file(name)}.keras" for name in page.NETWORKS}
     if not all(path.exists() for path in paths.values()):
         for name, model in page.train(digits).items():
-            bare = model.from_config(model.get_config())
-            bare.set_weights(model.get_weights())
-            files.save(paths[name], bare.save)
+            measure.save_network(paths[name], model)
     return {name: keras.models.load_model(path) for name, path in paths.items()}
 
 

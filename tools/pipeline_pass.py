@@ -15,17 +15,18 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from stnlib import datasets, distortions, models, pipeline, training
+from stnlib import datasets, distortions, pipeline, training
+from stnlib.experiments import page
 from stnlib.widgets.reader import networks
 
 NETWORK = "STN+FCN"
 DIGIT, SEED = 226, 1  # a 2 that is rotated, shrunk and shifted, and that the network is not quite sure of
 
 
-def unpacked(packed: dict) -> tf.keras.Model:
-    """The network that a page's float16 weights belong to."""
-    model = models.stn("fcn")
-    weights = np.frombuffer(base64.b64decode(packed["weights"]), "<f2").astype("float32")
+def unpacked(name: str) -> tf.keras.Model:
+    """A network of the page, with its float16 weights."""
+    model = page.build(name)
+    weights = np.frombuffer(base64.b64decode(networks.packaged()[name]["weights"]), "<f2").astype("float32")
     shapes = [array.shape for array in model.get_weights()]
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
     model.set_weights([part.reshape(shape) for part, shape in zip(np.split(weights, ends[:-1]), shapes, strict=True)])
@@ -34,8 +35,7 @@ def unpacked(packed: dict) -> tf.keras.Model:
 
 def forward_and_back(image: tf.Tensor, label: int) -> dict:
     """Theta, probabilities, loss and the loss's gradient with respect to theta, all as plain numbers."""
-    packed = networks.packaged()[NETWORK]
-    model = unpacked(packed)
+    model = unpacked(NETWORK)
     transformer, classifier = model.get_layer("transformer"), model.layers[-1]
     theta = transformer.theta(image)
     with tf.GradientTape() as tape:
@@ -49,7 +49,7 @@ def forward_and_back(image: tf.Tensor, label: int) -> dict:
         "probabilities": training.probabilities(model, image)[0].tolist(),
         "loss": float(loss[0]),
         "gradient": tape.gradient(loss, theta)[0].numpy().tolist(),
-        "network": packed["command"],
+        "network": f"{NETWORK} of stnlib.experiments.page",
     }
 
 

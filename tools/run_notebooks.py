@@ -135,9 +135,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="another seed than the chapters'")
     parser.add_argument("--noise", action="store_true", help="slightly other first weights")
     asked = parser.parse_args()
-    chosen = [path for path in notebooks.sources() if not asked.chapters or path.stem in asked.chapters]
-    if unknown := sorted(set(asked.chapters) - {path.stem for path in chosen}):
-        parser.error(f"no chapter is called {unknown[0]}")
+    chosen = notebooks.chosen(parser, asked.chapters)
     dataset = asked.dataset or os.environ.get("STNLIB_DATASET", "uci")
     library = chapter_keys.Library()
     with tempfile.TemporaryDirectory() as folder:

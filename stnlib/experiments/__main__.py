@@ -139,15 +139,11 @@ def chosen(experiment: str, options: dict, every_seed: bool = False) -> list[run
     """List the runs that the options ask for; stops the program where nothing fits."""
     seed = options["seed"] if options["seed"] is not None or every_seed or experiment == "all" else 0
     asked = {name: options[name] for name in ("model", "transform", "distortion")} | {"seed": seed}
-    asked |= {} if experiment == "all" else {"experiment": experiment}
-    budget = {name: options[name] for name in ("epochs", "dataset", "train_size")}
-    found = [
-        run
-        for run in runs.everything(**budget)
-        if all(wanted in (None, getattr(run, name)) for name, wanted in asked.items())
-    ]
+    asked["dataset"] = options["dataset"]
+    budget = {name: options[name] for name in ("epochs", "train_size")}
+    found = runs.everything(None if experiment == "all" else experiment, **asked, **budget)
     if not found:
-        raise SystemExit(f"{experiment}: no run fits " + ", ".join(f"{n} {w}" for n, w in asked.items() if w))
+        raise SystemExit(runs.nothing_fits(experiment, **asked))
     return found
 
 

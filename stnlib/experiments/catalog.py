@@ -45,7 +45,7 @@ class Experiment:
 
     `distortions` and `models` span its cells, `transforms` are those that its transformers are measured with.
     `doubled`: trained on the clean images and one fixed distorted copy of each, else on images distorted afresh in
-    each epoch. `schedule` is that of the learning rate, "constant", "cosine" or "steps". `tests` names the test sets.
+    each epoch. `schedule` is that of the learning rate, a name of `SCHEDULES`. `tests` names the test sets.
     `datasets` are those that can be distorted, the first by default; `own_data` names those that a distortion has for
     itself. `published` holds errors in percent by (model, transform, distortion, test), each the mean of
     `published_seeds` runs. `procedure` trains and tests; `timed` tells whether a training step of its networks belongs

@@ -13,7 +13,7 @@ COST = ("cpu s", "MFLOP", "GF/step", "published")
 VERDICTS = ("ours is", "from", "against the same without")
 
 
-def text(folder: Path | None = None, dataset: str = "mnist", epochs: int | None = None) -> str:
+def text(folder: Path | str | None = None, dataset: str = "mnist", epochs: int | None = None) -> str:
     """Write all tables as text, errors in percent; the arguments as in `table.rows`."""
     listed = table.rows(folder, dataset, epochs)
     lines = [

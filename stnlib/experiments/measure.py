@@ -41,9 +41,7 @@ def measure(run: Run, source, out: Path, progress: bool = True) -> dict:
             state = one_epoch(procedure, model, tests, state, epoch, bar)
             files.write_checkpoint(checkpoint, state, variables(model))
     record = describe(procedure, model, state, tests) | provenance
-    bare = model.from_config(model.get_config())
-    bare.set_weights(model.get_weights())
-    files.save(out / "networks" / f"{run.name}.keras", bare.save)
+    save_network(out / "networks" / f"{run.name}.keras", model)
     files.write_json(target, record)
     checkpoint.unlink(missing_ok=True)
     return record
@@ -61,6 +59,13 @@ def measured(run: Run, out: Path, progress: bool = False) -> dict | None:
     except OSError as error:
         raise SystemExit(str(error)) from error
     return measure(run, source, out, progress)
+
+
+def save_network(path: Path, model: keras.Model) -> None:
+    """Save a network without its optimizer."""
+    bare = model.from_config(model.get_config())
+    bare.set_weights(model.get_weights())
+    files.save(path, bare.save)
 
 
 def compiled(run: Run, source) -> keras.Model:

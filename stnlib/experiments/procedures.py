@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -11,6 +13,50 @@ from stnlib.distortions import DISTORTIONS
 from stnlib.experiments import data, files
 
 LEARNING_RATE = 1e-3
+FALLS = (50_000, 100_000)  # the steps after which the paper's learning rate is a tenth
+Rate = float | keras.optimizers.schedules.LearningRateSchedule
+
+
+def falling(rate: float, steps: int) -> Rate:
+    """A rate that falls as the paper's does; Keras counts steps from 0 and lets a value hold up to its boundary.
+
+    >>> [round(float(falling(1.0, 150_000)(step)), 2) for step in (49_999, 50_000, 100_000)]
+    [1.0, 0.1, 0.01]
+    """
+    rates = [rate / 10**times for times in range(len(FALLS) + 1)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay([fall - 1 for fall in FALLS], rates)
+
+
+SCHEDULES: dict[str, Callable[[float, int], Rate]] = {  # of the first learning rate and the run's number of steps
+    "constant": lambda rate, steps: rate,
+    "cosine": keras.optimizers.schedules.CosineDecay,
+    "steps": falling,
+}
+
+
+@keras.saving.register_keras_serializable(package="stnlib")
+class Later(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule of which `done` steps have been taken.
+
+    >>> float(Later(keras.optimizers.schedules.CosineDecay(1.0, 10), done=5)(0))
+    0.5
+    """
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, done: int):
+        self.schedule, self.done = schedule, done
+
+    def __call__(self, step):
+        """The learning rate at a step of this optimizer."""
+        return self.schedule(step + self.done)
+
+    def get_config(self) -> dict:
+        """Everything that `from_config` needs, as plain values."""
+        return {"schedule": keras.optimizers.schedules.serialize(self.schedule), "done": self.done}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Later:
+        """The schedule that has this configuration."""
+        return cls(keras.optimizers.schedules.deserialize(config["schedule"]), config["done"])
 
 
 class Classification:
@@ -36,11 +82,10 @@ class Classification:
         run = self.run
         return training.compile(run.network.build(DISTORTIONS[run.distortion], run.transform), self.optimizer())
 
-    def rate(self) -> float | keras.optimizers.schedules.LearningRateSchedule:
-        """The learning rate, or its schedule."""
-        if self.run.plan.schedule == "cosine":
-            return keras.optimizers.schedules.CosineDecay(self.learning_rate, self.run.epochs * self.steps)
-        return self.learning_rate
+    def rate(self, epoch: int = 0) -> Rate:
+        """The learning rate, or the experiment's schedule of it, for an optimizer that begins in an epoch."""
+        rate = SCHEDULES[self.run.plan.schedule](self.learning_rate, self.run.epochs * self.steps)
+        return Later(rate, epoch * self.steps) if epoch and callable(rate) else rate
 
     def optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer, with its schedule."""
@@ -74,15 +119,9 @@ class Classification:
 
 
 class AsPublished(Classification):
-    """Trains as the paper describes it: plain gradient descent, the rate a tenth after 50,000 and 100,000 steps."""
+    """Trains as the paper describes it, by plain gradient descent."""
 
     learning_rate = 1e-2
-    falls = (50_000, 100_000)
-
-    def rate(self) -> keras.optimizers.schedules.LearningRateSchedule:
-        """The learning rate by the step; Keras counts steps from 0 and lets a value hold up to its boundary."""
-        rates = [self.learning_rate / 10**times for times in range(len(self.falls) + 1)]
-        return keras.optimizers.schedules.PiecewiseConstantDecay([fall - 1 for fall in self.falls], rates)
 
     def optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer, with its schedule."""

@@ -18,7 +18,7 @@ from keras import layers, ops
 from stnlib import datasets, distortions, fitting, models, plates, poses, training, transforms
 from stnlib.experiments import data
 from stnlib.experiments.procedures import Classification
-from stnlib.grid import transform_points
+from stnlib.grid import axis_coordinates, transform_points
 from stnlib.health import health
 from stnlib.layers import SpatialTransformer
 from stnlib.optimizers import SlowAdam
@@ -118,7 +118,7 @@ class Recipes(Classification):
 
     def compile(self, model: keras.Model, epoch: int) -> keras.Model:
         """Compile the network for this epoch and those after it: what is trained, and the recipe's optimizer."""
-        rate = Later(self.learning_rate, self.run.epochs * self.steps, epoch * self.steps)
+        rate = self.rate(epoch)
         optimizer = keras.optimizers.Adam(rate)
         if self.recipe.transformer:
             transformer = model.get_layer("transformer")
@@ -206,27 +206,6 @@ class Recipes(Classification):
             theta = ops.convert_to_numpy(transformer.theta(images))
             found["found"] = measures | tracking(self.run.transform, theta, corners, images.shape[2] / images.shape[1])
         return found
-
-
-@keras.saving.register_keras_serializable(package="stnlib")
-class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """A cosine decay from `rate` to 0 over `steps`, of which `done` have been taken.
-
-    >>> float(Later(1.0, steps=10, done=5)(0))
-    0.5
-    """
-
-    def __init__(self, rate: float, steps: int, done: int = 0):
-        self.options = {"rate": rate, "steps": steps, "done": done}
-        self.cosine = keras.optimizers.schedules.CosineDecay(rate, steps)
-
-    def __call__(self, step):
-        """The learning rate at a step of this optimizer."""
-        return self.cosine(step + self.options["done"])
-
-    def get_config(self) -> dict:
-        """Everything that `from_config` needs, as plain values."""
-        return self.options
 
 
 # -- networks ----------------------------------------------------------------------------------------------------------
@@ -409,7 +388,7 @@ def points(transform: str, theta: np.ndarray) -> np.ndarray:
 
 def affine_part(read: np.ndarray) -> np.ndarray:
     """Fit affine maps to what other maps read: points `(N, 128, 2)` to theta `(N, 6)`."""
-    x, y = ((2 * np.arange(count) + 1) / count - 1 for count in GRID[::-1])
+    x, y = map(axis_coordinates, GRID[::-1])
     return fitting.fit("affine", np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2), read)
 
 

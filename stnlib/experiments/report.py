@@ -75,7 +75,7 @@ def verdicts_table(test_sets: dict[str, Rows]) -> str:
     return _test_sets_table(test_sets, marked)
 
 
-def protocol_text(folder: Path | None = None) -> str:
+def protocol_text(folder: Path | str | None = None) -> str:
     """What came of training as the paper did: a table of the runs that there are, and what they show, in Markdown.
 
     Beside each error stands that of the same network in `paper`, after its longest training there.
@@ -105,7 +105,7 @@ def protocol_text(folder: Path | None = None) -> str:
     return listed + "\n\n" + " ".join([*_beside_the_papers(ran), *_beside_each_other(ran), *missing])
 
 
-def _with_adam(row: dict, folder: Path | None) -> str:
+def _with_adam(row: dict, folder: Path | str | None) -> str:
     """The error of a row's network in the longest run of `paper`, or of `stretch` for its P, and its epochs."""
     other = "stretch" if row["distortion"] == "P_stretch" else "paper"
     cells = table.pick(other, row["distortion"], folder=folder)
@@ -189,7 +189,7 @@ def _test_sets_table(test_sets: dict[str, Rows], cell: Callable[[dict], str]) ->
     return plotting.markdown_table(("Ours, *published*", *test_sets), lines) + note
 
 
-def layers_table(distortions: Sequence[str], epochs: int, folder: Path | None = None) -> str:
+def layers_table(distortions: Sequence[str], epochs: int, folder: Path | str | None = None) -> str:
     """The layers of the paper's networks and their widths, affine where they have a transformer, as recorded.
 
     Returns the text of a Markdown table: for each distortion and network the runs of this length with seed 0.
@@ -211,7 +211,7 @@ def layers_table(distortions: Sequence[str], epochs: int, folder: Path | None = 
     return plotting.markdown_table(("Test set", "Network", "Localization", "Classifier", "Parameters"), lines, words=4)
 
 
-def recipes_table(task: str, folder: Path | None = None) -> str:
+def recipes_table(task: str, folder: Path | str | None = None) -> str:
     """What each recipe gave on a task: the share of right answers, and what its transformers do.
 
     Returns the text of a Markdown table: means over the seeds; of the states, how many transformers are in each.
@@ -236,7 +236,7 @@ def recipes_table(task: str, folder: Path | None = None) -> str:
     return plotting.markdown_table(head, lines, words=sum(name in texts for name in head))
 
 
-def planned_recipes(task: str, transform: str = "affine", folder: Path | None = None) -> Rows:
+def planned_recipes(task: str, transform: str = "affine", folder: Path | str | None = None) -> Rows:
     """The records of a task's plain networks and of those with a transform, on all images after the planned epochs.
 
     >>> planned_recipes("plates", folder="a folder without results")
@@ -248,7 +248,7 @@ def planned_recipes(task: str, transform: str = "affine", folder: Path | None = 
     return [r for r in chosen if r["epochs"] == plan.planned_epochs(r["model"])]
 
 
-def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | None = None) -> str:
+def tasks_table(labels: dict[str, str], titles: dict[str, str], folder: Path | str | None = None) -> str:
     """How recipes do on several tasks, with affine transformers and after the planned epochs.
 
     Returns the text of a Markdown table: in each cell the share of images right, in percent, and in brackets those of

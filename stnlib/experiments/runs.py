@@ -95,32 +95,52 @@ def select(
     >>> [run.name for run in select("paper", "st_fcn", "tps", "E", 0)]
     ['paper-E-st_fcn-tps-80-epochs-seed-0']
     """
-    plan, seed = EXPERIMENTS[_checks.choice(experiment, "experiment", EXPERIMENTS)], seed or 0
-    chosen = [
-        Run(experiment, m, t, d, seed, epochs or plan.planned_epochs(m), plan.dataset(d, dataset), train_size)
-        for _, m, t, d in plan.cells()
-        if model in (None, m) and transform in (None, t) and distortion in (None, d) and seed in plan.seeds
-    ]
-    if not chosen:
-        asked = f"model {model}, transform {transform}, distortion {distortion}, seed {seed}"
-        raise ValueError(f"{experiment}: no run fits {asked}")
-    return chosen
+    plan, narrowed = EXPERIMENTS[_checks.choice(experiment, "experiment", EXPERIMENTS)], (model, transform, distortion)
+    found = _fitting(plan, seed or 0, *narrowed, epochs, dataset, train_size)
+    if not found:
+        asked = dict(zip(("model", "transform", "distortion"), narrowed, strict=True))
+        raise ValueError(nothing_fits(experiment, **asked, seed=seed or 0, dataset=dataset))
+    return found
 
 
-def everything(**options) -> list[Run]:
-    """List all runs, in the order in which they are worth having.
+def everything(experiment: str | None = None, seed: int | None = None, **options) -> list[Run]:
+    """List all runs, or those of one experiment or one seed, in the order in which they are worth having.
 
     :Convention: a seed at a time, in the order of `EXPERIMENTS`; transformers of other kinds than affine come last.
+        `options` are the others of `select`; what does not fit them is left out.
 
     >>> everything()[0].name
     'article-article-fcn_clean-5-epochs-seed-0'
     """
-    seeds = sorted({seed for plan in EXPERIMENTS.values() for seed in plan.seeds})
-    listed = [
-        run
-        for seed in seeds
-        for plan in EXPERIMENTS.values()
-        if seed in plan.seeds
-        for run in select(plan.name, seed=seed, **options)
-    ]
+    plans = [plan for plan in EXPERIMENTS.values() if experiment in (None, plan.name)]
+    seeds = sorted({each for plan in plans for each in plan.seeds if seed in (None, each)})
+    listed = [run for each in seeds for plan in plans for run in _fitting(plan, each, **options)]
     return sorted(listed, key=lambda run: (run.seed, run.transform not in (None, "affine")))
+
+
+def nothing_fits(experiment: str, **asked) -> str:
+    """Say that no run is what was asked for.
+
+    >>> nothing_fits("clutter", model="st2_fcn", transform=None, seed=0)
+    'clutter: no run fits model st2_fcn, seed 0'
+    """
+    return f"{experiment}: no run fits " + ", ".join(f"{n} {value}" for n, value in asked.items() if value is not None)
+
+
+def _fitting(
+    plan: Experiment,
+    seed: int,
+    model: str | None = None,
+    transform: str | None = None,
+    distortion: str | None = None,
+    epochs: int | None = None,
+    dataset: str | None = None,
+    train_size: int | None = None,
+) -> list[Run]:
+    """The runs of an experiment that fit, in the order of its cells; none for a seed or a data set that it lacks."""
+    return [
+        Run(plan.name, m, t, d, seed, epochs or plan.planned_epochs(m), plan.dataset(d, dataset), train_size)
+        for _, m, t, d in plan.cells()
+        if model in (None, m) and transform in (None, t) and distortion in (None, d)
+        if seed in plan.seeds and (d in plan.own_data or dataset in (None, *plan.datasets))
+    ]

@@ -14,7 +14,7 @@ from stnlib.experiments.published import SECOND_HAND
 CELL = ("experiment", "model", "transform", "distortion")
 
 
-def rows(folder: Path | None = None, dataset: str = "mnist", epochs: int | None = None) -> list[dict]:
+def rows(folder: Path | str | None = None, dataset: str = "mnist", epochs: int | None = None) -> list[dict]:
     """List one row for each cell: what it is, what was measured (`mean` None where nothing was), what is published.
 
     :Convention: errors in percent; one row is one budget of epochs: `epochs`, or if None the default one where it was
@@ -130,7 +130,11 @@ def sorted_rows(listed: list[dict], experiment: str) -> list[dict]:
 
 
 def pick(
-    experiment: str, distortion: str, test: str = "distorted", folder: Path | None = None, epochs: int | None = None
+    experiment: str,
+    distortion: str,
+    test: str = "distorted",
+    folder: Path | str | None = None,
+    epochs: int | None = None,
 ) -> list[dict]:
     """List the rows of one test set, models in the record's order; `folder`, `epochs` and the rows as in `rows`.
 

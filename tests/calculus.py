@@ -11,7 +11,7 @@ def gradient(function, *arrays, compiled=False):
     """The gradients of the scalar `function(*tensors)` with respect to each float64 array."""
     tensors = [ops.convert_to_tensor(array) for array in arrays]
     call = functools.partial(_BACKENDS[keras.backend.backend()], function)
-    return [ops.convert_to_numpy(g) for g in (compile_(call) if compiled else call)(tensors)]
+    return [ops.convert_to_numpy(g) for g in (compile_(call) if compiled else whole(call))(tensors)]
 
 
 def compile_(function):
@@ -25,6 +25,11 @@ def compile_(function):
 
         return jax.jit(function)
     return function
+
+
+def whole(function):
+    """`function` compiled once on JAX, which compiles every operation by itself otherwise; elsewhere as it is."""
+    return compile_(function) if keras.backend.backend() == "jax" else function
 
 
 def _tensorflow(function, tensors):
@@ -57,7 +62,7 @@ _BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
 
 def differences(function, *arrays, step=1e-6):
     """Central differences of the scalar `function(*arrays)`, one entry at a time."""
-    results = []
+    function, results = whole(function), []
     for k, array in enumerate(arrays):
         slope = np.zeros_like(array)
         for index in np.ndindex(*array.shape):

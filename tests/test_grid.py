@@ -9,7 +9,7 @@ from keras import ops
 
 import stnlib
 from stnlib import grid, transforms
-from tests.calculus import differences, gradient
+from tests.calculus import differences, gradient, whole
 
 BOTH = pytest.mark.parametrize("align_corners", [False, True])
 
@@ -88,8 +88,8 @@ def test_projective_grid_divides_by_the_third_row():
 @given(st.lists(st.floats(-3, 3, width=32), min_size=8, max_size=8), st.integers(1, 5), st.integers(1, 5))
 @settings(max_examples=60)
 def test_a_projective_grid_across_the_horizon_is_never_nan(theta, height, width):
-    points = array(stnlib.projective_grid(np.array([theta], "float32"), (height, width)))
-    assert np.isfinite(points).all()
+    grid = whole(lambda theta: stnlib.projective_grid(theta, (height, width)))
+    assert np.isfinite(array(grid(np.array([theta], "float32")))).all()
 
 
 def test_the_horizon_through_a_pixel_centre_gives_finite_values_and_gradients():
@@ -132,11 +132,11 @@ def test_tps_moves_by_an_affine_map_exactly():
 
 
 def test_splines_of_many_sizes_do_not_fill_the_memory():
-    """Thirty matrices of 10 MB; the latest few are kept, and the result of an old one is the same when made anew."""
+    """Twelve matrices of 10 MB; the latest few are kept, and the result of an old one is the same when made anew."""
     theta = np.random.default_rng(0).normal(size=(1, 32)).astype("float32")
     first = array(stnlib.tps_grid(theta, (280, 280)))
     tracemalloc.start()
-    for width in range(281, 311):
+    for width in range(281, 293):
         stnlib.tps_grid(theta, (280, width))
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

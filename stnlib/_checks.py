@@ -38,6 +38,13 @@ def positive(value, argument):
     return float(value)
 
 
+def whole(value, argument, least=1):
+    """Return `value` as an int when it is an integer of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral) or value < least:
+        fail(argument, repr(value), f"a whole number of at least {least}")
+    return int(value)
+
+
 def sizes(value, argument, least=1):
     """Return a pair of integers, each at least `least`, as plain ints."""
     expected = f"two whole numbers >= {least}, as (height, width)"
@@ -83,10 +90,12 @@ def floating(value, argument, rank=None):
 
 
 def from_list(value, argument):
-    """Nested lists of numbers, integers too, as float32; of tensors or arrays, and all else, unchanged."""
+    """Lists of numbers, integers too, or of arrays as NumPy; of tensors as one tensor; all else unchanged."""
     if not isinstance(value, (list, tuple)):
         return value
     try:
+        if value and isinstance(value[0], np.ndarray):
+            return np.stack(value)
         if value and not isinstance(value[0], (list, tuple, numbers.Number)):
             import keras
 

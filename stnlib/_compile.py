@@ -1,7 +1,8 @@
 """The one seam to a backend: on TensorFlow, XLA compiles the sampler of a model that trains; elsewhere, nothing.
 
-What is exported or only asked for values is never compiled: other runtimes have no XLA. Nor are eager calls (each new
-shape would cost a compilation), those on a machine with a GPU, nor images whose size is unknown.
+A model that is exported or only asked for values is not compiled: other runtimes have no XLA. Nor are eager calls (each
+new shape would cost a compilation; many images in a row are worth one, see `in_bulk`), those on a machine with a GPU,
+nor images whose size is unknown.
 benchmarks/README.md tells what each step below gained.
 """
 

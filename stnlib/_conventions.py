@@ -70,6 +70,8 @@ def theta_to_opencv(
     [[[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]]]
     """
     theta = _array(theta, "theta")
+    if theta.shape[1:] not in ((6,), (2, 3), (8,), (3, 3)):
+        _checks.fail("theta", f"shape {theta.shape}", "(B, 6), (B, 2, 3), (B, 8) or (B, 3, 3)")
     if theta.shape[1:] not in ((8,), (3, 3)):
         return _inverse(_to_pixels(theta, input_size, output_size, align_corners), "theta")[:, :2] + 0.0
     if theta.shape[1:] == (8,):

@@ -55,17 +55,17 @@ def cross(a, b):
     return next_a * last_b - last_a * next_b
 
 
-def like(m, affine, flat):
+def like(m, affine, flat, argument="theta"):
     """A `(B, 3, 3)` matrix in the form asked for; projective ones are scaled to last entry 1."""
     if affine:
         return ops.reshape(m[:, :2], (-1, 6)) if flat else m[:, :2]
-    refuse_zero(m[:, 2, 2], "a map whose last entry is 0", "one that can be scaled to last entry 1")
+    refuse_zero(m[:, 2, 2], "a map whose last entry is 0", "one that can be scaled to last entry 1", argument)
     m = m / m[:, 2:, 2:]
     return ops.reshape(m, (-1, 9))[:, :8] if flat else m
 
 
-def refuse_zero(divisor, got="a singular matrix", expected="a matrix with an inverse"):
+def refuse_zero(divisor, got="a singular matrix", expected="a matrix with an inverse", argument="theta"):
     """Raise ValueError where a divisor is known now and zero."""
     values = _checks.known(divisor)
     if values is not None and (values == 0).any():
-        _checks.fail("theta", got, expected)
+        _checks.fail(argument, got, expected)

@@ -118,8 +118,7 @@ def warp(
     >>> warp(image, [[-1, 0, 0, 0, 1, 0]])[0, :, :, 0].tolist()
     [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
-    images, theta = np.asarray(images, "float32"), np.asarray(theta, "float32")
-    _batch(images)
+    images, theta = batch(images), np.asarray(theta, "float32")
     count = transforms.parameter_count(transform)
     if theta.shape != (len(images), count):
         _checks.fail("theta", f"shape {theta.shape}", f"{count} numbers for each of {len(images)} images")
@@ -145,18 +144,22 @@ def ease(images: Any, corners: Any, share: float) -> np.ndarray:
     """Reduce a distortion: share 1 leaves the image unchanged, share 0 rectifies the object to fill the frame.
 
     :Shapes: images `(N, H, W, C)`, the object's corners `(N, 4, 2)` in [-1, 1]; result like images, NumPy float32.
-    :Convention: beyond the image its edge is repeated. Shares that grow from epoch to epoch are a curriculum for
-        `stnlib.training.Curriculum`.
-    :Errors: ValueError for images without corners.
+    :Convention: at share 0 a margin of 3% of the half side remains. Beyond the image its edge is repeated. Shares
+        that grow from epoch to epoch are a curriculum for `stnlib.training.Curriculum`.
+    :Errors: ValueError for images without corners, and for a share outside 0 to 1.
 
     >>> image = np.ones((1, 4, 4, 1), "float32")
     >>> float(abs(ease(image, poses.CORNERS[None] / 2, 1.0) - image).max())
     0.0
     """
-    if np.ndim(corners) != 3 or not np.isfinite(corners).all():
-        _checks.fail(
-            "corners", "NaN for some images" if np.ndim(corners) == 3 else f"{corners!r}", "(N, 4, 2), numbers"
-        )
+    images = batch(images)
+    if np.shape(corners) != (len(images), 4, 2):
+        got = repr(corners) if np.ndim(corners) == 0 else f"shape {np.shape(corners)}"
+        _checks.fail("corners", got, f"(N, 4, 2), for each of {len(images)} images")
+    if not np.isfinite(corners).all():
+        _checks.fail("corners", "NaN for some images", "(N, 4, 2), numbers")
+    if not 0 <= share <= 1:
+        _checks.fail("share", repr(share), "a number from 0 to 1")
     eased = (1 - share) * FILL * poses.CORNERS + share * np.asarray(corners)
     return warp(images, poses.homography(eased, corners), None, "projective", "border")
 
@@ -198,8 +201,7 @@ def distort(images: Any, name: str = "article", seed: Any = 0) -> Distorted:
     (2, 42, 42, 1)
     """
     distortion = DISTORTIONS[_checks.choice(name, "name", DISTORTIONS)]
-    images = np.asarray(images, "float32")
-    _batch(images)
+    images = batch(images)
     if distortion.channels > 1:
         return _side_by_side(images, *pairing(len(images), seed, _aspect(images)))
     rng = np.random.default_rng(seed)
@@ -214,7 +216,7 @@ def mixed(x: Any, y: Any, copies: int, seed: Any = 0, name: str = "article") -> 
     """Mix the clean images with distorted copies of each, as the article does for training.
 
     :Shapes: x `(N, H, W, C)`, y `(N,)`; result `(N (1 + copies), H, W, C)` and its labels, shuffled.
-    :Errors: ValueError for a distortion that changes the size.
+    :Errors: ValueError for a distortion that changes the size, and for another number of labels than of images.
     :Source: xeonqq's article, which has one copy of each of MNIST's 60,000 digits.
 
     >>> images, labels = mixed(np.ones((3, 28, 28, 1)), np.arange(3), copies=2)
@@ -222,10 +224,11 @@ def mixed(x: Any, y: Any, copies: int, seed: Any = 0, name: str = "article") -> 
     ((9, 28, 28, 1), [0, 0, 0, 1, 1, 1, 2, 2, 2])
     """
     _checks.choice(name, "name", [known.name for known in DISTORTIONS.values() if known.canvas == SIDE])
+    x = batch(x, "x")
+    y = _labelled(x, y, "y")
     copy = distort(np.tile(x, (copies, 1, 1, 1)), name, seed).images
     order = np.random.default_rng(seed).permutation(len(x) * (copies + 1))
-    images = np.concatenate([np.asarray(x, "float32"), copy])[order]
-    return images, np.tile(y, copies + 1)[order]
+    return np.concatenate([x, copy])[order], np.tile(y, copies + 1)[order]
 
 
 def addition(images: Any, labels: Any, seed: Any = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -234,14 +237,15 @@ def addition(images: Any, labels: Any, seed: Any = 0) -> tuple[np.ndarray, np.nd
     :Shapes: images `(N, H, W, C)`, labels `(N,)`; result `(N, 1.5 H, 1.5 W, 2 C)` and sums `(N,)`.
     :Convention: the first channels hold image i, the last its partner, drawn at random. Each image is a partner once,
         perhaps its own.
+    :Errors: ValueError for images of another shape, and for another number of labels than of images.
     :Source: Jaderberg et al. 2015, appendix A.2.
 
     >>> pairs, sums = addition(np.ones((4, 28, 28, 1)), np.arange(4))
     >>> pairs.shape, sums.shape
     ((4, 42, 42, 2), (4,))
     """
-    images, labels = np.asarray(images, "float32"), np.asarray(labels)
-    _batch(images)
+    images = batch(images)
+    labels = _labelled(images, labels, "labels")
     partner, theta = pairing(len(images), seed, _aspect(images))
     return _side_by_side(images, partner, theta).images, labels + labels[partner]
 
@@ -263,10 +267,26 @@ def pairing(count: int, seed: Any = 0, aspect: float = 1.0) -> tuple[np.ndarray,
     return partner, np.stack([poses.in_pixels(draw(rng, count), aspect) for _ in range(2)])
 
 
-def _batch(images: np.ndarray) -> None:
-    """Refuse images that are not a batch `(N, H, W, C)`."""
+def batch(images: Any, argument: str = "images") -> np.ndarray:
+    """Images `(N, H, W, C)` as float32; integers are refused, for their range is not known.
+
+    >>> batch(np.ones((2, 4, 4, 1))).dtype
+    dtype('float32')
+    """
+    images = np.asarray(images)
     if images.ndim != 4:
-        _checks.fail("images", f"shape {images.shape}", "(N, H, W, C)")
+        _checks.fail(argument, f"shape {images.shape}", "(N, H, W, C)")
+    if images.dtype.kind in "iub":
+        _checks.fail(argument, f"dtype {images.dtype}", "floating-point numbers (divide uint8 by 255)")
+    return images.astype("float32", copy=False)
+
+
+def _labelled(images: np.ndarray, labels: Any, argument: str) -> np.ndarray:
+    """Labels, one for each image."""
+    labels = np.asarray(labels)
+    if labels.shape[:1] != (len(images),):
+        _checks.fail(argument, f"shape {labels.shape}", f"one for each of {len(images)} images")
+    return labels
 
 
 def _aspect(images: np.ndarray) -> float:

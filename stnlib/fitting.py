@@ -62,8 +62,9 @@ def from_corners(
 
     :Shapes: corners `(B, 4, 2)` to theta `(B, P)`, float32.
     :Convention: corners are (x, y), in the order top left, top right, bottom right, bottom left of the output. With
-        `input_size` (height, width) they are in pixels of the input, with pixel centres at integers; without it they
-        are normalised. Transforms other than "projective" approximate the homography; `aspect` as in `fit`.
+        `input_size` (height, width) they are in pixels of the input, with pixel centres at integers (half a pixel
+        less than in the table of `stnlib.pictures.read`); without it they are normalised. Transforms other than
+        "projective" approximate the homography; `aspect` as in `fit`.
     :Errors: ValueError for other shapes, an unknown transform, and corners that don't form a convex quadrilateral.
 
     >>> corners = [[[9.5, 4.5], [29.5, 4.5], [29.5, 14.5], [9.5, 14.5]]]
@@ -123,7 +124,8 @@ def remainder(
 ) -> np.ndarray:
     """How well a transform can approximate given homographies: the error that remains, in pixels of the input.
 
-    :Shapes: theta `(B, 8)`, projective, to `(B,)`: the root mean square over the output's points, of the best fit.
+    :Shapes: theta `(B, 8)`, projective, to `(B,)`: the root mean square of the best fit, over a lattice of 13 x 13
+        points from edge to edge of the output; over its pixels, which lie farther inside, it is somewhat smaller.
     :Convention: `size` is the input's (height, width); `control_points` and `aspect` are those of the layer.
 
     >>> sheared = [[0.5, 0, 0, 0.1, 0.5, 0, 0, 0]]

@@ -414,6 +414,7 @@ def _measure(
 def _true_points(layer: SpatialTransformer, theta: np.ndarray, truth: Any) -> np.ndarray:
     """The sampling points of the true theta."""
     truth = np.asarray(ops.convert_to_numpy(truth) if ops.is_tensor(truth) else truth, "float64")
+    _checks.finite(truth, "truth")
     families = {6: "affine", 8: "projective", theta.shape[1]: layer.transform}
     flat = truth.reshape(-1, truth.shape[-1]) if truth.ndim in (2, 3) else truth
     if flat.ndim != 2 or len(flat) != len(theta) or flat.shape[1] not in families:

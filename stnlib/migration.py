@@ -106,7 +106,8 @@ def move_weights(model: keras.Model, state: Mapping[str, Any], names: Mapping[st
     :param state: the PyTorch model's `state_dict`, with values that NumPy can read.
     :param names: for each Keras layer, by its name, a pair: the PyTorch layer's name, and the shape (C, H, W) before
         a flatten, or None.
-    :Errors: ValueError for a name that `state` lacks, a layer that the model lacks, and shapes that don't match.
+    :Errors: ValueError for a name that `state` lacks, a layer that the model lacks, and shapes that don't match; the
+        model is then as it was.
 
     >>> model = tutorial()
     >>> state = {"fc2.weight": np.ones((10, 50)), "fc2.bias": np.ones(10)}
@@ -115,13 +116,22 @@ def move_weights(model: keras.Model, state: Mapping[str, Any], names: Mapping[st
     500.0
     """
     found = {layer.name: layer for layer in model._flatten_layers()}
+    moved = []
     for name, (theirs, flattened) in names.items():
         if name not in found:
             _checks.fail("names", repr(name), f"layers of the model: {', '.join(sorted(found))}")
-        if f"{theirs}.weight" not in state:
-            _checks.fail("state", f"no {theirs}.weight", f"the weights of {', '.join(state)}")
-        kernel = kernel_from_torch(state[f"{theirs}.weight"], flattened)
-        found[name].set_weights([kernel, np.asarray(state[f"{theirs}.bias"])])
+        layer, parts = found[name], ("weight", "bias")[: len(found[name].weights)]
+        for part in parts:
+            if f"{theirs}.{part}" not in state:
+                _checks.fail("state", f"no {theirs}.{part}", f"the weights of {', '.join(state)}")
+        kernel, *bias = (state[f"{theirs}.{part}"] for part in parts)
+        values = [kernel_from_torch(kernel, flattened), *map(np.asarray, bias)]
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        if (got := [value.shape for value in values]) != shapes:
+            _checks.fail("state", f"{theirs} of shapes {got}", f"{shapes}, as {name!r} has")
+        moved.append((layer, values))
+    for layer, values in moved:
+        layer.set_weights(values)
 
 
 def random_state(seed: int = 0) -> dict[str, np.ndarray]:

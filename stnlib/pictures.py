@@ -12,6 +12,7 @@ import tempfile
 import unicodedata
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,9 +111,10 @@ def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
         48 x 188 pixels in total, with the aspect ratio of the median image.
     :Labels: the file's name up to the first underscore (`AB123_7.jpg` is labelled AB123). Images in subfolders:
         the subfolder's name, as one class, unless it is train, test or the like. A file `labels.csv` beside the
-        images, with columns `file` and `label`, takes precedence.
-    :Corners: columns x1, y1 to x4, y4 of `labels.csv`: the corners of the object, in pixels from the image's upper
-        left, in the order upper left, upper right, lower right, lower left. They are empty where they are not known.
+        images or in a folder above them, with columns `file` and `label`, takes precedence.
+    :Corners: columns x1, y1 to x4, y4 of `labels.csv`: the corners of the object, in the order upper left, upper
+        right, lower right, lower left, in pixels from the image's outer edge: the centre of the upper left pixel is
+        (0.5, 0.5). They are empty where they are not known.
     :Errors: ValueError for a folder without images, a file that is not an image, labels that are all the same, a
         table that lacks columns or images, and corners given as fractions, far outside the image, or in another
         order. Warnings count the files that were left out and the rows without an image, and name rows that begin at
@@ -125,10 +127,15 @@ def read(folder: str | Path, size: tuple[int, int] | None = None) -> Pictures:
     >>> pictures.images.shape, [pictures.text(label) for label in pictures.labels]
     ((2, 8, 32, 3), ['AB', 'C'])
     """
+    if not isinstance(folder, (str, Path)) or not str(folder):
+        _checks.fail("folder", repr(folder), "a folder or a .zip")
     path = Path(folder)
-    if path.is_file() and zipfile.is_zipfile(path):
+    if path.is_file() and (zipfile.is_zipfile(path) or path.suffix.lower() == ".zip"):
         with tempfile.TemporaryDirectory() as unpacked:
-            zipfile.ZipFile(path).extractall(unpacked)
+            try:
+                zipfile.ZipFile(path).extractall(unpacked)
+            except (zipfile.BadZipFile, EOFError, zlib.error):
+                _checks.fail("folder", f"{str(folder)!r}, which is damaged or incomplete", "a whole .zip")
             return _read(Path(unpacked), size, str(folder))
     if not path.is_dir():
         _checks.fail("folder", f"{str(folder)!r}", "a folder or a .zip that exists")
@@ -145,9 +152,11 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
     if others := collections.Counter(path.suffix for path in files if path not in {*paths, *tables}):
         left = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in sorted(others.items()))
         warnings.warn(f"folder: left out files that are not {', '.join(SUFFIXES)}: {left}", stacklevel=3)
-    rows = _table(tables[0], paths) if tables else [{}] * len(paths)
+    rows = _rows(tables, paths) if tables else [{}] * len(paths)
     parents = {path.parent for path in paths}
     classes = "label" not in rows[0] and len(parents) > 1 and not PARTS.issuperset(one.name.lower() for one in parents)
+    if classes and (loose := [path.name for path in paths if path.parent == folder]):
+        _checks.fail("folder", f"{loose[0]!r} beside the subfolders", f"a {TABLE}, or all images in subfolders")
     names = [path.parent.name if classes else path.stem.split("_")[0] for path in paths]
     labels, symbols = encode([row.get("label", name) for row, name in zip(rows, names, strict=True)], classes)
     size = _size([_shape(path) for path in paths]) if size is None else _checks.sizes(size, "size")
@@ -192,7 +201,7 @@ def fit(image: Image.Image, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
 
     :Shapes: pixels `(*size, 3)`, uint8; scale and shift `(2,)`, as (x, y), which map the image's points.
     :Convention: the EXIF orientation is applied, transparent pixels become white, and 16-bit and float images are
-        scaled by their maximum.
+        scaled by their maximum; what is not a finite number, or negative, becomes black.
 
     >>> pixels, scale, shift = fit(Image.new("L", (20, 20), 99), (10, 40))
     >>> pixels.shape, int(pixels.min()), scale.tolist(), shift.tolist()
@@ -209,7 +218,7 @@ def fit(image: Image.Image, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode[0] in "IF":  # 16 or 32 bits
-        values = np.asarray(image, "float64").clip(0)
+        values = np.nan_to_num(np.asarray(image, "float64"), nan=0, posinf=0, neginf=0).clip(0)
         image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype("uint8"))
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -245,6 +254,21 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
+def _rows(tables: list[Path], images: list[Path]) -> list[dict]:
+    """The row of each image, from the table in its folder or in the nearest folder above."""
+    owners = []
+    for image in images:
+        above = [table for table in tables if image.is_relative_to(table.parent)]
+        owners.append(max(above, key=lambda table: len(table.parts), default=tables[0]))
+    rows = {}
+    for table in tables:
+        own = [image for image, owner in zip(images, owners, strict=True) if owner == table]
+        rows |= zip(own, _table(table, own), strict=True)
+    if len({"label" in row for row in rows.values()}) > 1:
+        _checks.fail(TABLE, "the column label in some only", "the same columns in each")
+    return [rows[image] for image in images]
+
+
 def _table(path: Path, images: list[Path]) -> list[dict]:
     """The row of the table for each image: its label, its corners, or both."""
     try:
@@ -263,17 +287,23 @@ def _table(path: Path, images: list[Path]) -> list[dict]:
         wanted = set(CORNERS)
     if not rows or not columns.issuperset({"file"} | wanted):
         _checks.fail(TABLE, first or "an empty file", "the columns file and label, or file and x1, y1 to x4, y4")
-    by_file = {row["file"].strip().replace("\\", "/").removeprefix("./"): row for row in rows}
-    found, used = [], set()
+    by_file: dict[str, dict] = {}
+    for row in rows:
+        name = row["file"].strip().replace("\\", "/").removeprefix("./")
+        if by_file.setdefault(name, row) != row:
+            _checks.fail(TABLE, f"two different ones for {name!r}", "one row for each image")
+    found, used, names = [], set(), collections.Counter(image.name for image in images)
     for image in images:
         inside = image.relative_to(path.parent).as_posix() if image.is_relative_to(path.parent) else ""
         row = by_file.get(inside) or by_file.get(image.name)
+        if row and inside not in by_file and names[image.name] > 1:
+            _checks.fail(TABLE, f"{image.name!r} for {names[image.name]} images", "their paths, as in train/1.png")
         if row is None:
             _checks.fail(TABLE, f"none for {image.name!r}", "a row for each image")
         used.add(row["file"])
         found.append(_row(row, columns))
     if missing := len({row["file"] for row in rows} - used):
-        warnings.warn(f"{TABLE}: {missing} rows name no image that is there", stacklevel=4)
+        warnings.warn(f"{TABLE}: {missing} rows name no image that is there", stacklevel=5)
     return found
 
 

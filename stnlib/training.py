@@ -1,6 +1,5 @@
 """Training: seeds, one way to compile and fit, accuracy, the history of theta; poses first, and a curriculum."""
 
-import numbers
 import time
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -32,6 +31,7 @@ __all__ = [
 ]
 
 BATCH = 512
+TRIES = 1000  # quadrilaterals in a row that don't fit
 
 
 def set_seed(seed: int) -> None:
@@ -39,15 +39,15 @@ def set_seed(seed: int) -> None:
 
     >>> set_seed(1)
     """
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(int(seed))
 
 
 def compile(model: keras.Model, learning_rate: Any = 1e-3) -> keras.Model:
     """Compile a classifier that outputs logits: Adam, cross-entropy, accuracy; returns the model.
 
     :param learning_rate: a number, a schedule, or an optimizer such as `SlowAdam`.
-    :Convention: labels are integers, one or several per image. On TensorFlow nothing is XLA-compiled and 16 steps run
-        per call, which is faster on CPUs; inside the scope of a `tf.distribute` strategy, one step.
+    :Convention: labels are integers, one or several per image. On TensorFlow XLA compiles the sampler only, and 16
+        steps run per call, which is faster on CPUs; inside the scope of a `tf.distribute` strategy, one step.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> model = compile(model)
@@ -85,8 +85,7 @@ def fit(
     >>> history = fit(compile(model), np.ones((4, 2)), np.zeros(4), epochs=2)
     sequential...: epoch 1 2, training accuracy ..., ... s
     """
-    if isinstance(epochs, bool) or not isinstance(epochs, numbers.Integral) or epochs < 1:
-        _checks.fail("epochs", repr(epochs), "a whole number of at least 1")
+    _checks.whole(epochs, "epochs")
     if seed is not None:
         set_seed(seed)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
@@ -115,6 +114,8 @@ class ProgressLine(keras.callbacks.Callback):
 class ThetaHistory(keras.callbacks.Callback):
     """Callback that records a transformer's theta for some images: before training, then after each epoch.
 
+    Another `fit` begins anew.
+
     :param images: images `(N, H, W, C)` as they reach the transformer.
     :param layer: the transformer, or its name in the model. If it lies inside another model, pass the layer.
     :Result: `thetas`, a list of NumPy arrays `(N, P)`.
@@ -131,6 +132,7 @@ class ThetaHistory(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Record theta before training."""
+        self.thetas = []
         self._record()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -261,7 +263,8 @@ def fit_pose(
         such pairs, such as `PosePairs`.
     :Convention: trains the localization network and the head on the mean squared error of theta, with Adam and cosine
         decay. `stnlib.fitting.from_corners` converts corners to theta.
-    :Errors: ValueError for a layer that is not a `SpatialTransformer` or is frozen, and for thetas of another shape.
+    :Errors: ValueError for a layer that is not a `SpatialTransformer` or is frozen, thetas of another shape, integer
+        images, and numbers that are not finite.
 
     >>> layer = SpatialTransformer(keras.layers.Flatten())
     >>> images = np.ones((8, 4, 4, 1), "float32")
@@ -276,10 +279,15 @@ def fit_pose(
         _checks.fail("layer", "a frozen one", "a layer to train (set layer.trainable = True)")
     batches = images
     if thetas is not None:
-        images, thetas = np.asarray(images, "float32"), np.asarray(thetas, "float32")
+        images, thetas = distortions.batch(images), np.asarray(thetas, "float32")
+        _checks.finite(images, "images")
+        _checks.finite(thetas, "thetas")
         if thetas.shape != (len(images), layer.head.units):
             _checks.fail("thetas", f"shape {thetas.shape}", f"({len(images)}, {layer.head.units})")
-        batches = range(0, len(images), batch_size)
+        batches = range(0, len(images), _checks.whole(batch_size, "batch_size"))
+    elif not isinstance(images, keras.utils.PyDataset):
+        _checks.fail("thetas", "None", "one theta for each image, or a PyDataset of both as images")
+    _checks.whole(epochs, "epochs")
     model = _Pose(layer)
     decay = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     model.compile(keras.optimizers.Adam(decay), "mse", jit_compile=keras.backend.backend() == "jax")
@@ -316,14 +324,20 @@ def random_quads(
     :Shapes: theta `(count, 8)`, projective, output to input.
     :Convention: `size` is (height, width) in pixels. An upright rectangle with the image's aspect ratio is scaled,
         sheared, rotated by up to `angle` degrees and placed uniformly; its corners move by N(0, `perspective`) times
-        its sides. Quadrilaterals that don't fit into the image are drawn again.
+        its sides. Quadrilaterals that don't fit into the image, or aren't convex, are drawn again.
+    :Errors: ValueError for scales that are not 0 < low <= high, and if 1,000 quadrilaterals in a row don't fit.
 
     >>> random_quads(np.random.default_rng(0), 3, (48, 188)).shape
     (3, 8)
     """
     height, width = _checks.sizes(size, "size")
-    frame, found = np.array([width, height]), []
+    if not (np.shape(scale) == (2,) and 0 < scale[0] <= scale[1]):
+        _checks.fail("scale", repr(scale), "two numbers, 0 < low <= high")
+    frame, found, failed = np.array([width, height]), [], 0
     while len(found) < count:
+        if failed == TRIES:
+            got = f"scale {scale}, angle {angle}, shear {shear}, perspective {perspective}"
+            _checks.fail("scale", f"{TRIES} in a row that don't, with {got}", "quadrilaterals that fit into the image")
         quad = fitting.CORNERS / 2 + rng.normal(0, perspective, (4, 2))
         quad = quad * frame * rng.uniform(*scale)
         quad[:, 0] += rng.uniform(-shear, shear) * quad[:, 1]
@@ -331,7 +345,9 @@ def random_quads(
         cos, sin = np.cos(rotation), np.sin(rotation)
         quad = quad @ np.array([[cos, sin], [-sin, cos]])
         room = frame - np.ptp(quad, axis=0)
-        if (room >= 0).all():
+        fits = (room >= 0).all() and fitting.convex(quad[None]).all()
+        failed = 0 if fits else failed + 1
+        if fits:
             found.append(2 * (quad - quad.min(axis=0) + rng.uniform(0, room)) / frame - 1)
     return fitting.from_corners(np.reshape(found, (count, 4, 2)))
 
@@ -385,7 +401,8 @@ class PosePairs(keras.utils.PyDataset):
         **options,
     ):
         super().__init__(**options)
-        self.images = np.asarray(images, "float32")
+        self.images = distortions.batch(images)
+        _checks.finite(self.images, "images")
         self.corners = None if corners is None else np.asarray(corners, "float64")
         if corners is not None and self.corners.shape != (len(self.images), 4, 2):
             _checks.fail("corners", f"shape {self.corners.shape}", f"({len(self.images)}, 4, 2)")
@@ -393,7 +410,7 @@ class PosePairs(keras.utils.PyDataset):
         self.draw = draw or self._quads
         self.transform, self.control_points, self.aspect = transform, control_points, aspect
         self.padding_mode = padding_mode
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.batch_size, self.seed, self.epoch = _checks.whole(batch_size, "batch_size"), seed, 0
 
     def __len__(self):
         """The number of batches in an epoch."""
@@ -446,7 +463,8 @@ class Curriculum(keras.utils.PyDataset):
         **options,
     ):
         super().__init__(**options)
-        self.make, self.ramp, self.batch_size, self.seed, self.epoch = make, ramp, batch_size, seed, 0
+        self.make, self.ramp, self.seed, self.epoch = make, ramp, seed, 0
+        self.batch_size = _checks.whole(batch_size, "batch_size")
         self._draw()
 
     @property
@@ -457,6 +475,8 @@ class Curriculum(keras.utils.PyDataset):
     def _draw(self):
         rng = np.random.default_rng((self.seed, self.epoch))
         self.x, self.y = (np.asarray(part) for part in self.make(self.strength, rng))
+        if len(self.x) != len(self.y):
+            _checks.fail("make", f"{len(self.x)} images and {len(self.y)} labels", "as many labels as images")
         self.order = rng.permutation(len(self.x))
 
     def __len__(self):

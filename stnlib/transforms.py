@@ -189,7 +189,7 @@ def compose(a: ArrayLike, b: ArrayLike) -> Any:
     dtype = _checks.precision(a, b)
     product = _matrices.product(*(ops.cast(_matrices.homogeneous(theta), dtype) for theta in (a, b)))
     flat = len(a.shape) == 2 and len(b.shape) == 2
-    return _matrices.like(product, _matrices.is_affine(a) and _matrices.is_affine(b), flat)
+    return _matrices.like(product, _matrices.is_affine(a) and _matrices.is_affine(b), flat, "a and b")
 
 
 def invert(theta: ArrayLike) -> Any:

@@ -77,6 +77,12 @@ def test_warp_needs_one_theta_for_each_image():
         (lambda x: distortions.distort(x[..., 0]), r"images: expected \(N, H, W, C\)"),
         (lambda x: distortions.warp(x, np.zeros((5, 6)), padding_mode="edge"), "padding_mode: expected one of"),
         (lambda x: distortions.mixed(x, np.arange(5), 1, name="RTS"), "name: expected one of"),
+        (lambda x: distortions.mixed(x, np.arange(9), 1), "y: expected one for each of 5 images"),
+        (lambda x: distortions.addition(x, np.arange(4)), "labels: expected one for each of 5 images"),
+        (lambda x: distortions.warp((255 * x).astype("uint8"), np.zeros((5, 6))), "images: expected floating-point"),
+        (lambda x: distortions.ease(x, np.zeros((4, 4, 2)), 0.5), "corners: .* each of 5 images, got shape"),
+        (lambda x: distortions.ease(x, np.zeros((5, 3, 2)), 0.5), "corners: .* each of 5 images, got shape"),
+        (lambda x: distortions.ease(x, np.tile(poses.CORNERS, (5, 1, 1)), 1.5), "share: expected a number from 0 to 1"),
     ],
 )
 def test_bad_arguments_are_named_on_one_line(digits, call, message):

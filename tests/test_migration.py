@@ -58,6 +58,19 @@ def test_a_dense_layer_behind_a_flatten_needs_its_rows_in_keras_order():
     assert np.abs(ops.convert_to_numpy(flat) @ migration.kernel_from_torch(weight) - expected).max() > 1
 
 
+def test_a_layer_may_have_no_bias_and_a_model_that_does_not_fit_stays_as_it_was():
+    layers = [keras.layers.Dense(2, use_bias=False, name="a"), keras.layers.Dense(2, name="b")]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    state = {"first.weight": np.ones((2, 3)), "second.weight": np.ones((2, 2)), "second.bias": np.ones(2)}
+    before = model.get_weights()
+    for names in ({"a": ("first", None), "b": ("first", None)}, {"a": ("first", None), "c": ("second", None)}):
+        with pytest.raises(ValueError, match="expected"):
+            migration.move_weights(model, state, names)
+        assert all((one == other).all() for one, other in zip(before, model.get_weights(), strict=True))
+    migration.move_weights(model, state, {"a": ("first", None), "b": ("second", None)})
+    assert ops.convert_to_numpy(model(np.ones((1, 3), "float32"))).tolist() == [[7, 7]]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

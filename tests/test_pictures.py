@@ -302,3 +302,58 @@ def test_too_few_pictures_to_split(folder):
 def test_a_share_that_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="share: expected one that leaves something of 10 pictures"):
         pictures.read(plates.write(tmp_path, 10)).split(0.01)
+
+
+def test_each_folder_may_have_its_own_table(tmp_path):
+    for part, labels in (("train", ("AB", "CD")), ("test", ("EF", "GH"))):
+        (tmp_path / part).mkdir()
+        for place, _ in enumerate(labels):
+            picture().save(tmp_path / part / f"{place}.png")
+        rows = [f"{place}.png,{label}" for place, label in enumerate(labels)]
+        (tmp_path / part / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    assert texts(pictures.read(tmp_path)) == ["EF", "GH", "AB", "CD"]
+    (tmp_path / "test" / "labels.csv").unlink()
+    (tmp_path / "train" / "labels.csv").rename(tmp_path / "labels.csv")
+    with pytest.raises(
+        ValueError, match=r"labels.csv: expected their paths, as in train/1.png, got '0.png' for 2 images"
+    ):
+        pictures.read(tmp_path)
+
+
+def test_a_float_image_with_holes_is_scaled_by_what_is_a_number():
+    depth = np.full((4, 4), 0.5, "float32")
+    depth[0, 0], depth[0, 1] = np.nan, np.inf
+    pixels, _, _ = pictures.fit(Image.fromarray(depth), (4, 4))
+    assert pixels[0, 0].max() == 0 and pixels[3, 3].min() == 255
+
+
+def test_a_damaged_archive_is_called_that(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
+        archive.write(folder / "AB_1.png", "AB_1.png")
+    content = (tmp_path / "whole.zip").read_bytes()
+    middle = content.index(b"PNG")
+    for name, damaged in (("cut", content[:-40]), ("crc", content[:middle] + b"XXX" + content[middle + 3 :])):
+        path = tmp_path / f"{name}.zip"
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"folder: expected a whole .zip, got .* which is damaged or incomplete"):
+            pictures.read(path)
+    for nothing in ("", None, 5):
+        with pytest.raises(ValueError, match=r"folder: expected a folder or a .zip, got"):
+            pictures.read(nothing)
+
+
+def test_an_image_beside_the_classes_has_no_class(tmp_path):
+    for name in ("stop/1.png", "go/1.png", "2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        picture().save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"folder: expected .* all images in subfolders, got '2\.png' beside"):
+        pictures.read(tmp_path)
+
+
+def test_two_rows_for_one_image_must_say_the_same(folder):
+    lines = "file,label", "AB_1.png,x", "B_2.png,y", "AB_1.png,x"
+    (folder / "labels.csv").write_text("\n".join(lines))
+    assert texts(pictures.read(folder)) == ["x", "y"]
+    (folder / "labels.csv").write_text("\n".join([*lines, "AB_1.png,z"]))
+    with pytest.raises(ValueError, match=r"labels.csv: expected one row for each image, got two different ones"):
+        pictures.read(folder)

@@ -149,6 +149,13 @@ def test_theta_history_begins_at_the_identity_also_inside_another_model():
     assert np.abs(watch.thetas[-1] - watch.thetas[0]).max() > 1e-4
 
 
+def test_quads_are_convex_however_strong_the_perspective():
+    corners = fitting.project(
+        training.random_quads(np.random.default_rng(0), 300, (48, 188), perspective=0.2), fitting.CORNERS
+    )
+    assert fitting.convex(corners).all()
+
+
 def test_theta_history_finds_a_transformer_by_its_name():
     model = training.compile(keras.Sequential([keras.Input((8, 8, 1)), eye(), keras.layers.Flatten()]))
     watch = training.ThetaHistory(blobs(4)[0])
@@ -250,6 +257,15 @@ def test_the_distortion_grows_from_epoch_to_epoch():
         (lambda: training.fit_pose(keras.layers.Flatten(), blobs(2)[0], np.zeros((2, 6))), "layer: expected a Spatial"),
         (lambda: training.fit_pose(eye(trainable=False), blobs(2)[0], np.zeros((2, 6))), "layer: .*trainable = True"),
         (lambda: training.fit_pose(eye(), blobs(2)[0], np.zeros((2, 8))), r"thetas: expected \(2, 6\)"),
+        (lambda: training.fit_pose(eye(), blobs(2)[0], np.full((2, 6), np.nan)), "thetas: expected finite"),
+        (lambda: training.fit_pose(eye(), blobs(2)[0] * np.nan, np.zeros((2, 6))), "images: expected finite"),
+        (lambda: training.fit_pose(eye(), np.zeros((2, 12, 12, 1), "uint8"), np.zeros((2, 6))), "images: .*floating"),
+        (lambda: training.fit_pose(eye(), blobs(2)[0]), "thetas: expected one theta for each image, or a PyDataset"),
+        (lambda: training.fit_pose(eye(), blobs(2)[0], np.zeros((2, 6)), epochs=0), "epochs: expected a whole number"),
+        (lambda: training.PosePairs(blobs(2)[0], batch_size=0), "batch_size: expected a whole number"),
+        (lambda: training.Curriculum(lambda *_: (np.zeros(3), np.zeros(2)), 1), "make: .* got 3 images and 2 labels"),
+        (lambda: training.random_quads(np.random.default_rng(0), 3, (16, 40), (2, 3)), "scale: .*fit into the image"),
+        (lambda: training.random_quads(np.random.default_rng(0), 3, (16, 40), (0.9, 0.5)), "scale: .*low <= high"),
     ],
 )
 def test_what_cannot_be_taught_is_named(call, message):

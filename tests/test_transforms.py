@@ -256,7 +256,7 @@ def test_torch_affine_grid_means_the_same_theta(align_corners):
             "^align_corners: expected True",
         ),
         (lambda: transforms.matrix("affine", np.full((1, 6), np.nan, "float32")), "theta: expected finite numbers"),
-        (lambda: transforms.compose(SIDEWAYS, [[1, 0, 1, 0, 1, 0]]), "theta: expected one that can be scaled"),
+        (lambda: transforms.compose(SIDEWAYS, [[1, 0, 1, 0, 1, 0]]), "a and b: expected one that can be scaled"),
         (lambda: transforms.invert([[1, 1, 0, 1, 1, 1, 0, 0.5]]), "theta: expected one that can be scaled"),
         (lambda: transforms.theta_to_scipy(thetas(0), (1, 4), align_corners=True), "input_size: expected .* >= 2"),
         (lambda: transforms.theta_to_torch(thetas(0), torch_align_corners=True), "input_size: expected"),

@@ -434,8 +434,8 @@ if ALL:
 
 # %% tags=["hide-input"]
 LABELS = {
-    "cnn": "CNN alone", "cnn_augmented": "CNN alone, augmented", "adam": "the usual way", "curriculum": "growing distortion",
-    "curriculum_augmented": "growing distortion, augmented", "pairs": "random warps first", "pose": "poses first",
+    "cnn": "CNN alone", "cnn_augmented": "CNN alone, augmented", "cnn_curriculum": "CNN alone, growing distortion",
+    "adam": "the usual way", "curriculum": "growing distortion", "curriculum_augmented": "growing distortion, augmented", "pairs": "random warps first", "pose": "poses first",
     "pose_augmented": "poses first, augmented"}
 
 

@@ -268,7 +268,7 @@ def pairing(count: int, seed: Any = 0, aspect: float = 1.0) -> tuple[np.ndarray,
 
 
 def batch(images: Any, argument: str = "images") -> np.ndarray:
-    """Images `(N, H, W, C)` as float32; integers are refused, for their range is not known.
+    """Images `(N, H, W, C)` as float32, in the range that they have.
 
     >>> batch(np.ones((2, 4, 4, 1))).dtype
     dtype('float32')
@@ -276,8 +276,6 @@ def batch(images: Any, argument: str = "images") -> np.ndarray:
     images = np.asarray(images)
     if images.ndim != 4:
         _checks.fail(argument, f"shape {images.shape}", "(N, H, W, C)")
-    if images.dtype.kind in "iub":
-        _checks.fail(argument, f"dtype {images.dtype}", "floating-point numbers (divide uint8 by 255)")
     return images.astype("float32", copy=False)
 
 

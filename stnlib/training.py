@@ -279,8 +279,7 @@ def fit_pose(
         _checks.fail("layer", "a frozen one", "a layer to train (set layer.trainable = True)")
     batches = images
     if thetas is not None:
-        images, thetas = distortions.batch(images), np.asarray(thetas, "float32")
-        _checks.finite(images, "images")
+        images, thetas = _seen(images), np.asarray(thetas, "float32")
         _checks.finite(thetas, "thetas")
         if thetas.shape != (len(images), layer.head.units):
             _checks.fail("thetas", f"shape {thetas.shape}", f"({len(images)}, {layer.head.units})")
@@ -293,6 +292,14 @@ def fit_pose(
     model.compile(keras.optimizers.Adam(decay), "mse", jit_compile=keras.backend.backend() == "jax")
     options = {} if thetas is None else {"batch_size": batch_size}
     return model.fit(images, thetas, epochs=epochs, verbose=verbose, **options)
+
+
+def _seen(images: Any) -> np.ndarray:
+    """Images as a transformer sees them, behind any Rescaling: finite floating-point numbers."""
+    images = np.asarray(images)
+    if images.dtype.kind in "iub":
+        _checks.fail("images", f"dtype {images.dtype}", "floating-point numbers, as they reach the layer")
+    return _checks.finite(distortions.batch(images), "images")
 
 
 class _Pose(keras.Model):
@@ -372,7 +379,8 @@ class PosePairs(keras.utils.PyDataset):
     """Randomly warped images, each with the theta that undoes the warp: pose labels with few or no annotations.
 
     :Shapes: batches of images `(B, *output_size, C)` and theta `(B, P)`, for `fit_pose` or any `model.fit`.
-    :param images: `(N, H, W, C)`, roughly upright: clean renderings, or the well-posed part of a training set.
+    :param images: `(N, H, W, C)`, floating-point, roughly upright: clean renderings, or the well-posed part of a
+        training set.
     :param transform: that of the layer, like `control_points` and `aspect`.
     :param draw: `draw(rng, count)` returns the projective thetas `(count, 8)` that undo the warp; by default
         `random_quads` of the output's size, or with corners `moved_quads`.
@@ -401,8 +409,7 @@ class PosePairs(keras.utils.PyDataset):
         **options,
     ):
         super().__init__(**options)
-        self.images = distortions.batch(images)
-        _checks.finite(self.images, "images")
+        self.images = _seen(images)
         self.corners = None if corners is None else np.asarray(corners, "float64")
         if corners is not None and self.corners.shape != (len(self.images), 4, 2):
             _checks.fail("corners", f"shape {self.corners.shape}", f"({len(self.images)}, 4, 2)")

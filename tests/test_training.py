@@ -262,6 +262,7 @@ def test_the_distortion_grows_from_epoch_to_epoch():
         (lambda: training.fit_pose(eye(), np.zeros((2, 12, 12, 1), "uint8"), np.zeros((2, 6))), "images: .*floating"),
         (lambda: training.fit_pose(eye(), blobs(2)[0]), "thetas: expected one theta for each image, or a PyDataset"),
         (lambda: training.fit_pose(eye(), blobs(2)[0], np.zeros((2, 6)), epochs=0), "epochs: expected a whole number"),
+        (lambda: training.PosePairs(np.zeros((2, 12, 12, 1), "uint8")), "images: .*floating"),
         (lambda: training.PosePairs(blobs(2)[0], batch_size=0), "batch_size: expected a whole number"),
         (lambda: training.Curriculum(lambda *_: (np.zeros(3), np.zeros(2)), 1), "make: .* got 3 images and 2 labels"),
         (lambda: training.random_quads(np.random.default_rng(0), 3, (16, 40), (2, 3)), "scale: .*fit into the image"),

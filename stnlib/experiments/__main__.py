@@ -138,8 +138,7 @@ def print_plan(todo: list[runs.Run], out: Path, fixed: bool = False) -> None:
 def chosen(experiment: str, options: dict, every_seed: bool = False) -> list[runs.Run]:
     """List the runs that the options ask for; stops the program where nothing fits."""
     seed = options["seed"] if options["seed"] is not None or every_seed or experiment == "all" else 0
-    asked = {name: options[name] for name in ("model", "transform", "distortion")} | {"seed": seed}
-    asked["dataset"] = options["dataset"]
+    asked = {name: options[name] for name in (*NARROWING, "dataset")} | {"seed": seed}
     budget = {name: options[name] for name in ("epochs", "train_size")}
     found = runs.everything(None if experiment == "all" else experiment, **asked, **budget)
     if not found:

@@ -95,11 +95,11 @@ def select(
     >>> [run.name for run in select("paper", "st_fcn", "tps", "E", 0)]
     ['paper-E-st_fcn-tps-80-epochs-seed-0']
     """
-    plan, narrowed = EXPERIMENTS[_checks.choice(experiment, "experiment", EXPERIMENTS)], (model, transform, distortion)
-    found = _fitting(plan, seed or 0, *narrowed, epochs, dataset, train_size)
+    plan = EXPERIMENTS[_checks.choice(experiment, "experiment", EXPERIMENTS)]
+    asked = {"model": model, "transform": transform, "distortion": distortion, "seed": seed or 0, "dataset": dataset}
+    found = _fitting(plan, **asked, epochs=epochs, train_size=train_size)
     if not found:
-        asked = dict(zip(("model", "transform", "distortion"), narrowed, strict=True))
-        raise ValueError(nothing_fits(experiment, **asked, seed=seed or 0, dataset=dataset))
+        raise ValueError(nothing_fits(experiment, **asked))
     return found
 
 

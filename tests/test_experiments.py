@@ -655,7 +655,7 @@ def test_the_wheel_brings_the_runs_from_the_checkout_and_from_the_sdist(tmp_path
     build = "import sys; from hatchling.build import *; build_wheel(sys.argv[1]); build_sdist(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, tmp_path / "one"], cwd=ROOT, check=True, capture_output=True)
     (sdist,) = (tmp_path / "one").glob("*.tar.gz")
-    shutil.unpack_archive(sdist, tmp_path, filter="data")
+    shutil.unpack_archive(sdist, tmp_path)
     (source,) = tmp_path.glob("stnlib-*")
     subprocess.run([sys.executable, "-c", build, tmp_path / "two"], cwd=source, check=True, capture_output=True)
     for number in ("one", "two"):

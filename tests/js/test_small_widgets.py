@@ -234,21 +234,21 @@ def test_the_choices_of_the_probe_set_its_traits(open_widget):
 def drawn(open_widget, widget, kept):
     """What a widget draws by `kept`, JavaScript that is called with the context's method, its arguments and fill."""
     page = open_widget(widget)
-    page.evaluate(
+    return page.evaluate(
         """() => {
-      window.drawn = [];
+      const drawn = [];
       for (const method of ["fillText", "arc", "fill"]) {
         const draw = CanvasRenderingContext2D.prototype[method];
         CanvasRenderingContext2D.prototype[method] = function (...given) {
           const { canvas, fillStyle } = this;
-          window.drawn.push({ method, given: given.map(String), on: canvas.dataset.ref, fill: fillStyle });
+          drawn.push({ method, given: given.map(String), on: canvas.dataset.ref, fill: fillStyle });
           return draw.apply(this, given);
         };
       }
       document.querySelector(".stn-widget").instrument.frame();
-    }"""
+      return drawn.filter(KEPT); // now: a later frame would draw all of it again
+    }""".replace("KEPT", kept)
     )
-    return page.evaluate(f"window.drawn.filter({kept})")
 
 
 def test_at_first_all_four_areas_carry_their_weight(open_widget):

@@ -61,7 +61,7 @@ _BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
 
 
 def differences(function, *arrays, step=1e-6):
-    """Central differences of the scalar `function(*arrays)`, one entry at a time."""
+    """Central differences of the scalar `function(*tensors)` at the arrays, one entry at a time."""
     function, results = whole(function), []
     for k, array in enumerate(arrays):
         slope = np.zeros_like(array)

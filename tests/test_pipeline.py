@@ -99,7 +99,7 @@ class TestParts:
         both = drawings(pipeline.pipeline(lit=lit))
         assert len(both) == 2
         for drawing in both:
-            assert drawing.get("role") == "img" and "0.63" in drawing.get("aria-label")
+            assert drawing.get("role") == "img" and f"{max(pipeline.recorded().probabilities):.2f}" in drawing.get("aria-label")
 
     def test_the_gradient_of_theta_has_numbers_where_training_is_the_subject(self, lit):
         for drawing in drawings(pipeline.pipeline(lit=lit)):
@@ -129,6 +129,15 @@ class TestPass:
         name = pipeline_pass.NETWORK
         expected = unpack(networks.packaged()[name], page.build(name))
         np.testing.assert_allclose(pipeline_pass.unpacked(name)(images), expected(images), atol=1e-4)
+
+    def test_the_figure_shows_what_the_command_writes_today(self):
+        import pipeline_pass
+
+        record = json.loads(pipeline.FILE.read_text(encoding="utf-8"))
+        distorted = distortions.distort(datasets.load("uci").x_test, seed=pipeline_pass.SEED)
+        image = distorted.images[record["digit"]][None]
+        for name, value in pipeline_pass.forward_and_back(image, record["label"]).items():
+            assert record[name] == (value if isinstance(value, str) else pytest.approx(value, abs=1e-3))
 
     def test_its_loss_and_gradient_are_those_of_the_theta_it_gives(self, images):
         import pipeline_pass

@@ -13,6 +13,8 @@ from stnlib.transforms import TRANSFORMS
 
 STEPS = 10
 SIDE = 13
+FAR = 8  # normalised corners lie in [-1, 1] or near it
+OPEN = 1e-12  # of the largest singular value: equations that leave an unknown open
 LATTICE = np.stack(np.meshgrid(*(np.linspace(-1, 1, SIDE),) * 2), axis=-1).reshape(-1, 2)
 
 
@@ -24,7 +26,8 @@ def fit(
     :Shapes: points `(N, 2)` or `(B, N, 2)`, targets `(B, N, 2)`, to theta `(B, P)`, float32.
     :Convention: normalised coordinates, (x, y), output to input. With fewer points than theta has parameters, "tps"
         takes the smallest displacements that fit. `aspect` is that of the layer, for "rigid" and "similarity".
-    :Errors: ValueError for an unknown transform, other shapes, NaN and infinity.
+    :Errors: ValueError for an unknown transform, other shapes, NaN and infinity, and for points that leave the map
+        open: too few, or all on one line.
     :Source: attention, similarity, affine and tps are linear; rigid: Kabsch 1976; projective: Hartley and Zisserman
         2004, the linear start, then Gauss-Newton steps.
 
@@ -65,7 +68,8 @@ def from_corners(
         `input_size` (height, width) they are in pixels of the input, with pixel centres at integers (half a pixel
         less than in the table of `stnlib.pictures.read`); without it they are normalised. Transforms other than
         "projective" approximate the homography; `aspect` as in `fit`.
-    :Errors: ValueError for other shapes, an unknown transform, and corners that don't form a convex quadrilateral.
+    :Errors: ValueError for other shapes, an unknown transform, corners that don't form a convex quadrilateral, and
+        pixels without `input_size`.
 
     >>> corners = [[[9.5, 4.5], [29.5, 4.5], [29.5, 14.5], [9.5, 14.5]]]
     >>> from_corners(corners, (20, 40), "affine").round(2).tolist()
@@ -76,6 +80,8 @@ def from_corners(
         _checks.fail("corners", f"shape {corners.shape}", "(B, 4, 2)")
     if not convex(corners).all():
         _checks.fail("corners", "a shape that is not convex", "four corners in order, of a convex shape")
+    if input_size is None and corners.size and np.abs(corners).max() > FAR:
+        _checks.fail("input_size", "None", f"(height, width), for corners in pixels: one is {np.abs(corners).max():g}")
     if input_size is not None:
         height, width = _checks.sizes(input_size, "input_size", least=2 if align_corners else 1)
         size = np.array([width, height])
@@ -158,7 +164,15 @@ def _least_squares(rows_x: list, rows_y: list, targets: np.ndarray) -> np.ndarra
     """Solve rows of equations for x and for y, each entry `(B, N)`, for the unknowns `(B, U)`."""
     system = np.concatenate([np.stack(rows_x, axis=-1), np.stack(rows_y, axis=-1)], axis=1)
     right = np.concatenate([targets[..., 0], targets[..., 1]], axis=1)
-    return (np.linalg.pinv(system) @ right[..., None])[..., 0]
+    return (_inverse(system) @ right[..., None])[..., 0]
+
+
+def _inverse(system: np.ndarray) -> np.ndarray:
+    """The pseudoinverse of equations `(B, N, U)` that determine all unknowns."""
+    left, sizes, right = np.linalg.svd(system, full_matrices=False)
+    if system.shape[1] < system.shape[2] or (sizes[:, -1] <= OPEN * sizes[:, 0]).any():
+        _checks.fail("points", "too few, or all on one line", "points that determine the map")
+    return np.swapaxes(right, 1, 2) @ (np.swapaxes(left, 1, 2) / sizes[..., None])
 
 
 def _attention(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -184,7 +198,7 @@ def _rigid(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def _affine(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     system = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)
-    return np.swapaxes(np.linalg.pinv(system) @ targets, 1, 2).reshape(-1, 6)
+    return np.swapaxes(_inverse(system) @ targets, 1, 2).reshape(-1, 6)
 
 
 def _projective(points: np.ndarray, targets: np.ndarray) -> np.ndarray:

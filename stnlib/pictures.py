@@ -159,11 +159,11 @@ def _read(folder: Path, size: tuple[int, int] | None, shown: str) -> Pictures:
         _checks.fail("folder", f"{loose[0]!r} beside the subfolders", f"a {TABLE}, or all images in subfolders")
     names = [path.parent.name if classes else path.stem.split("_")[0] for path in paths]
     labels, symbols = encode([row.get("label", name) for row, name in zip(rows, names, strict=True)], classes)
-    size = _size([_shape(path) for path in paths]) if size is None else _checks.sizes(size, "size")
+    size = _size([_shape(path, folder) for path in paths]) if size is None else _checks.sizes(size, "size")
     images = np.empty((len(paths), *size, 3), "uint8")
     corners = np.full((len(paths), 4, 2), np.nan, "float32")
     for place, (path, row) in enumerate(zip(paths, rows, strict=True)):
-        with _opened(path) as image:
+        with _opened(path, folder) as image:
             images[place], scale, shift = fit(image, size)
         if "corners" in row:
             corners[place] = 2 * (row["corners"] * scale + shift) / size[::-1] - 1
@@ -227,17 +227,17 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, folder: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
             yield image
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
-        _checks.fail("folder", f"{path.name!r}, which cannot be read", "whole images")
+        _checks.fail("folder", f"{path.relative_to(folder).as_posix()!r}, which cannot be read", "whole images")
 
 
-def _shape(path: Path) -> tuple[int, int]:
+def _shape(path: Path, folder: Path) -> tuple[int, int]:
     """The (height, width) that an image will have once it is rotated as its camera noted."""
-    with _opened(path) as image:
+    with _opened(path, folder) as image:
         lies = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
         return image.size if lies else image.size[::-1]
 

@@ -79,16 +79,28 @@ def fit(
     :Shapes: x `(N, ...)`, y `(N,)` or `(N, K)`.
     :param seed: given to `set_seed` first, so it fixes the order of the images; None sets no seed. Dropout follows
         the seed that was set when the model was built (on PyTorch, this one).
-    :Errors: ValueError for `epochs` that is not an integer above 0.
+    :Errors: ValueError for `epochs` that is not an integer above 0, and for labels that the model has no output for.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> history = fit(compile(model), np.ones((4, 2)), np.zeros(4), epochs=2)
     sequential...: epoch 1 2, training accuracy ..., ... s
     """
     _checks.whole(epochs, "epochs")
+    _classes(model, y)
     if seed is not None:
         set_seed(seed)
     return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
+
+
+def _classes(model: keras.Model, y: Any) -> None:
+    """Refuse labels that a classifier has no output for, which some backends turn into NaN without a word."""
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or not y.size:
+        return
+    if not 0 <= y.min() <= y.max() < shape[-1]:
+        _checks.fail(
+            "y", f"labels from {y.min()} to {y.max()}", f"integers from 0 to {shape[-1] - 1}, as the model has"
+        )
 
 
 class ProgressLine(keras.callbacks.Callback):

@@ -103,6 +103,13 @@ def test_other_families_come_near_the_rectifying_homography(transform):
         (lambda: fitting.fit("affine", POINTS * np.nan, POINTS), "points: expected finite numbers"),
         (lambda: fitting.from_corners(np.zeros((1, 3, 2))), r"corners: expected \(B, 4, 2\)"),
         (lambda: fitting.from_corners([[[0, 0], [1, 1], [1, 0], [0, 1]]]), "corners: .* not convex"),
+        (lambda: fitting.fit("affine", POINTS[:2], POINTS[None, :2]), "points: .* determine the map, got too few"),
+        (lambda: fitting.fit("affine", POINTS[:5], POINTS[None, :5]), "points: .* on one line"),
+        (lambda: fitting.fit("tps", POINTS[:5], POINTS[None, :5]), "points: .* on one line"),
+        (lambda: fitting.fit("similarity", POINTS[:1], POINTS[None, :1]), "points: .* got too few"),
+        (lambda: fitting.fit("projective", POINTS[:3], POINTS[None, :3]), "points: .* got too few"),
+        (lambda: fitting.fit("projective", POINTS[:5], POINTS[None, :5]), "points: .* on one line"),
+        (lambda: fitting.from_corners([fitting.CORNERS * 20 + 30]), "input_size: .* corners in pixels: one is 50"),
         (lambda: fitting.from_corners([fitting.CORNERS], (0, 3)), "input_size: expected two whole numbers"),
     ],
 )

@@ -285,13 +285,15 @@ def test_a_folder_that_is_not_there(tmp_path):
         pictures.read(tmp_path / "nowhere")
 
 
-def test_a_truncated_image_is_named(folder):
+def test_a_truncated_image_is_named_with_its_subfolder(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (40, 80, 3)).astype("uint8")
-    Image.fromarray(noise).save(folder / "C_1.jpg")
-    whole = (folder / "C_1.jpg").read_bytes()
-    (folder / "C_1.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"got 'C_1.jpg', which cannot be read"):
-        pictures.read(folder)
+    for part, name in (("test", "C_1.jpg"), ("train", "A_1.png")):
+        (tmp_path / part).mkdir()
+        Image.fromarray(noise).save(tmp_path / part / name)
+    whole = (tmp_path / "test" / "C_1.jpg").read_bytes()
+    (tmp_path / "test" / "C_1.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"got 'test/C_1.jpg', which cannot be read"):
+        pictures.read(tmp_path)
 
 
 def test_too_few_pictures_to_split(folder):

@@ -108,6 +108,14 @@ def test_epochs_are_counted(digits, epochs):
         training.fit(training.compile(models.fcn()), *digits[:2], epochs=epochs)
 
 
+@pytest.mark.parametrize("wrong", [10, -1])
+def test_labels_that_the_model_has_no_output_for_are_refused(digits, wrong):
+    images, labels = digits[0], np.array(digits[1])
+    labels[3] = wrong
+    with pytest.raises(ValueError, match=rf"y: expected integers from 0 to 9.*{wrong}"):
+        training.fit(training.compile(models.fcn()), images, labels, epochs=1)
+
+
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch draws dropout from the global seed")
 def test_dropout_follows_the_seed_of_the_making_not_of_the_fit(digits):
     """As the docstring of `fit` says: without dropout a second fit from the same weights ends alike."""

@@ -76,7 +76,7 @@ def fit(
 ) -> keras.callbacks.History:
     """Train with a single line of progress; returns Keras's History.
 
-    :Shapes: x `(N, ...)`, y `(N,)` or `(N, K)`.
+    :Shapes: x `(N, ...)`, y `(N,)` or `(N, K)`; or, with y None, x is a `tf.data.Dataset` or a `PyDataset` of batches.
     :param seed: given to `set_seed` first, so it fixes the order of the images; None sets no seed. Dropout follows
         the seed that was set when the model was built (on PyTorch, this one).
     :Errors: ValueError for `epochs` that is not an integer above 0, and for labels that the model has no output for.
@@ -89,7 +89,8 @@ def fit(
     _classes(model, y)
     if seed is not None:
         set_seed(seed)
-    return model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
+    batches = {"shuffle": False} if y is None else {"batch_size": batch_size}
+    return model.fit(x, y, **batches, epochs=epochs, verbose=0, callbacks=[ProgressLine(), *callbacks])
 
 
 def _classes(model: keras.Model, y: Any) -> None:

@@ -268,11 +268,11 @@ def test_what_readers_see_of_the_recipes(tmp_path):
     found = {"state": "working", "corrected": 0.5}
     files.write_json(tmp_path / f"{run.name}.json", {**vars(run), "error": {"distorted": 0.25}, "found": found})
     digits, plates = (report.recipes_table(task, tmp_path).replace(HARD, " ") for task in ("RTS", "plates"))
-    assert digits.splitlines()[2] == "| Adam | relu, zeros, × 1 | working × 1 | 24 | 1 | 75.0 | 50.0 |"
+    assert digits.splitlines()[2] == "| the usual way: Adam | relu, zeros, × 1 | working × 1 | 24 | 1 | 75.0 | 50.0 |"
     assert plates.splitlines()[1:] == [
         "|---|---|---|--:|--:|--:|--:|--:|",  # words to the left, numbers to the right
         "| CNN alone | – | – | 12 | 1 | 50.0 | 90.0 | – |",
-        "| curriculum | tanh, border, × 0.3 | asleep × 1, working × 2 | 40 | 3 | 70.0 | 92.5 | 10.0 |",
+        "| growing distortion | tanh, border, × 0.3 | asleep × 1, working × 2 | 40 | 3 | 70.0 | 92.5 | 10.0 |",
     ]
 
 

@@ -159,9 +159,9 @@ _READER = _TANH | {"slow": 0.3, "frozen": 0.25, "reader_first": True}
 _POSE = _TANH | {"slow": 0.1, "pose_epochs": 10}
 RECIPES = (
     _recipe("cnn", "CNN alone", "cnn", "^", transformer=False),
-    _recipe("cnn_curriculum", "CNN alone, curriculum", "cnn", "v", transformer=False, growing=0.3),
+    _recipe("cnn_curriculum", "CNN alone, growing distortion", "cnn", "v", transformer=False, growing=0.3),
     _recipe("cnn_augmented", "CNN alone, augmented", "cnn", "s", 24, transformer=False, augmented=True),
-    _recipe("adam", "Adam", "neutral", "x", 24),
+    _recipe("adam", "the usual way: Adam", "neutral", "x", 24),
     _recipe("head_01", "head's rate × 0.1", "neutral", "s", 24, slow=0.1, slowed="head"),
     _recipe("head_001", "head's rate × 0.01", "neutral", "D", 24, slow=0.01, slowed="head"),
     _recipe("slow_01", "SlowAdam × 0.1", "input", "s", 24, slow=0.1),
@@ -172,16 +172,16 @@ RECIPES = (
     _recipe("border", "tanh features, border, SlowAdam × 0.3", "grid", "o", 24, **_TANH, slow=0.3),
     _recipe("batch", "batch-normalised, border, SlowAdam × 0.5", "grid", "D", 24, **_BATCH),
     _recipe("reader", "reader first, SlowAdam × 0.3", "grid", "P", **_READER),
-    _recipe("curriculum", "curriculum", "stn_cnn", "D", **_GROWING),
-    _recipe("curriculum_relu", "curriculum, ReLU features", "stn_cnn", "x", **_GROWING | {"features": "relu"}),
-    _recipe("curriculum_zeros", "curriculum, zeros outside", "stn_cnn", "s", **_GROWING | {"padding_mode": "zeros"}),
-    _recipe("curriculum_pooled", "curriculum, pooled output", "stn_cnn", "P", **_GROWING, pooled=True),
-    _recipe("curriculum_augmented", "curriculum, augmented", "stn_cnn", "o", **_GROWING, augmented=True),
-    _recipe("pose", "pose first", "stn_fcn", "o", 12, slow=0.1, pose_epochs=10),
-    _recipe("pose_border", "pose first, tanh, border", "stn_fcn", "s", 12, **_POSE),
-    _recipe("pose_tanh", "pose first, tanh, zeros", "stn_fcn", "D", 24, **_POSE | {"padding_mode": "zeros"}),
-    _recipe("pose_augmented", "pose first, tanh, border, augmented", "stn_fcn", "P", 24, **_POSE, augmented=True),
-    _recipe("pairs", "pose first, without pose labels", "stn_fcn", "x", 24, **_POSE, pairs=True),
+    _recipe("curriculum", "growing distortion", "stn_cnn", "D", **_GROWING),
+    _recipe("curriculum_relu", "growing distortion, ReLU features", "stn_cnn", "x", **_GROWING | {"features": "relu"}),
+    _recipe("curriculum_zeros", "growing distortion, zeros", "stn_cnn", "s", **_GROWING | {"padding_mode": "zeros"}),
+    _recipe("curriculum_pooled", "growing distortion, pooled output", "stn_cnn", "P", **_GROWING, pooled=True),
+    _recipe("curriculum_augmented", "growing distortion, augmented", "stn_cnn", "o", **_GROWING, augmented=True),
+    _recipe("pose", "poses first", "stn_fcn", "o", 12, slow=0.1, pose_epochs=10),
+    _recipe("pose_border", "poses first, tanh, border", "stn_fcn", "s", 12, **_POSE),
+    _recipe("pose_tanh", "poses first, tanh, zeros", "stn_fcn", "D", 24, **_POSE | {"padding_mode": "zeros"}),
+    _recipe("pose_augmented", "poses first, augmented", "stn_fcn", "P", 24, **_POSE, augmented=True),
+    _recipe("pairs", "random warps first", "stn_fcn", "x", 24, **_POSE, pairs=True),
 )
 
 EXPERIMENTS = {

@@ -218,7 +218,7 @@ def recipes_table(task: str, folder: Path | str | None = None) -> str:
     A column in which no recipe has anything, such as the characters of single digits, is left out.
 
     :Convention: the settings are the last features of the localization network, the padding, and the learning rate of
-        the transformer (or its head) as a multiple of the classifier's.
+        the transformer (or its head) as a multiple of the classifier's; epochs on poses stand before those on labels.
 
     >>> print(recipes_table("plates", folder="a folder without results").splitlines()[0])
     | Recipe | Settings | State | Epochs | Seeds | Images right, % | Characters right, % | Pose corrected, % |
@@ -294,7 +294,7 @@ def _recipe_line(records: Rows) -> tuple:
         label if first["transform"] in (None, "affine") else f"{label}, {first['transform']}",
         f"{recipe.features}, {recipe.padding_mode}, {rate}" if recipe.transformer else "–",
         states(records) or "–",
-        first["epochs"],
+        " + ".join(str(count) for count in (recipe.pose_epochs, first["epochs"]) if count),
         len(records),
         mean([1 - r["error"]["distorted"] for r in records]),
         mean([1 - r["error"]["characters"] for r in records if "characters" in r["error"]]),

@@ -330,7 +330,8 @@ LOW, HIGH = [0.9, -0.15, -0.1, -0.1], [1.1, 0.15, 0.1, 0.1]  # s, angle, tx, ty
 def augment(pixels, labels):
     draws = tf.random.uniform((tf.shape(pixels)[0], 4), LOW, HIGH, seed=SEED)
     grid = affine_grid(transforms.matrix("similarity", draws, aspect=ASPECT), SIZE)
-    return grid_sample(tf.cast(pixels, "float32"), grid, padding_mode="border"), labels
+    pixels = tf.cast(pixels, "float32")
+    return grid_sample(pixels, grid, padding_mode="border"), labels
 
 
 # %%

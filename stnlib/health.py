@@ -80,7 +80,7 @@ STATES = (
         "dead features",
         "live",
         "Most features of the localization are zero or saturated, the same for all images: theta cannot follow them.",
-        "End the localization in LayerNormalization and a tanh layer instead of a ReLU, and train again.",
+        "Teach known poses first (stnlib.training.fit_pose), with LayerNormalization and tanh at the end, no ReLU.",
         below=0.25,
     ),
     State(
@@ -239,7 +239,7 @@ class Health:
         means = self.diagnosis.means
         if self.unchecked:
             means = "theta differs between images; whether it fits them shows only in pictures, before and after."
-        return f"{self.name} is {self.state}: {means} {self.diagnosis.step}"
+        return f"{self.name}: {self.state}. {means} {self.diagnosis.step}"
 
     def __repr__(self):
         """All measurements and the state, on one line."""
@@ -277,7 +277,7 @@ def health(model: keras.Layer, images: Any, truth: Any = None, labels: Any = Non
     >>> health(eye, images)
     [eye: outside 0%, zoom 1, spread 0, live features 16 of 16: asleep (identity)]
     >>> print(health(eye, images)[0].verdict)
-    eye is asleep: theta is the same for all images. Teach known poses first ...
+    eye: asleep. theta is the same for all images. Teach known poses first ...
     """
     try:
         images = np.asarray(images, "float32")

@@ -59,7 +59,7 @@ BROUGHT = {
 def test_each_state_is_recognised_and_names_one_next_step(state):
     (report,) = health(BROUGHT[state](), IMAGES)
     assert report.state == state
-    assert report.verdict.startswith(f"eye is {state}: ")
+    assert report.verdict.startswith(f"eye: {state}. ")
     assert report.verdict.endswith(report.diagnosis.step) and "\n" not in report.verdict
     assert str(report).startswith("eye: theta NaN" if report.undefined else "eye: outside ")
     assert f": {state}" in str(report)
@@ -301,7 +301,7 @@ def test_the_callback_prints_a_line_an_epoch_and_ends_with_the_verdict(capsys):
     model.fit(IMAGES, labels, epochs=2, verbose=0, callbacks=[watch])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(",")[0].strip() for line in lines[:2]] == ["epoch 1", "epoch 2"]
-    assert lines[2].startswith("eye is working: ")
+    assert lines[2].startswith("eye: working. ")
     assert [report.state for (report,) in watch.reports] == ["working"] * 2
     assert all(report.gradient > 1e-6 and "head's gradient" in str(report) for (report,) in watch.reports)
 

@@ -102,6 +102,13 @@ def test_fit_leaves_random_numbers_alone_unless_it_gets_a_seed(digits):
         assert after[0] == untouched
 
 
+def test_fit_takes_a_dataset_of_batches_without_labels_beside_it(digits, capsys, recwarn):
+    images, labels = digits[:2]
+    data = training.Curriculum(lambda strength, rng: (images, labels), ramp=1, batch_size=16)
+    training.fit(training.compile(models.fcn()), data, None, epochs=2)
+    assert "epoch 1 2, training accuracy" in capsys.readouterr().out and not list(recwarn)
+
+
 @pytest.mark.parametrize("epochs", [0, 1.5, True])
 def test_epochs_are_counted(digits, epochs):
     with pytest.raises(ValueError, match="epochs: expected a whole number"):

@@ -209,7 +209,7 @@ def compare(broken, fixed=None, images=five, rows=("input", "broken", "fixed")):
 # If the layer that outputs theta, the head, starts with Keras's default random weights ([reported
 # here](https://github.com/kevinzakka/spatial-transformer-network/issues/10)), the first windows are skewed or miss
 # the digit. Training doesn't repair that. `SpatialTransformer` starts with a zero kernel and the identity as bias. In
-# PyTorch set both by hand, and use no weight decay on this layer.
+# PyTorch set both by hand, and use no weight decay here.
 
 # %% tags=["hide-input"]
 random = build()
@@ -374,7 +374,7 @@ figure = compare(output(strong, steep), output(taught, steep), steep, ("input", 
 # ### On its side: rotations up to 90 degrees
 #
 # Training stops at the nearest solution that is good enough, often a centred digit still on its side. Pretrain on known
-# poses; without poses, start with small rotations and increase them (`Curriculum`).
+# poses, or start with small rotations and increase them (`Curriculum`).
 
 # %% tags=["hide-input"]
 x_90, theta_90 = distorted(copies, 90)

@@ -102,11 +102,18 @@ def test_fit_leaves_random_numbers_alone_unless_it_gets_a_seed(digits):
         assert after[0] == untouched
 
 
-def test_fit_takes_a_dataset_of_batches_without_labels_beside_it(digits, capsys, recwarn):
+def test_fit_takes_a_dataset_of_batches_without_labels_beside_it(digits, capsys):
     images, labels = digits[:2]
     data = training.Curriculum(lambda strength, rng: (images, labels), ramp=1, batch_size=16)
     training.fit(training.compile(models.fcn()), data, None, epochs=2)
     assert "epoch 1 2, training accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.tensorflow
+def test_a_tf_dataset_is_not_blamed_for_an_order_that_nobody_asked_for(digits, recwarn):
+    tf = pytest.importorskip("tensorflow")
+    data = tf.data.Dataset.from_tensor_slices(tuple(map(np.asarray, digits[:2]))).batch(16)
+    training.fit(training.compile(models.fcn()), data, None, epochs=1)
     assert not [warning for warning in recwarn if "shuffle" in str(warning.message)]
 
 

@@ -115,7 +115,7 @@ STATES = (
         "zoomed out",
         "zoom",
         "The window is larger than the image: the output is a small picture with padding around it.",
-        'Set padding_mode="border", so that no frame shows where the window is, and train again.',
+        'Make the background 0 or set padding_mode="border", so that no frame shows where the window is; train again.',
         above=1.5,
     ),
     State(
@@ -252,9 +252,9 @@ class Health:
         if self.stride > 2:
             parts.append(f"stride {self.stride:.2g}")
         if not np.isnan(self.correlation):
-            parts.append(f"correlation {self.correlation:.2f}")
+            parts.append(f"correlation {round(self.correlation, 2) + 0.0:.2f}")  # 0.00, not -0.00
         if not np.isnan(self.rotation):
-            parts.append(f"rotation {100 * self.rotation:.0f}%")
+            parts.append(f"rotation {round(100 * self.rotation)}%")
         return f"{self.name}: {', '.join(parts)}: {self.summary}"
 
 

@@ -1,5 +1,6 @@
 """Models brought into each state, and the verdict asked for."""
 
+import dataclasses
 import itertools
 import warnings
 
@@ -314,6 +315,11 @@ def test_images_from_0_to_1_are_no_pixels(scale):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         health(model, 255 * IMAGES)
+
+
+def test_nothing_is_minus_nothing():
+    report = dataclasses.replace(health(eye(follow=0.05), IMAGES)[0], correlation=-0.001, rotation=-0.001)
+    assert "correlation 0.00, rotation 0%" in str(report)
 
 
 def test_without_truth_working_says_that_nothing_was_compared():

@@ -78,3 +78,5 @@ def test_letters_of_figures_are_large_enough_on_a_phone(site, look, chapter):
         size, _, legible = measures((site / chapter).parent / name)
         letters = LEAST * width / legible if legible else LEAST
         assert letters > LEAST - 0.2, f"{name}: {letters:.1f} px in a figure of {size} px"
+    excess = page.locator(".wide-figure").evaluate_all("(all) => all.map((one) => one.scrollWidth - one.clientWidth)")
+    assert not [pixels for pixels in excess if 0 < pixels < 5], f"figures that scroll by a hair: {excess}"

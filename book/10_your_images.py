@@ -323,7 +323,6 @@ import tensorflow as tf
 
 from stnlib import affine_grid, grid_sample
 
-
 LOW, HIGH = [0.9, -0.15, -0.1, -0.1], [1.1, 0.15, 0.1, 0.1]  # s, angle, tx, ty
 
 

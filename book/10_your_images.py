@@ -72,7 +72,7 @@ def before_after(transformer):
     return plotting.strip([*shown, *after], columns=len(shown), size=3, rows=["before", "after"])
 
 
-# %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the helpers' rest"}
+# %% tags=["hide-input"] mystnb={"code_prompt_show": "Show how poses are chosen"}
 def error(layer):
     """How far a transformer's points lie from the true ones on each test image, in pixels; not for tps."""
     theta = layer.theta(unseen).numpy()
@@ -226,7 +226,7 @@ if truth is not None:
 # |---|---|
 # | labels from the start | known poses first, or a distortion that grows |
 # | one learning rate | the transformer's is a third or a tenth of the reader's: `SlowAdam` |
-# | `Dense(32, activation="relu")` last | `Dense(32)`, `LayerNormalization()`, tanh, in this order ({ref}`ex-images-order`) |
+# | features from a ReLU | from `LayerNormalization()` and tanh, in this order ({ref}`ex-images-order`) |
 # | `padding_mode="zeros"` | `"border"` |
 
 # %% tags=["hide-input", "listing:stnlib.models.finder"]
@@ -403,7 +403,7 @@ seen_right = training.accuracy(posed, train.images, train.labels, True)
 if seen_right < 0.5:
     why = "too few steps: raise `STEPS`"
 elif seen_right > share["transformer, poses first"][1] + 0.1:
-    why = "overfitting: augment, or label more images"
+    why = "overfitting: label more images"
 else:
     why = "no overfitting"
 long = {name: np.mean(shares(report.planned_recipes("plates"), name)) for name in ("adam", "cnn")}

@@ -314,9 +314,8 @@ transformer = posed.get_layer("transformer")
 training.fit_pose(transformer, seen, poses, POSE_EPOCHS, BATCH);
 
 # %% [markdown]
-# Then train everything on the labels, the transformer at a tenth of the reader's rate, on images that are augmented: zoomed,
-# rotated and shifted a little, anew in each epoch, with the transformer's own grid and sampler
-# ({numref}`fig-10-augment`).
+# Then train everything on the labels, the transformer at a tenth of the reader's rate, on augmented images: zoomed, rotated
+# and shifted a little, anew in each epoch, by the transformer's own grid and sampler ({numref}`fig-10-augment`).
 
 # %%
 import tensorflow as tf
@@ -348,7 +347,7 @@ training.fit(posed, stream, None, EPOCHS, seed=SEED)
 print(textwrap.fill(str(health(posed, test.images, truth)[0]), 84))
 
 # %% [markdown]
-# A new photograph goes through `pictures.fit(PIL.Image.open(path), SIZE)[0]`. Then it is read like this:
+# A new photograph goes through `pictures.fit(PIL.Image.open(path), SIZE)[0]`. Then:
 
 # %%
 new = test.images[:1]
@@ -370,8 +369,8 @@ print(train.text(found[0]), "is read, the label is", test.text(test.labels[0]))
 # | correlation | between $\theta$ and the true poses, 1 at best (only with corners) |
 # | rotation | share of the true rotation that $\theta$ follows (only with corners) |
 #
-# For comparison we train a CNN without a transformer, on augmented images, too. Its reader has more filters, so that
-# both have as many weights.
+# For comparison we train a CNN without a transformer, augmented, too. Its reader has more filters, so that both
+# have as many weights.
 
 # %% tags=["hide-input"] mystnb={"code_prompt_show": "Show the CNN"}
 training.set_seed(SEED)

@@ -94,7 +94,7 @@ def fit(
 
 
 def _classes(model: keras.Model, y: Any) -> None:
-    """Refuse labels that a classifier has no output for, which some backends turn into NaN without a word."""
+    """Refuse labels that a classifier has no output for."""
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or not y.size:
         return
